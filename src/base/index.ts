@@ -1,0 +1,11 @@
+/**
+ * base: what every room stands on: errors, log, clock, back-off, atomic files, child processes.
+ *
+ * Knows no domain: nothing here has heard of Kubernetes, containers or stores. Does no work at import.
+ */
+export * from './backoff.ts';
+export * from './clock.ts';
+export * from './errors.ts';
+export * from './files.ts';
+export * from './log.ts';
+export * from './processes.ts';

@@ -1,0 +1,9 @@
+/**
+ * kube: the Kubernetes object model as pure functions: resources, schemas, defaults, validation,
+ * selectors, quantities, patches, tables, OpenAPI.
+ *
+ * No I/O, no clock of its own. Does not know how objects are stored or who asks for them.
+ */
+export * from './object.ts';
+export type * from './resource.ts';
+export type * from './types/index.generated.ts';

@@ -1,0 +1,68 @@
+import type { FieldError } from '../base/index.ts';
+import type { GroupVersionKind, KubeObject } from './object.ts';
+import type { metav1 } from './types/index.generated.ts';
+
+/**
+ * One declarative description of an API resource; built-ins and (later) CRDs are the same to the server.
+ * Everything here is pure: no I/O, the time is an argument.
+ */
+export interface Resource {
+  /** '' for core. */
+  group: string;
+  version: string;
+  kind: string;
+  listKind: string;
+  /** Plural, as in the URL: `deployments`. */
+  name: string;
+  singularName: string;
+  shortNames: readonly string[];
+  categories: readonly string[];
+  namespaced: boolean;
+  verbs: readonly Verb[];
+  subresources: readonly Subresource[];
+  /** The structural schema: field types, list and map semantics, defaults, patch keys. */
+  schema: Schema;
+  /** Generation counts changes of spec; false for kinds without that (ConfigMap, Event, Lease, …). */
+  hasGeneration: boolean;
+  /** Defaults beyond the field table's constants: those that depend on other fields. Changes `object`. */
+  defaults?(object: KubeObject): void;
+  /** Drops or resets what a client may not set on create (status, …). Changes `object`. */
+  prepareForCreate?(object: KubeObject): void;
+  /** Keeps what a client may not change through the main resource (status, …). Changes `object`. */
+  prepareForUpdate?(object: KubeObject, old: KubeObject): void;
+  /** The object is already defaulted and its schema and metadata checked. */
+  validateCreate?(object: KubeObject): FieldError[];
+  validateUpdate?(object: KubeObject, old: KubeObject): FieldError[];
+  validateStatusUpdate?(object: KubeObject, old: KubeObject): FieldError[];
+  /** Seconds of grace a DELETE without its own gets; undefined: deleted at once. Pods: spec's. */
+  deletionGraceSeconds?(object: KubeObject, requested: number | undefined): number | undefined;
+  /** Fields that fieldSelector may name beside metadata.name and metadata.namespace. */
+  selectableFields?: Readonly<Record<string, (object: KubeObject) => string>>;
+  /** Columns of `kubectl get`; without Name and Age columns the server adds those. */
+  columns?: readonly TableColumn[];
+}
+
+export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
+
+export interface Subresource {
+  /** 'status', 'scale', 'log', 'exec', 'attach', 'portforward', 'binding', 'eviction', 'token', … */
+  name: string;
+  verbs: readonly string[];
+  /** The kind that is sent and answered when it is not the resource's own (Scale, Binding, …). */
+  kind?: GroupVersionKind;
+}
+
+export interface TableColumn extends Omit<metav1.TableColumnDefinition, 'description' | 'priority'> {
+  description: string;
+  /** 0 is shown always, above with `-o wide`. */
+  priority: number;
+  cell(object: KubeObject, now: Date): string | number | boolean | null;
+}
+
+/**
+ * A structural schema. Built-ins name a type of the field table (`ref: 'core/v1.Pod'`); a CRD's OpenAPI
+ * schema is turned into the same shape.
+ */
+export interface Schema {
+  ref: string;
+}

@@ -1,0 +1,8 @@
+/**
+ * store: revisioned bytes. Revisions, compare-and-set, ranges, watch, compaction.
+ *
+ * Guarantees: an acknowledged write is on disk; revisions rise strictly; a watcher sees every change once
+ * and in order, or Gone. Does not guarantee: fairness between writers, or that a revision number without a
+ * change of its own exists. Knows nothing of Kubernetes. Only `apiserver` may enter.
+ */
+export type * from './store.ts';

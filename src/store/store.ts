@@ -1,0 +1,114 @@
+/**
+ * The contract every driver keeps; one test suite (`contract.test-suite.ts`) is run against each of them.
+ *
+ * Revisions are global, strictly rising integers (a JS number is exact up to 2^53). The first write of an
+ * empty store gets revision 2 or later, so that "1" and "0" are never an object's resourceVersion.
+ */
+export interface Store {
+  /** The value at `key` now, or undefined. */
+  get(key: string): Promise<StoredValue | undefined>;
+
+  /**
+   * Keys with `prefix` in byte order, as they were at one revision.
+   *
+   * @throws Gone when `revision` is below the compaction floor; BadRequest when it is above the current one.
+   */
+  list(options: ListOptions): Promise<ListResult>;
+
+  /** How many keys have `prefix` now. */
+  count(prefix: string): Promise<number>;
+
+  /**
+   * One write, all or nothing, acknowledged only when it is on disk (fsync). Writes of many callers share
+   * one transaction and one fsync.
+   *
+   * @throws Conflict when `expect` does not hold (details.current is the mod revision found, 0 for none).
+   */
+  write(write: Write): Promise<WriteResult>;
+
+  /**
+   * Every change to keys with `prefix` after revision `after`, in order of revision, without gaps or
+   * repeats, in batches; first what already happened, then what happens. Ends when `signal` aborts or the
+   * store closes. When `progressMs` is given, a batch with no events and the current revision is delivered
+   * at least that often (for bookmarks).
+   *
+   * @throws Gone when `after` is below the compaction floor, at the first step of the iteration, or later
+   *   when a consumer was too slow and the window passed it.
+   */
+  watch(options: WatchOptions): AsyncIterable<WatchBatch>;
+
+  /** The revision of the last acknowledged write. */
+  revision(): number;
+
+  /** Watches and lists at or above this revision succeed. */
+  compactedRevision(): number;
+
+  /** Forgets history below `revision`; live values stay. */
+  compact(revision: number): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface StoredValue {
+  key: string;
+  value: Uint8Array;
+  createRevision: number;
+  modRevision: number;
+}
+
+export interface ListOptions {
+  prefix: string;
+  /** Only keys strictly above this one (for `continue`). */
+  startAfter?: string;
+  limit?: number;
+  /** Read as of this revision; now, when left out. */
+  revision?: number;
+}
+
+export interface ListResult {
+  items: StoredValue[];
+  /** The revision the list is of. */
+  revision: number;
+  more: boolean;
+  /** Keys left after the last item, when `more`. */
+  remaining?: number;
+}
+
+/** Makes the bytes to store, given the revision the write got: the value carries its own revision. */
+export type Encode = (revision: number) => Uint8Array;
+
+export type Write =
+  /** `expect`: the mod revision the key must have, 0 for "must not exist"; left out, anything goes. */
+  | { type: 'put'; key: string; expect?: number; value: Encode }
+  /** `tombstone` makes the last state of the deleted object for watchers, carrying the revision of the deletion. */
+  | { type: 'delete'; key: string; expect?: number; tombstone?: Encode };
+
+export interface WriteResult {
+  revision: number;
+  /** The bytes that were stored (or the tombstone). */
+  value: Uint8Array;
+}
+
+export interface WatchOptions {
+  prefix: string;
+  /** Deliver changes with revision > after. */
+  after: number;
+  signal: AbortSignal;
+  progressMs?: number;
+}
+
+export interface WatchBatch {
+  events: StoreEvent[];
+  /** Everything up to and including this revision has been delivered. */
+  revision: number;
+}
+
+export interface StoreEvent {
+  type: 'put' | 'delete';
+  key: string;
+  revision: number;
+  /** The new value; of a delete, the tombstone or, without one, the last value. */
+  value: Uint8Array;
+  /** The value before this change; undefined for a create. Needed to tell that an object left a selector. */
+  previous?: Uint8Array;
+}
