@@ -1,7 +1,9 @@
 #!/usr/bin/env node
-// Runs a script of the checkout on the Node 24 that the product brings: `node bin/node24.mjs FILE ARGS…`.
-import { spawnSync } from 'node:child_process';
+// Runs a script of the checkout on the Node 24 that the product brings, installing what is missing first:
+//   node bin/node24.mjs FILE ARGS…
+import { installDependencies } from './install.mjs';
+import { replaceBy } from './replace-by.mjs';
 import { runtime } from './runtime.mjs';
 
-const result = spawnSync(runtime(), process.argv.slice(2), { stdio: 'inherit' });
-process.exit(result.status ?? 1);
+await installDependencies({ all: true });
+replaceBy(runtime(), process.argv.slice(2));

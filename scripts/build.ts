@@ -1,0 +1,37 @@
+/**
+ * Bundles src/cli/main.ts into dist/orrery.mjs (with one chunk for each lazily imported part) and makes the
+ * descriptions that `kubectl explain` shows.
+ */
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+import { generateDescriptions } from './generate-descriptions.ts';
+
+const checkout = resolve(import.meta.dirname, '..');
+const dist = join(checkout, 'dist');
+const { version } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as { version: string };
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+await build({
+  entryPoints: { orrery: join(checkout, 'src/cli/main.ts') },
+  outdir: dist,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  sourcemap: 'linked',
+  sourcesContent: false,
+  // Native addons find their binaries beside their own files.
+  external: ['lmdb', 'koffi'],
+  define: { 'globalThis.ORRERY_VERSION': JSON.stringify(version) },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  legalComments: 'none',
+  logLevel: 'warning',
+});
+writeFileSync(join(dist, 'kubernetes-descriptions.json'), JSON.stringify(generateDescriptions()));
+chmodSync(join(dist, 'orrery.mjs'), 0o755);
