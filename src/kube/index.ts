@@ -7,3 +7,7 @@
 export * from './object.ts';
 export type * from './resource.ts';
 export type * from './types/index.generated.ts';
+export * from './quantity/quantity.ts';
+export * from './selectors/field-selector.ts';
+export * from './selectors/label-selector.ts';
+export { fieldErrorText, invalidError } from './validation/field-errors.ts';

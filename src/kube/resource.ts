@@ -26,6 +26,10 @@ export interface Resource {
   hasGeneration: boolean;
   /** Defaults beyond the field table's constants: those that depend on other fields. Changes `object`. */
   defaults?(object: KubeObject): void;
+  /** What is wrong with a name, one sentence a rule; without it names are RFC 1123 subdomains. */
+  validateName?(name: string): string[];
+  /** Set when objects of this resource are another resource's objects in another shape (events.k8s.io/v1). */
+  storage?: StorageMapping;
   /** Drops or resets what a client may not set on create (status, …). Changes `object`. */
   prepareForCreate?(object: KubeObject): void;
   /** Keeps what a client may not change through the main resource (status, …). Changes `object`. */
@@ -40,6 +44,19 @@ export interface Resource {
   selectableFields?: Readonly<Record<string, (object: KubeObject) => string>>;
   /** Columns of `kubectl get`; without Name and Age columns the server adds those. */
   columns?: readonly TableColumn[];
+}
+
+/**
+ * Objects of one resource kept under the keys, and in the shape, of another: a write is decoded, defaulted
+ * and validated in its own shape, then `toStored`; a read or watch passes `fromStored`.
+ */
+export interface StorageMapping {
+  group: string;
+  version: string;
+  /** Plural name of the stored resource. */
+  name: string;
+  toStored(object: KubeObject): KubeObject;
+  fromStored(object: KubeObject): KubeObject;
 }
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
