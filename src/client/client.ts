@@ -5,6 +5,20 @@ export interface Client {
   /** The same client, looking at one workspace, or at all with '*' (list and watch only). */
   in(workspace: string): Client;
   resource<T extends KubeObject>(ref: ResourceRef): ResourceClient<T>;
+  /**
+   * What the server serves now (its preferred or first version of each resource), from `/api/v1` and `/apis`.
+   * Groups that could not be read are named in `failures`, as client-go's ErrGroupDiscoveryFailed.
+   */
+  discover(): Promise<Discovery>;
+}
+
+export interface Discovery {
+  resources: DiscoveredResource[];
+  failures: { groupVersion: string; error: unknown }[];
+}
+
+export interface DiscoveredResource extends ResourceRef {
+  verbs: readonly string[];
 }
 
 export interface ResourceRef {
@@ -23,12 +37,18 @@ export interface ResourceClient<T extends KubeObject> {
   create(object: Draft<T>, options?: WriteRequest): Promise<T>;
   update(object: T, options?: WriteRequest): Promise<T>;
   updateStatus(object: T): Promise<T>;
+  /** PUT to a subresource: `finalize`, `scale`. */
+  updateSubresource<B extends KubeObject>(object: B, subresource: string): Promise<B>;
   patch(
     name: string,
     patch: Patch,
     options?: { namespace?: string; subresource?: string; fieldManager?: string; force?: boolean },
   ): Promise<T>;
   delete(name: string, options?: DeleteRequest): Promise<void>;
+  /** Deletes all that the selectors match in one namespace. */
+  deleteCollection(
+    options: DeleteRequest & Pick<ListRequest, 'labelSelector' | 'fieldSelector'>,
+  ): Promise<void>;
   /** POST to a subresource: `binding`, `eviction`, `token`. */
   createSubresource<R>(name: string, subresource: string, body: object, namespace?: string): Promise<R>;
 }

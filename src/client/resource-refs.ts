@@ -1,0 +1,33 @@
+import type { ResourceRef } from './client.ts';
+
+const ref = (
+  group: string,
+  version: string,
+  resource: string,
+  kind: string,
+  namespaced = true,
+): Readonly<ResourceRef> => ({ group, version, resource, kind, namespaced });
+
+export const PODS = ref('', 'v1', 'pods', 'Pod');
+export const NODES = ref('', 'v1', 'nodes', 'Node', false);
+export const NAMESPACES = ref('', 'v1', 'namespaces', 'Namespace', false);
+export const SERVICES = ref('', 'v1', 'services', 'Service');
+export const ENDPOINTS = ref('', 'v1', 'endpoints', 'Endpoints');
+export const CONFIG_MAPS = ref('', 'v1', 'configmaps', 'ConfigMap');
+export const SECRETS = ref('', 'v1', 'secrets', 'Secret');
+export const SERVICE_ACCOUNTS = ref('', 'v1', 'serviceaccounts', 'ServiceAccount');
+export const EVENTS = ref('', 'v1', 'events', 'Event');
+export const PERSISTENT_VOLUME_CLAIMS = ref('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim');
+export const PERSISTENT_VOLUMES = ref('', 'v1', 'persistentvolumes', 'PersistentVolume', false);
+export const REPLICATION_CONTROLLERS = ref('', 'v1', 'replicationcontrollers', 'ReplicationController');
+export const DEPLOYMENTS = ref('apps', 'v1', 'deployments', 'Deployment');
+export const REPLICA_SETS = ref('apps', 'v1', 'replicasets', 'ReplicaSet');
+export const STATEFUL_SETS = ref('apps', 'v1', 'statefulsets', 'StatefulSet');
+export const DAEMON_SETS = ref('apps', 'v1', 'daemonsets', 'DaemonSet');
+export const ENDPOINT_SLICES = ref('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
+export const LEASES = ref('coordination.k8s.io', 'v1', 'leases', 'Lease');
+
+/** `v1`, `apps/v1`. */
+export function apiVersionOf(resource: ResourceRef): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+}
