@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 export function replaceBy(file, args) {
   const child = spawn(file, args, { stdio: 'inherit' });
   // A Ctrl-C goes to the whole group of the terminal: the child decides, we wait for it.
-  process.on('SIGINT', () => {});
+  process.on('SIGINT', () => undefined);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`error: cannot run ${file}: ${error.message}\n`);

@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { homedir, hostname, networkInterfaces } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { BadRequest, type LogLevel } from '../base/index.ts';
+
+/** The only place that reads flags, environment and defaults. Flags win over ORRERY_* variables, these over defaults. */
+export interface Config {
+  dataDirectory: string;
+  /** Six hex digits from the data directory's path: keeps instances on one host apart. */
+  instance: string;
+  port: number;
+  bindAddress: string;
+  nodeName: string;
+  nodeIp: string;
+  nodePort: number;
+  clusterCidr: string;
+  serviceCidr: string;
+  logLevel: LogLevel;
+}
+
+export interface UpFlags {
+  dataDir?: string;
+  port?: string;
+  bindAddress?: string;
+  nodeName?: string;
+  nodeIp?: string;
+  nodePort?: string;
+  clusterCidr?: string;
+  serviceCidr?: string;
+  logLevel?: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
+
+/** `--data-dir`, else ORRERY_DATA_DIR, else /var/lib/orrery for root and $XDG_DATA_HOME/orrery for others. */
+export function dataDirectoryOf(flag: string | undefined, env: Environment = process.env): string {
+  const given = flag ?? env.ORRERY_DATA_DIR;
+  if (given !== undefined) {
+    if (given === '') throw new BadRequest('--data-dir must not be empty');
+    return resolve(given);
+  }
+  if (process.getuid!() === 0) return '/var/lib/orrery';
+  const share = env.XDG_DATA_HOME;
+  return join(
+    share !== undefined && isAbsolute(share) ? share : join(homedir(), '.local', 'share'),
+    'orrery',
+  );
+}
+
+/** @throws BadRequest naming the flag and the value. */
+export function resolveConfig(flags: UpFlags, env: Environment = process.env): Config {
+  const dataDirectory = dataDirectoryOf(flags.dataDir, env);
+  const pick = (flag: string | undefined, variable: string) => flag ?? env[variable];
+  const clusterCidr = pick(flags.clusterCidr, 'ORRERY_CLUSTER_CIDR') ?? '10.42.0.0/16';
+  const serviceCidr = pick(flags.serviceCidr, 'ORRERY_SERVICE_CIDR') ?? '10.43.0.0/16';
+  checkCidr('--cluster-cidr', clusterCidr, 24);
+  checkCidr('--service-cidr', serviceCidr, 28);
+  if (overlaps(clusterCidr, serviceCidr)) {
+    throw new BadRequest(`--cluster-cidr ${clusterCidr} and --service-cidr ${serviceCidr} overlap`);
+  }
+  const bindAddress = pick(flags.bindAddress, 'ORRERY_BIND_ADDRESS') ?? '0.0.0.0';
+  checkAddress('--bind-address', bindAddress);
+  const nodeIp = pick(flags.nodeIp, 'ORRERY_NODE_IP') ?? defaultNodeIp(bindAddress);
+  checkAddress('--node-ip', nodeIp);
+  const nodeName = pick(flags.nodeName, 'ORRERY_NODE_NAME') ?? hostname().toLowerCase();
+  if (nodeName.length > 63 || !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(nodeName)) {
+    throw new BadRequest(`--node-name "${nodeName}" is not a valid node name`, {
+      hint: 'use lower case letters, digits, "-" and ".", beginning and ending with a letter or digit',
+    });
+  }
+  const logLevel = (pick(flags.logLevel, 'ORRERY_LOG_LEVEL') ?? 'info') as LogLevel;
+  if (!LOG_LEVELS.includes(logLevel)) {
+    throw new BadRequest(`--log-level "${logLevel}" is not one of ${LOG_LEVELS.join(', ')}`);
+  }
+  return {
+    dataDirectory,
+    instance: instanceOf(dataDirectory),
+    port: portOf('--port', pick(flags.port, 'ORRERY_PORT') ?? '6443', 1),
+    bindAddress,
+    nodeName,
+    nodeIp,
+    nodePort: portOf('--node-port', pick(flags.nodePort, 'ORRERY_NODE_PORT') ?? '10250', 0),
+    clusterCidr,
+    serviceCidr,
+    logLevel,
+  };
+}
+
+export function instanceOf(dataDirectory: string): string {
+  return createHash('sha256').update(dataDirectory).digest('hex').slice(0, 6);
+}
+
+/** The address a client on this host uses: a server bound to all addresses is on loopback too. */
+export function localAddress(bindAddress: string): string {
+  return bindAddress === '0.0.0.0' || bindAddress === '::' ? '127.0.0.1' : bindAddress;
+}
+
+/** The first subnet of the cluster's range; a fleet gives each node the next. */
+export function nodeSubnet(clusterCidr: string): string {
+  return `${clusterCidr.split('/')[0]}/24`;
+}
+
+function defaultNodeIp(bindAddress: string): string {
+  if (bindAddress !== '0.0.0.0' && bindAddress !== '::') return bindAddress;
+  for (const [name, addresses] of Object.entries(networkInterfaces())) {
+    if (/^(orr[0-9a-f]{6}|docker|cni|veth|br-|virbr|podman|flannel)/.test(name)) continue;
+    const found = addresses?.find((a) => a.family === 'IPv4' && !a.internal);
+    if (found !== undefined) return found.address;
+  }
+  return '127.0.0.1';
+}
+
+function portOf(flag: string, text: string, min: number): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port < min || port > 65_535) {
+    throw new BadRequest(`${flag} "${text}" is not a port`, { hint: `give a number from ${min} to 65535` });
+  }
+  return port;
+}
+
+function ipv4(text: string): number | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4 || !parts.every((p) => /^\d{1,3}$/.test(p) && Number(p) <= 255)) return undefined;
+  return parts.reduce((sum, p) => sum * 256 + Number(p), 0);
+}
+
+function checkAddress(flag: string, text: string): void {
+  if (ipv4(text) === undefined) throw new BadRequest(`${flag} "${text}" is not an IPv4 address`);
+}
+
+function checkCidr(flag: string, text: string, longestPrefix: number): void {
+  const [address, prefix, ...rest] = text.split('/');
+  const base = ipv4(address ?? '');
+  const bits = Number(prefix);
+  if (
+    base === undefined ||
+    rest.length > 0 ||
+    !/^\d+$/.test(prefix ?? '') ||
+    bits < 8 ||
+    bits > longestPrefix
+  ) {
+    throw new BadRequest(`${flag} "${text}" is not an IPv4 range from /8 to /${longestPrefix}`, {
+      hint: 'for example 10.42.0.0/16',
+    });
+  }
+  if (base % 2 ** (32 - bits) !== 0) throw new BadRequest(`${flag} "${text}" has bits set beyond its prefix`);
+}
+
+function overlaps(a: string, b: string): boolean {
+  const range = (cidr: string): [number, number] => {
+    const [address, prefix] = cidr.split('/') as [string, string];
+    const start = ipv4(address)!;
+    return [start, start + 2 ** (32 - Number(prefix)) - 1];
+  };
+  const [aStart, aEnd] = range(a);
+  const [bStart, bEnd] = range(b);
+  return aStart <= bEnd && bStart <= aEnd;
+}

@@ -1,0 +1,73 @@
+import { constants } from 'node:fs';
+import { access, mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { OrreryError } from '../base/index.ts';
+
+/** Where everything of one Orrery lives. */
+export interface DataDirectory {
+  root: string;
+  store: string;
+  pki: string;
+  kubeconfig: string;
+  /** The node's own kubeconfig. */
+  nodeKubeconfig: string;
+  logs: string;
+  /** Sockets and pid files of running processes. */
+  run: string;
+  engine: string;
+  node: string;
+}
+
+export function dataDirectoryAt(root: string): DataDirectory {
+  return {
+    root,
+    store: join(root, 'store'),
+    pki: join(root, 'pki'),
+    kubeconfig: join(root, 'kubeconfig'),
+    nodeKubeconfig: join(root, 'pki', 'node.kubeconfig'),
+    logs: join(root, 'logs'),
+    run: join(root, 'run'),
+    engine: join(root, 'engine'),
+    node: join(root, 'node'),
+  };
+}
+
+/** Makes the folders. @throws OrreryError `DataDirectoryUnusable` when they cannot be made or written to. */
+export async function prepareDataDirectory(root: string): Promise<DataDirectory> {
+  const directory = dataDirectoryAt(root);
+  try {
+    await mkdir(root, { recursive: true, mode: 0o755 });
+    await access(root, constants.W_OK | constants.X_OK);
+    for (const folder of [directory.store, directory.pki, directory.run]) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    }
+    for (const folder of [directory.logs, directory.engine, directory.node]) {
+      await mkdir(folder, { recursive: true, mode: 0o755 });
+    }
+  } catch (cause) {
+    throw await unusable(root, cause as NodeJS.ErrnoException);
+  }
+  return directory;
+}
+
+async function unusable(root: string, cause: NodeJS.ErrnoException): Promise<OrreryError> {
+  const why: Record<string, string> = {
+    EACCES: 'permission denied',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'no space left on the device',
+    ENOTDIR: 'a part of the path is not a directory',
+    EEXIST: 'it is not a directory',
+  };
+  const parent = await stat(dirname(root)).catch(() => undefined);
+  return new OrreryError(
+    'DataDirectoryUnusable',
+    `cannot use data directory ${root}: ${why[cause.code ?? ''] ?? cause.message}`,
+    {
+      hint:
+        parent === undefined
+          ? 'check the path'
+          : 'choose another one with --data-dir or ORRERY_DATA_DIR, or run as a user who may write there',
+      cause,
+    },
+  );
+}

@@ -1,0 +1,190 @@
+import { Command, CommanderError, Option } from 'commander';
+import { EXIT } from './exit.ts';
+import { gitVersion, orreryVersion } from './version.ts';
+
+const HELP_FOOTER = `
+Files:
+  The data directory (--data-dir, ORRERY_DATA_DIR) holds everything: store, CA, kubeconfig, logs, images and
+  container state. Default: /var/lib/orrery for root, $XDG_DATA_HOME/orrery for other users.
+
+Environment:
+  ORRERY_DATA_DIR, ORRERY_PORT, ORRERY_BIND_ADDRESS, ORRERY_NODE_NAME, ORRERY_NODE_IP, ORRERY_NODE_PORT,
+  ORRERY_CLUSTER_CIDR, ORRERY_SERVICE_CIDR, ORRERY_LOG_LEVEL  the same as the flags, which win
+  NO_COLOR      no colours
+  ORRERY_DEBUG  print stack traces with errors
+
+Exit status:
+  0  done
+  1  failed
+  2  the command line was wrong; nothing was changed
+  3  not running (status)
+`;
+
+/** Builds the command tree; the code behind a command is imported when it is run. */
+export function createProgram(): Command {
+  const program = new Command('orrery')
+    .description(
+      'One command turns this machine into a cloud: a Kubernetes API, a scheduler, and a container engine without a daemon.',
+    )
+    .version(
+      `orrery ${orreryVersion} (kubernetes ${gitVersion})`,
+      '-v, --version',
+      'show the version and exit',
+    )
+    .helpOption('-h, --help', 'show help and exit')
+    .helpCommand('help [command]', 'show help for a command')
+    .showHelpAfterError("(see '--help')")
+    .enablePositionalOptions()
+    .addHelpText('after', HELP_FOOTER)
+    .exitOverride();
+  addLifecycle(program);
+  addImages(program);
+  addStore(program);
+  program
+    .command('completion')
+    .description('Print a completion script for a shell.')
+    .argument('<shell>', 'bash, zsh or fish')
+    .addHelpText('after', '\nExample:\n  source <(orrery completion bash)')
+    .action(async (shell: string) => (await import('./commands/completion.ts')).completion(program, shell));
+  for (const command of allCommands(program)) command.exitOverride().allowExcessArguments(false);
+  return program;
+}
+
+const dataDir = () => new Option('--data-dir <dir>', 'where everything lives').env('ORRERY_DATA_DIR');
+const output = () => new Option('-o, --output <format>', 'json or yaml');
+
+function addLifecycle(program: Command): void {
+  program
+    .command('up')
+    .description(
+      'Start the cloud on this machine and keep it running until Ctrl-C (or in the background with --detach).',
+    )
+    .addOption(dataDir())
+    .option('-p, --port <port>', 'port of the API server (default 6443)')
+    .option(
+      '--bind-address <address>',
+      'address the servers listen on (default 0.0.0.0: all; every request must authenticate)',
+    )
+    .option('--node-name <name>', 'name of this node (default: the host name)')
+    .option('--node-ip <address>', 'address of this node (default: that of the first network interface)')
+    .option('--node-port <port>', "port of the node's server, 0 for any free one (default 10250)")
+    .option('--cluster-cidr <cidr>', 'range pods get their addresses from (default 10.42.0.0/16)')
+    .option('--service-cidr <cidr>', 'range services get their addresses from (default 10.43.0.0/16)')
+    .option('--log-level <level>', 'debug, info, warn, error or silent (default info)')
+    .option('-d, --detach', 'return when everything is ready; stop it with `orrery down`')
+    .addOption(new Option('--detached').hideHelp())
+    .addHelpText('after', '\nExamples:\n  orrery up\n  orrery up --detach --data-dir /srv/cloud --port 7443')
+    .action(async (flags) => (await import('./commands/up.ts')).up(flags));
+  program
+    .command('status')
+    .description(
+      'Show the roles: what runs, since when, with how much memory. Exit status 3 when nothing runs.',
+    )
+    .addOption(dataDir())
+    .addOption(output())
+    .action(async (flags) => {
+      process.exitCode = await (await import('./commands/status.ts')).status(flags);
+    });
+  program
+    .command('down')
+    .description('Stop the roles. Containers keep running, and the next `orrery up` adopts them.')
+    .addOption(dataDir())
+    .option(
+      '--all',
+      'also end all containers and remove their networks, mounts and cgroups; images and the store stay',
+    )
+    .action(async (flags) => (await import('./commands/down.ts')).down(flags));
+}
+
+function addImages(program: Command): void {
+  const image = program.command('image').description('Manage container images. No server is needed.');
+  image
+    .command('load')
+    .description(
+      'Load images from an archive made by `docker save`, `podman save` or any OCI tool (gzipped or not).',
+    )
+    .argument('<file>', 'the archive, or - for standard input')
+    .addOption(dataDir())
+    .addHelpText('after', '\nExample:\n  docker save nginx | orrery image load -')
+    .action(async (file: string, flags) => (await import('./commands/image.ts')).loadImage(file, flags));
+  image
+    .command('pack')
+    .description('Make a minimal image from programs of this host and the shared libraries they need.')
+    .argument('<name[:tag]>', 'name of the image')
+    .argument('<binary...>', 'programs: paths, or names on PATH; the first is the entrypoint')
+    .option('--entrypoint <command>', 'the entrypoint: one word, or a JSON array')
+    .option('--cmd <command>', 'default arguments: one word, or a JSON array')
+    .option('--file <host:image>', 'put a further file of this host into the image (repeatable)', collect, [])
+    .option('-e, --env <name=value>', 'set an environment variable (repeatable)', collect, [])
+    .option('-w, --workdir <dir>', 'working directory')
+    .option('-u, --user <uid[:gid]>', 'user the program runs as')
+    .option('--expose <port[/protocol]>', 'port the image listens on (repeatable)', collect, [])
+    .addOption(dataDir())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  orrery image pack local/node "$(which node)"
+  orrery image pack local/hello "$(which node)" --file server.js:/app/server.js \\
+      --entrypoint '["node", "/app/server.js"]' --user 65534`,
+    )
+    .action(async (name: string, binaries: string[], flags) =>
+      (await import('./commands/image.ts')).packImage(name, binaries, flags),
+    );
+  image
+    .command('ls')
+    .alias('list')
+    .description('List images.')
+    .option('-q, --quiet', 'ids only')
+    .addOption(output())
+    .addOption(dataDir())
+    .action(async (flags) => (await import('./commands/image.ts')).listImages(flags));
+  image
+    .command('rm')
+    .description('Remove images.')
+    .argument('<image...>', 'references or ids')
+    .addOption(dataDir())
+    .action(async (images: string[], flags) =>
+      (await import('./commands/image.ts')).removeImages(images, flags),
+    );
+  image
+    .command('check')
+    .description('Verify every blob of the image store against its digest.')
+    .addOption(dataDir())
+    .action(async (flags) => (await import('./commands/image.ts')).checkImages(flags));
+}
+
+function addStore(program: Command): void {
+  program
+    .command('store')
+    .description('Look after the store of the control plane.')
+    .command('check')
+    .description('Verify the consistency of the store. Orrery must not be running on it.')
+    .addOption(dataDir())
+    .addOption(output())
+    .action(async (flags) => (await import('./commands/store.ts')).checkStoreCommand(flags));
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+function allCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap((c) => allCommands(c))];
+}
+
+/** Parses and runs; commander has already printed its own errors and help. @returns the exit code */
+export async function runProgram(args: string[]): Promise<number> {
+  const program = createProgram();
+  if (args.length === 0) {
+    program.outputHelp();
+    return EXIT.ok;
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+}

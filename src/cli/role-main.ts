@@ -1,0 +1,70 @@
+import { BadRequest, createLog, messageOf, OrreryError } from '../base/index.ts';
+import type { Config } from './config.ts';
+import type { RoleMessage, RoleName, SupervisorMessage } from './role.ts';
+
+/** A role as the supervisor sees it from inside the child: it runs until told to stop. */
+export interface RunningRole {
+  details: Record<string, string>;
+  stop(): Promise<void>;
+}
+
+const STARTERS: Record<
+  RoleName,
+  () => Promise<(config: Config, log: ReturnType<typeof createLog>) => Promise<RunningRole>>
+> = {
+  server: async () => (await import('./server-role.ts')).startServerRole,
+  node: async () => (await import('./node-role.ts')).startNodeRole,
+};
+
+/**
+ * The child's main: takes its config from the supervisor, starts, reports, and ends when it is told to, when
+ * it gets SIGTERM, or when the supervisor is gone (the channel closes).
+ */
+export async function runRole(name: string): Promise<void> {
+  if (!Object.hasOwn(STARTERS, name) || process.send === undefined) {
+    throw new BadRequest(`'orrery role' is started by 'orrery up' only`);
+  }
+  const role = name as RoleName;
+  const load = STARTERS[role]();
+  load.catch(() => undefined);
+  const config = await new Promise<Config>((resolve) => {
+    process.once('message', (message: SupervisorMessage) => {
+      if (message.type === 'start') resolve(message.config);
+    });
+  });
+  const log = createLog({ level: config.logLevel, name: role });
+  process.on('unhandledRejection', (error) => {
+    log.error('unhandled rejection', { error });
+    process.exit(70);
+  });
+  const end = Promise.withResolvers<string>();
+  process.once('disconnect', () => end.resolve('the supervisor is gone'));
+  process.once('SIGTERM', () => end.resolve('SIGTERM'));
+  process.on('SIGINT', () => end.resolve('SIGINT'));
+  let running: RunningRole;
+  try {
+    const start = await load;
+    running = await start(config, log);
+  } catch (error) {
+    log.error('role cannot start', { error });
+    await tell({
+      type: 'fatal',
+      code: error instanceof OrreryError ? error.code : 'RoleFailed',
+      message: messageOf(error),
+      ...(error instanceof OrreryError && error.hint !== undefined && { hint: error.hint }),
+    });
+    process.exit(1);
+  }
+  await tell({ type: 'ready', details: running.details });
+  log.info('role ready', running.details);
+  log.info('role stops', { why: await end.promise });
+  await running.stop();
+  process.exit(0);
+}
+
+function tell(message: RoleMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected) return resolve();
+    process.send!(message, undefined, undefined, () => resolve());
+  });
+}
