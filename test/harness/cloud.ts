@@ -13,7 +13,8 @@ export interface Cloud {
   readonly dataDirectory: string;
   readonly port: number;
   readonly kubeconfig: string;
-  readonly serviceCidr: string;
+  /** What `up` is called with, beside --detach. */
+  readonly upFlags: string[];
   /** Runs kubectl; fails with its stderr. */
   kubectl(...args: string[]): Promise<string>;
   /** Runs kubectl with text on standard input. */
@@ -141,8 +142,8 @@ export async function createCloud(options: { kubectl?: string } = {}): Promise<C
   const port = await freePort();
   clouds += 1;
   const second = 100 + ((process.pid + clouds * 7) % 70) * 2;
-  const clusterCidr = `10.${second}.0.0/16`;
-  const serviceCidr = `10.${second + 1}.0.0/16`;
+  const upFlags = ['--port', String(port), '--node-port', '0', '--bind-address', '127.0.0.1'];
+  upFlags.push('--cluster-cidr', `10.${second}.0.0/16`, '--service-cidr', `10.${second + 1}.0.0/16`);
   const kubeconfig = join(dataDirectory, 'kubeconfig');
   const kubectl = options.kubectl ?? 'kubectl';
   const env = { KUBECONFIG: kubeconfig, ORRERY_DATA_DIR: dataDirectory, HOME: dataDirectory, NO_COLOR: '1' };
@@ -153,26 +154,11 @@ export async function createCloud(options: { kubectl?: string } = {}): Promise<C
     dataDirectory,
     port,
     kubeconfig,
-    serviceCidr,
+    upFlags,
     kubectl: (...args) => run(kubectl, args, { env }),
     kubectlWith: (input, ...args) => run(kubectl, args, { env, input }),
     orrery: (...args) => run(node, [program, ...args], { env }),
-    up: (...flags) =>
-      cloud.orrery(
-        'up',
-        '--detach',
-        '--port',
-        String(port),
-        '--node-port',
-        '0',
-        '--bind-address',
-        '127.0.0.1',
-        '--cluster-cidr',
-        clusterCidr,
-        '--service-cidr',
-        serviceCidr,
-        ...flags,
-      ),
+    up: (...flags) => cloud.orrery('up', '--detach', ...upFlags, ...flags),
     status: async () => JSON.parse(await cloud.orrery('status', '-o', 'json')) as CloudStatus,
     destroy: async () => {
       await cloud.orrery('down', '--all');
