@@ -11,3 +11,5 @@ export * from './quantity/quantity.ts';
 export * from './selectors/field-selector.ts';
 export * from './selectors/label-selector.ts';
 export { fieldErrorText, invalidError } from './validation/field-errors.ts';
+export { semanticallyEqual } from './validation/equality.ts';
+export * from './schema/index.ts';

@@ -1,0 +1,234 @@
+import { BadRequest } from '../../base/index.ts';
+import type { GroupVersionKind, KubeObject } from '../object.ts';
+import type { Resource } from '../resource.ts';
+import { type FieldInfo, goTypeName, type TypeInfo, typeInfo } from './fields.ts';
+import { decodeScalar, jsonTypeName, ScalarError, zeroOf } from './scalars.ts';
+import { groupVersionString, parseGroupVersion, schemaRef } from './schema.ts';
+
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+
+export interface Decoded<T> {
+  object: T;
+  /** One sentence a strict decoding error, when `fieldValidation` is Warn. */
+  warnings: string[];
+}
+
+type JsonObject = Record<string, unknown>;
+
+/**
+ * What a client sent, as the resource's own type: unknown fields pruned, nulls and Go's omitted zero values
+ * dropped, quantities and times in canonical form. `body` is taken over: it may be changed and become part
+ * of the result.
+ *
+ * `duplicates` are the findings of findDuplicateKeys on the text, judged like unknown fields.
+ *
+ * @throws BadRequest with Kubernetes' wording: wrong apiVersion or kind, wrong JSON type, strict decoding error.
+ */
+export function decodeObject(
+  resource: Pick<Resource, 'group' | 'version' | 'kind' | 'schema'>,
+  body: unknown,
+  fieldValidation: FieldValidation,
+  duplicates?: readonly string[],
+): Decoded<KubeObject> {
+  return decodeKind<KubeObject>(resource, resource.schema.ref, body, fieldValidation, duplicates);
+}
+
+/** The same for a kind that is not a resource of its own: Scale, Binding, Eviction, TokenRequest, DeleteOptions. */
+export function decodeKind<T extends object>(
+  gvk: GroupVersionKind,
+  ref: string,
+  body: unknown,
+  fieldValidation: FieldValidation,
+  duplicates: readonly string[] = [],
+): Decoded<T> {
+  const object = checkHeader(gvk, body);
+  const decoder = new Decoder(fieldValidation !== 'Ignore');
+  let decoded: JsonObject;
+  try {
+    decoded = decoder.struct(typeInfo(ref), object);
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause;
+    throw cannotHandle(gvk, cause.message, cause);
+  }
+  const strict = [...duplicates, ...decoder.strictErrors];
+  if (strict.length > 0 && fieldValidation === 'Strict')
+    throw cannotHandle(gvk, `strict decoding error: ${strict.join(', ')}`);
+  decoded.apiVersion ??= groupVersionString(gvk);
+  decoded.kind ??= gvk.kind;
+  if (typeInfo(ref).fields.has('metadata')) decoded.metadata ??= {};
+  return { object: decoded as T, warnings: fieldValidation === 'Warn' ? strict : [] };
+}
+
+function cannotHandle(gvk: GroupVersionKind, why: string, cause?: unknown, sent = gvk): BadRequest {
+  return new BadRequest(
+    `${sent.kind} in version ${JSON.stringify(sent.version)} cannot be handled as a ${gvk.kind}: ${why}`,
+    { cause },
+  );
+}
+
+/** apiVersion and kind may be left out, but not be another's. */
+function checkHeader(gvk: GroupVersionKind, body: unknown): JsonObject {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    const what = body === null || body === undefined ? 'null' : jsonTypeName(body);
+    throw new BadRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${what} into Go value of type ` +
+        'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
+    );
+  }
+  const { apiVersion, kind } = body as JsonObject;
+  for (const [name, value] of [
+    ['apiVersion', apiVersion],
+    ['kind', kind],
+  ] as const)
+    if (value !== undefined && value !== null && typeof value !== 'string')
+      throw new BadRequest(
+        `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonTypeName(value)} into Go struct field .${name} of type string`,
+      );
+  const expected = groupVersionString(gvk);
+  const sentVersion = (apiVersion as string | null | undefined) || expected;
+  const sentKind = (kind as string | null | undefined) || gvk.kind;
+  if (sentVersion === expected && sentKind === gvk.kind) return body as JsonObject;
+  if (sentKind === gvk.kind)
+    throw new BadRequest(
+      `the API version in the data (${sentVersion}) does not match the expected API version (${expected})`,
+    );
+  const sent = { ...parseGroupVersion(sentVersion), kind: sentKind };
+  throw cannotHandle(
+    gvk,
+    schemaRef(sent) === undefined
+      ? `no kind ${JSON.stringify(sentKind)} is registered for version ${JSON.stringify(sentVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`
+      : `converting (${sent.version}.${sentKind}) to (${gvk.group === '' ? 'core' : gvk.group.split('.')[0]}.${gvk.kind}): unknown conversion`,
+    undefined,
+    sent,
+  );
+}
+
+class DecodeError extends Error {}
+
+/** More than this many strict errors are not reported (as sigs.k8s.io/json). */
+const MAX_STRICT_ERRORS = 100;
+
+/**
+ * One walk over one object. The path is a stack that is only read when something is wrong: field names as
+ * strings, list indexes as numbers, map keys with a leading NUL.
+ */
+class Decoder {
+  readonly strictErrors: string[] = [];
+  readonly #strict: boolean;
+  readonly #path: (string | number)[] = [];
+
+  constructor(strict: boolean) {
+    this.#strict = strict;
+  }
+
+  /** The same object when nothing had to go, else a copy without what went. */
+  struct(type: TypeInfo, object: JsonObject): JsonObject {
+    let dropped = false;
+    for (const name in object) {
+      const field = type.fields.get(name);
+      if (field === undefined) {
+        dropped = true;
+        object[name] = undefined;
+        this.#unknown(name);
+        continue;
+      }
+      const value = object[name];
+      const decoded = value === null || value === undefined ? undefined : this.#field(type, field, value);
+      if (decoded === undefined) {
+        dropped = true;
+        object[name] = undefined;
+      } else if (decoded !== value) object[name] = decoded;
+    }
+    return dropped ? withoutUndefined(object) : object;
+  }
+
+  #field(type: TypeInfo, field: FieldInfo, value: unknown): unknown {
+    this.#path.push(field.name);
+    let decoded: unknown;
+    if (field.collection === 'list') decoded = this.#list(type, field, value);
+    else if (field.collection === 'map') decoded = this.#map(type, field, value);
+    else if (field.kind === 'struct') {
+      if (typeof value !== 'object' || Array.isArray(value))
+        throw this.#mismatch(type, field.goType, jsonTypeName(value));
+      decoded = this.struct(field.struct, value as JsonObject);
+    } else {
+      decoded = this.#scalar(type, field, value);
+      if (!field.required && !field.pointer && (decoded === '' || decoded === 0 || decoded === false))
+        decoded = undefined;
+    }
+    this.#path.pop();
+    return decoded;
+  }
+
+  #list(type: TypeInfo, field: FieldInfo, value: unknown): unknown[] | undefined {
+    if (!Array.isArray(value)) throw this.#mismatch(type, field.goType, jsonTypeName(value));
+    // An empty managedFields asks for a reset of field tracking, so it must be seen.
+    if (value.length === 0) return field.required || field.name === 'managedFields' ? value : undefined;
+    for (let i = 0; i < value.length; i++) value[i] = this.#element(type, field, value[i], i);
+    return value;
+  }
+
+  #map(type: TypeInfo, field: FieldInfo, value: unknown): JsonObject | undefined {
+    if (typeof value !== 'object' || Array.isArray(value))
+      throw this.#mismatch(type, field.goType, jsonTypeName(value));
+    const map = value as JsonObject;
+    let empty = true;
+    for (const key in map) {
+      empty = false;
+      const one = map[key];
+      const decoded = this.#element(type, field, one, `\0${key}`);
+      if (decoded !== one) map[key] = decoded;
+    }
+    return empty && !field.required ? undefined : map;
+  }
+
+  #element(type: TypeInfo, field: FieldInfo, value: unknown, place: number | string): unknown {
+    if (value === null) return zeroOf(field.kind);
+    if (field.kind !== 'struct') return this.#scalar(type, field, value);
+    if (typeof value !== 'object' || Array.isArray(value))
+      throw this.#mismatch(type, goTypeName(field.ref!), jsonTypeName(value));
+    this.#path.push(place);
+    const decoded = this.struct(field.struct, value as JsonObject);
+    this.#path.pop();
+    return decoded;
+  }
+
+  #scalar(type: TypeInfo, field: FieldInfo, value: unknown): unknown {
+    if (field.kind === 'string' && typeof value === 'string') return value;
+    try {
+      return decodeScalar(field, value);
+    } catch (error) {
+      if (!(error instanceof ScalarError)) throw error;
+      if (error.mismatch === undefined) throw new DecodeError(error.message);
+      const goType =
+        field.collection === undefined ? field.goType : field.goType.replace(/^(\[\]|map\[string\])/, '');
+      throw this.#mismatch(type, goType, error.mismatch);
+    }
+  }
+
+  /** encoding/json's UnmarshalTypeError: innermost struct, path of field names without indexes and keys. */
+  #mismatch(type: TypeInfo, goType: string, what: string): DecodeError {
+    const path = this.#path.filter((part) => typeof part === 'string' && !part.startsWith('\0')).join('.');
+    return new DecodeError(
+      `json: cannot unmarshal ${what} into Go struct field ${type.name}.${path} of type ${goType}`,
+    );
+  }
+
+  #unknown(name: string): void {
+    if (!this.#strict || this.strictErrors.length >= MAX_STRICT_ERRORS) return;
+    let path = '';
+    for (const part of [...this.#path, name]) {
+      if (typeof part === 'number') path += `[${part}]`;
+      else path += `${path === '' ? '' : '.'}${part.startsWith('\0') ? part.slice(1) : part}`;
+    }
+    const message = `unknown field ${JSON.stringify(path)}`;
+    if (!this.strictErrors.includes(message)) this.strictErrors.push(message);
+  }
+}
+
+/** A fresh object keeps its fast shape; deleting from the old one would not. */
+function withoutUndefined(object: JsonObject): JsonObject {
+  const clean: JsonObject = {};
+  for (const name in object) if (object[name] !== undefined) clean[name] = object[name];
+  return clean;
+}
