@@ -44,6 +44,8 @@ export interface Resource {
   selectableFields?: Readonly<Record<string, (object: KubeObject) => string>>;
   /** Columns of `kubectl get`; without Name and Age columns the server adds those. */
   columns?: readonly TableColumn[];
+  /** Conditions of an object's table row (pods that have ended). */
+  rowConditions?(object: KubeObject): readonly metav1.TableRowCondition[] | undefined;
 }
 
 /**
