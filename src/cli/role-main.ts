@@ -1,4 +1,4 @@
-import { BadRequest, createLog, messageOf, OrreryError } from '../base/index.ts';
+import { BadRequest, createLog, type Log, messageOf, OrreryError } from '../base/index.ts';
 import type { Config } from './config.ts';
 import type { RoleMessage, RoleName, SupervisorMessage } from './role.ts';
 
@@ -8,10 +8,14 @@ export interface RunningRole {
   stop(): Promise<void>;
 }
 
-const STARTERS: Record<
-  RoleName,
-  () => Promise<(config: Config, log: ReturnType<typeof createLog>) => Promise<RunningRole>>
-> = {
+export interface RoleContext {
+  log: Log;
+  tell(message: RoleMessage): Promise<void>;
+}
+
+type Start = (config: Config, context: RoleContext) => Promise<RunningRole>;
+
+const STARTERS: Record<RoleName, () => Promise<Start>> = {
   server: async () => (await import('./server-role.ts')).startServerRole,
   node: async () => (await import('./node-role.ts')).startNodeRole,
 };
@@ -44,7 +48,7 @@ export async function runRole(name: string): Promise<void> {
   let running: RunningRole;
   try {
     const start = await load;
-    running = await start(config, log);
+    running = await start(config, { log, tell });
   } catch (error) {
     log.error('role cannot start', { error });
     await tell({

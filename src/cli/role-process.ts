@@ -36,6 +36,7 @@ export class RoleProcess {
   #stopping = false;
   #timer: NodeJS.Timeout | undefined;
   #firstReady = Promise.withResolvers<void>();
+  #credentials = Promise.withResolvers<void>();
 
   constructor(
     name: RoleName,
@@ -45,12 +46,18 @@ export class RoleProcess {
     this.#options = options;
     // Somebody may stop waiting before it settles.
     this.#firstReady.promise.catch(() => undefined);
+    this.#credentials.promise.catch(() => undefined);
   }
 
   /** Starts the process; resolves when it reported itself ready for the first time. @throws what it reported as fatal. */
   start(): Promise<void> {
     this.#spawn();
     return this.#firstReady.promise;
+  }
+
+  /** Resolves when the role (the server) has made the other roles' credentials. */
+  credentialsMade(): Promise<void> {
+    return this.#credentials.promise;
   }
 
   status(): RoleStatus {
@@ -100,18 +107,16 @@ export class RoleProcess {
   }
 
   #hear(message: RoleMessage): void {
-    if (message.type === 'ready') {
+    if (message.type === 'credentials') this.#credentials.resolve();
+    else if (message.type === 'ready') {
       this.#state = 'ready';
       this.#details = message.details;
       this.#firstReady.resolve();
     } else {
-      this.#firstReady.reject(
-        new OrreryError(
-          message.code,
-          message.message,
-          message.hint === undefined ? {} : { hint: message.hint },
-        ),
-      );
+      const { code, message: text, hint } = message;
+      const error = new OrreryError(code, text, hint === undefined ? {} : { hint });
+      this.#credentials.reject(error);
+      this.#firstReady.reject(error);
     }
   }
 

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { type Log, OrreryError } from '../base/index.ts';
 import type { Config } from './config.ts';
 import { serveControl } from './control-socket.ts';
-import { ensureCredentials } from './credentials.ts';
 import { type DataDirectory, prepareDataDirectory } from './data-directory.ts';
 import { lockInstance } from './instance-lock.ts';
 import type { RoleName } from './role.ts';
@@ -56,7 +55,6 @@ export class Supervisor {
     const supervisor = new Supervisor(config, directory);
     supervisor.#closers.push(() => lock.close());
     try {
-      await ensureCredentials(directory, config);
       await supervisor.#start(options);
     } catch (error) {
       await supervisor.stop();
@@ -88,10 +86,18 @@ export class Supervisor {
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => late.reject(this.#notReady()), READY_TIMEOUT_MS);
     try {
-      await Promise.race([Promise.all(this.#roles.map((role) => role.start())), late.promise]);
+      await Promise.race([this.#startRoles(), late.promise]);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** The server first: it makes the credentials that the others start with. Then all at once. */
+  async #startRoles(): Promise<void> {
+    const [server, ...others] = this.#roles as [RoleProcess, ...RoleProcess[]];
+    const ready = server.start();
+    await server.credentialsMade();
+    await Promise.all([ready, ...others.map((role) => role.start())]);
   }
 
   #notReady(): OrreryError {
