@@ -1,0 +1,95 @@
+import type { KubeObject, Resource } from '../../kube/index.ts';
+import type { User } from '../http/messages.ts';
+
+export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+
+/** What is about to happen; k8s.io/apiserver/pkg/admission.Attributes. */
+export interface AdmissionRequest {
+  operation: Operation;
+  resource: Resource;
+  subresource?: string;
+  workspace: string;
+  namespace?: string;
+  /** '' for a create with generateName. */
+  name: string;
+  user: User;
+  /** The new object, of the main resource also for `status` and `scale`; absent for DELETE and CONNECT. */
+  object?: KubeObject;
+  /** The stored object, of UPDATE and DELETE; must not be changed. */
+  oldObject?: Readonly<KubeObject>;
+  /** The body of a subresource that is not the object: Binding, Eviction, TokenRequest. */
+  body?: unknown;
+  dryRun: boolean;
+}
+
+/** What a write has taken and must give back when the write fails. Both are called at most once, never both. */
+export interface Reservation {
+  commit(): void;
+  rollback(): void;
+}
+
+/** One step between authorization and the store. Refuses by throwing Forbidden, NotFound or Invalid. */
+export interface AdmissionPlugin {
+  readonly name: string;
+  /** May change `request.object`. */
+  mutate?(request: AdmissionRequest): Promise<void> | void;
+  /** Sees the validated object; changes nothing. */
+  validate?(request: AdmissionRequest): Promise<void> | void;
+  /** Last step before the write: takes what only one writer may have. May fill it into `request.object`. */
+  reserve?(request: AdmissionRequest): Promise<Reservation | undefined>;
+}
+
+/** The hook: runs the plug-ins in order. */
+export class AdmissionChain {
+  readonly #plugins: readonly AdmissionPlugin[];
+
+  constructor(plugins: readonly AdmissionPlugin[]) {
+    this.#plugins = plugins;
+  }
+
+  async mutate(request: AdmissionRequest): Promise<void> {
+    for (const plugin of this.#plugins) if (plugin.mutate !== undefined) await plugin.mutate(request);
+  }
+
+  async validate(request: AdmissionRequest): Promise<void> {
+    for (const plugin of this.#plugins) if (plugin.validate !== undefined) await plugin.validate(request);
+  }
+
+  /** Runs `write` with everything reserved; commits when it succeeds, gives back when it fails or was a dry run. */
+  async around<T>(request: AdmissionRequest, write: () => Promise<T>): Promise<T> {
+    const reservations: Reservation[] = [];
+    let done = false;
+    try {
+      for (const plugin of this.#plugins) {
+        const reservation = await plugin.reserve?.(request);
+        if (reservation !== undefined) reservations.push(reservation);
+      }
+      const result = await write();
+      done = !request.dryRun;
+      return result;
+    } finally {
+      for (const reservation of reservations.reverse()) {
+        if (done) reservation.commit();
+        else reservation.rollback();
+      }
+    }
+  }
+}
+
+/** Reads of the stored objects, for plug-ins and authorizers. What they hand out is shared: do not change it. */
+export interface StoredObjects {
+  find<T extends KubeObject>(
+    resource: { group: string; resource: string },
+    address: { workspace: string; namespace?: string; name: string },
+  ): Promise<Readonly<T> | undefined>;
+  list<T extends KubeObject>(
+    resource: { group: string; resource: string },
+    where: { workspace: string; namespace?: string },
+  ): Promise<{ workspace: string; object: Readonly<T> }[]>;
+  /** Resolves with the object as soon as it exists, with undefined after `timeoutMs`. */
+  waitFor<T extends KubeObject>(
+    resource: { group: string; resource: string },
+    address: { workspace: string; namespace?: string; name: string },
+    timeoutMs: number,
+  ): Promise<Readonly<T> | undefined>;
+}

@@ -1,0 +1,53 @@
+import { NotFound } from '../../base/index.ts';
+import type { corev1 } from '../../kube/index.ts';
+import { forbidden, objectNotFound } from '../errors.ts';
+import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from './admission.ts';
+
+const NAMESPACES = { group: '', resource: 'namespaces' };
+const IMMORTAL = new Set(['default', 'kube-system', 'kube-public']);
+
+/**
+ * Nothing is created in a namespace that is not there or is ending; the first namespaces are never deleted.
+ * Source: k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle.
+ */
+export class NamespaceLifecycle implements AdmissionPlugin {
+  readonly name = 'NamespaceLifecycle';
+  readonly #objects: StoredObjects;
+
+  constructor(objects: StoredObjects) {
+    this.#objects = objects;
+  }
+
+  async mutate(request: AdmissionRequest): Promise<void> {
+    if (request.operation !== 'CREATE' || request.namespace === undefined) return;
+    if (!request.resource.namespaced || request.subresource !== undefined) return;
+    const namespace = await this.#objects.find<corev1.Namespace>(NAMESPACES, {
+      workspace: request.workspace,
+      name: request.namespace,
+    });
+    if (namespace === undefined) throw namespaceNotFound(request.namespace);
+    if (namespace.metadata.deletionTimestamp === undefined) return;
+    throw forbidden(
+      request.resource,
+      request.name,
+      `unable to create new content in namespace ${request.namespace} because it is being terminated`,
+      [
+        {
+          reason: 'NamespaceTerminating',
+          message: `namespace ${request.namespace} is being terminated`,
+          field: 'metadata.namespace',
+        },
+      ],
+    );
+  }
+
+  validate(request: AdmissionRequest): void {
+    const { resource, operation, name } = request;
+    if (operation === 'DELETE' && resource.group === '' && resource.name === 'namespaces' && IMMORTAL.has(name))
+      throw forbidden(resource, name, 'this namespace may not be deleted');
+  }
+}
+
+export function namespaceNotFound(name: string): NotFound {
+  return objectNotFound({ group: '', name: 'namespaces' }, name);
+}

@@ -1,0 +1,151 @@
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomUUID } from 'node:crypto';
+import type { Clock } from '../../base/index.ts';
+import type { User } from '../http/messages.ts';
+import type { TokenAuthenticator } from './authenticator.ts';
+
+export const SERVICE_ACCOUNT_ISSUER = 'https://kubernetes.default.svc.cluster.local';
+const USER_PREFIX = 'system:serviceaccount:';
+
+/** What a token may be bound to; it dies with that object. */
+export interface BoundObject {
+  kind: 'Pod' | 'Secret' | 'Node';
+  name: string;
+  uid: string;
+}
+
+export interface TokenSubject {
+  namespace: string;
+  name: string;
+  uid: string;
+  bound?: BoundObject;
+  /** The node of the pod the token is bound to, for the reader's information. */
+  node?: { name: string; uid?: string };
+}
+
+/** Looks whether the account (and the pod, …) a token names still is the one it was made for. */
+export interface TokenSubjects {
+  exists(kind: 'ServiceAccount' | BoundObject['kind'], uid: string, namespace: string, name: string): Promise<boolean>;
+}
+
+interface PrivateClaims {
+  namespace: string;
+  serviceaccount: { name: string; uid: string };
+  pod?: { name: string; uid: string };
+  secret?: { name: string; uid: string };
+  node?: { name: string; uid?: string };
+  warnafter?: number;
+}
+
+/**
+ * Signs and reads service account tokens: ES256 JWTs with Kubernetes' claims
+ * (k8s.io/kubernetes/pkg/serviceaccount/claims.go).
+ */
+export class ServiceAccountTokens implements TokenAuthenticator {
+  readonly #privateKey: KeyObject;
+  readonly #publicKey: KeyObject;
+  readonly #keyId: string;
+  readonly #subjects: TokenSubjects;
+  readonly #clock: Clock;
+  readonly audiences: readonly string[] = [SERVICE_ACCOUNT_ISSUER];
+
+  constructor(options: { keyPem: string; subjects: TokenSubjects; clock: Clock }) {
+    this.#privateKey = createPrivateKey(options.keyPem);
+    this.#publicKey = createPublicKey(this.#privateKey);
+    // Upstream's key id: base64url of the SHA-256 of the public key's DER.
+    const der = this.#publicKey.export({ type: 'spki', format: 'der' });
+    this.#keyId = createHash('sha256').update(der).digest('base64url');
+    this.#subjects = options.subjects;
+    this.#clock = options.clock;
+  }
+
+  /** The token and when it ends. */
+  async issue(
+    subject: TokenSubject,
+    options: { audiences: readonly string[]; expirationSeconds: number; warnAfterSeconds?: number },
+  ): Promise<{ token: string; expiresAt: Date }> {
+    const { SignJWT } = await import('jose');
+    const nowSeconds = Math.floor(this.#clock.now() / 1000);
+    const expiresAt = nowSeconds + options.expirationSeconds;
+    const claims: PrivateClaims = {
+      namespace: subject.namespace,
+      serviceaccount: { name: subject.name, uid: subject.uid },
+    };
+    const { bound } = subject;
+    if (bound !== undefined)
+      claims[bound.kind.toLowerCase() as 'pod' | 'secret' | 'node'] = { name: bound.name, uid: bound.uid };
+    if (subject.node !== undefined) claims.node = subject.node;
+    if (options.warnAfterSeconds !== undefined) claims.warnafter = nowSeconds + options.warnAfterSeconds;
+    const token = await new SignJWT({ 'kubernetes.io': claims })
+      .setProtectedHeader({ alg: 'ES256', kid: this.#keyId })
+      .setIssuer(SERVICE_ACCOUNT_ISSUER)
+      .setSubject(`${USER_PREFIX}${subject.namespace}:${subject.name}`)
+      .setAudience([...options.audiences])
+      .setIssuedAt(nowSeconds)
+      .setNotBefore(nowSeconds)
+      .setExpirationTime(expiresAt)
+      .setJti(randomUUID())
+      .sign(this.#privateKey);
+    return { token, expiresAt: new Date(expiresAt * 1000) };
+  }
+
+  authenticate(token: string): Promise<User | undefined> {
+    return this.review(token, this.audiences).then((result) => result?.user);
+  }
+
+  /** Undefined when the token is not ours, ended, for others, or its subject is gone. */
+  async review(
+    token: string,
+    audiences: readonly string[],
+  ): Promise<{ user: User; audiences: string[] } | undefined> {
+    if (token.split('.').length !== 3) return undefined;
+    const { errors, jwtVerify } = await import('jose');
+    let payload: Record<string, unknown>;
+    try {
+      const verified = await jwtVerify(token, this.#publicKey, {
+        algorithms: ['ES256'],
+        issuer: SERVICE_ACCOUNT_ISSUER,
+        audience: [...audiences],
+        currentDate: new Date(this.#clock.now()),
+        requiredClaims: ['exp', 'sub'],
+      });
+      payload = verified.payload;
+    } catch (error) {
+      // "Not a good token" is an ordinary answer; anything else is a fault of ours.
+      if (error instanceof errors.JOSEError) return undefined;
+      throw error;
+    }
+    const claims = payload['kubernetes.io'] as PrivateClaims | undefined;
+    if (claims?.serviceaccount === undefined || !(await this.#alive(claims))) return undefined;
+    const held = ([] as string[]).concat(payload.aud as string | string[]);
+    return { user: userOf(claims, String(payload.jti)), audiences: audiences.filter((a) => held.includes(a)) };
+  }
+
+  async #alive(claims: PrivateClaims): Promise<boolean> {
+    const { namespace, serviceaccount, pod, secret } = claims;
+    const exists = this.#subjects.exists.bind(this.#subjects);
+    if (!(await exists('ServiceAccount', serviceaccount.uid, namespace, serviceaccount.name))) return false;
+    if (pod !== undefined && !(await exists('Pod', pod.uid, namespace, pod.name))) return false;
+    return secret === undefined || (await exists('Secret', secret.uid, namespace, secret.name));
+  }
+}
+
+function userOf(claims: PrivateClaims, tokenId: string): User {
+  const { namespace, serviceaccount, pod, node } = claims;
+  const extra: Record<string, string[]> = {
+    'authentication.kubernetes.io/credential-id': [`JTI=${tokenId}`],
+  };
+  if (pod !== undefined) {
+    extra['authentication.kubernetes.io/pod-name'] = [pod.name];
+    extra['authentication.kubernetes.io/pod-uid'] = [pod.uid];
+  }
+  if (node !== undefined) {
+    extra['authentication.kubernetes.io/node-name'] = [node.name];
+    if (node.uid !== undefined) extra['authentication.kubernetes.io/node-uid'] = [node.uid];
+  }
+  return {
+    name: `${USER_PREFIX}${namespace}:${serviceaccount.name}`,
+    uid: serviceaccount.uid,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
+    extra,
+  };
+}

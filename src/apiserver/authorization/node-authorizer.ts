@@ -1,0 +1,126 @@
+import type { corev1 } from '../../kube/index.ts';
+import { type AuthorizationAttributes, type Authorizer, type Decision, NO_OPINION } from './authorizer.ts';
+
+const NODE_PREFIX = 'system:node:';
+const NODES_GROUP = 'system:nodes';
+const ALLOW: Decision = { verdict: 'allow', reason: '' };
+
+/** The node's name, when the user is one. */
+export function nodeNameOf(user: AuthorizationAttributes['user']): string | undefined {
+  if (!user.name.startsWith(NODE_PREFIX) || !user.groups.includes(NODES_GROUP)) return undefined;
+  return user.name.slice(NODE_PREFIX.length);
+}
+
+/** The pods of a node, for "is this Secret used there?". */
+export interface NodePods {
+  podsOnNode(workspace: string, namespace: string, node: string): Promise<readonly Readonly<corev1.Pod>[]>;
+}
+
+const READ = ['get', 'list', 'watch'];
+/** [group, resource or resource/subresource, verbs]: what a kubelet and its service rules need, whatever the name. */
+const RULES: readonly (readonly [string, string, readonly string[]])[] = [
+  ['', 'services', READ],
+  ['', 'endpoints', READ],
+  ['', 'namespaces', READ],
+  ['', 'nodes', [...READ, 'create', 'update', 'patch', 'delete']],
+  ['', 'nodes/status', ['update', 'patch']],
+  ['', 'pods', [...READ, 'create', 'delete']],
+  ['', 'pods/status', ['update', 'patch']],
+  ['', 'pods/eviction', ['create']],
+  ['', 'events', ['create', 'update', 'patch']],
+  ['events.k8s.io', 'events', ['create', 'update', 'patch']],
+  ['discovery.k8s.io', 'endpointslices', READ],
+  ['node.k8s.io', 'runtimeclasses', READ],
+  ['authentication.k8s.io', 'tokenreviews', ['create']],
+  ['authorization.k8s.io', 'subjectaccessreviews', ['create']],
+];
+
+/**
+ * A thin node authorizer: fixed rules, and Secrets, ConfigMaps and service account tokens only when a pod bound to
+ * that node uses them. Which Pods and Nodes it may change is NodeRestriction's part (admission), as upstream.
+ * Source: k8s.io/kubernetes/plugin/pkg/auth/authorizer/node, ClusterRole system:node and system:node-proxier.
+ */
+export class NodeAuthorizer implements Authorizer {
+  readonly #pods: NodePods;
+
+  constructor(pods: NodePods) {
+    this.#pods = pods;
+  }
+
+  async authorize(attributes: AuthorizationAttributes): Promise<Decision> {
+    const node = nodeNameOf(attributes.user);
+    if (node === undefined || attributes.resource === undefined) return NO_OPINION;
+    const { group, resource, subresource } = attributes.resource;
+    const what = subresource === undefined ? resource : `${resource}/${subresource}`;
+    if (RULES.some(([g, r, verbs]) => g === group && r === what && verbs.includes(attributes.verb)))
+      return ALLOW;
+    if (group === 'coordination.k8s.io' && what === 'leases') return ownLease(attributes, node);
+    if (group === '' && (what === 'secrets' || what === 'configmaps'))
+      return this.#authorizeUsed(attributes, node, what);
+    if (group === '' && what === 'serviceaccounts/token' && attributes.verb === 'create')
+      return this.#authorizeToken(attributes, node);
+    return NO_OPINION;
+  }
+
+  async #authorizeUsed(
+    attributes: AuthorizationAttributes,
+    node: string,
+    what: 'secrets' | 'configmaps',
+  ): Promise<Decision> {
+    const { namespace, name } = oneName(attributes);
+    if (!READ.includes(attributes.verb) || namespace === undefined || name === undefined)
+      return refuse(`can only read ${what} with a name`);
+    const pods = await this.#pods.podsOnNode(attributes.workspace, namespace, node);
+    const used = pods.some((pod) => names(pod, what).has(name));
+    return used ? ALLOW : refuse(`no relationship found between node '${node}' and this object`);
+  }
+
+  async #authorizeToken(attributes: AuthorizationAttributes, node: string): Promise<Decision> {
+    const { namespace, name } = attributes.resource!;
+    const pods = await this.#pods.podsOnNode(attributes.workspace, namespace ?? '', node);
+    return pods.some((pod) => (pod.spec?.serviceAccountName ?? 'default') === name)
+      ? ALLOW
+      : refuse(`no relationship found between node '${node}' and this object`);
+  }
+}
+
+function refuse(reason: string): Decision {
+  return { verdict: 'no opinion', reason };
+}
+
+function ownLease(attributes: AuthorizationAttributes, node: string): Decision {
+  const { namespace, name } = oneName(attributes);
+  if (namespace !== 'kube-node-lease') return refuse('can only access leases in the kube-node-lease namespace');
+  if (attributes.verb === 'create') return ALLOW;
+  return name === node ? ALLOW : refuse('can only access node lease with the same name as the requesting node');
+}
+
+/** A list or watch of `metadata.name=x` is a read of x. */
+function oneName(attributes: AuthorizationAttributes): { namespace?: string; name?: string } {
+  const { namespace, name, fieldSelector } = attributes.resource!;
+  const selected = /^metadata\.name==?([^,!=]+)$/.exec(fieldSelector ?? '')?.[1];
+  return {
+    ...(namespace !== undefined && { namespace }),
+    ...((name ?? selected) !== undefined && { name: name ?? selected! }),
+  };
+}
+
+/** Every Secret (ConfigMap) a pod's volumes, environment and image pulls name. */
+function names(pod: Readonly<corev1.Pod>, what: 'secrets' | 'configmaps'): Set<string> {
+  const found = new Set<string>();
+  const add = (name: string | undefined) => name !== undefined && found.add(name);
+  const secrets = what === 'secrets';
+  for (const volume of pod.spec?.volumes ?? []) {
+    add(secrets ? volume.secret?.secretName : volume.configMap?.name);
+    for (const source of volume.projected?.sources ?? [])
+      add(secrets ? source.secret?.name : source.configMap?.name);
+  }
+  const { containers = [], initContainers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  for (const container of [...containers, ...initContainers, ...ephemeralContainers]) {
+    for (const from of container.envFrom ?? []) add(secrets ? from.secretRef?.name : from.configMapRef?.name);
+    for (const { valueFrom } of container.env ?? [])
+      add(secrets ? valueFrom?.secretKeyRef?.name : valueFrom?.configMapKeyRef?.name);
+  }
+  if (secrets) for (const reference of pod.spec?.imagePullSecrets ?? []) add(reference.name);
+  return found;
+}

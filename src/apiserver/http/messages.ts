@@ -1,0 +1,67 @@
+import type { Duplex } from 'node:stream';
+
+/** A request as the pipeline sees it; which wire it came by is forgotten. Structurally the client room's ApiRequest. */
+export interface ApiRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Absolute path, percent-encoded, without the query. */
+  path: string;
+  query?: URLSearchParams;
+  /** Lower-case names. */
+  headers?: Record<string, string>;
+  body?: Uint8Array;
+  signal?: AbortSignal;
+}
+
+export interface ApiResponse {
+  status: number;
+  headers: Record<string, string>;
+  /** Whole for ordinary answers; a stream of chunks for watches and logs. */
+  body: Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+/** A connection that asked to be switched to another protocol (exec, attach, port-forward). */
+export interface UpgradeRequest {
+  request: ApiRequest;
+  socket: Duplex;
+  /** What the client had already sent after its request. */
+  head: Uint8Array;
+}
+
+/** Who asks; k8s.io/apiserver/pkg/authentication/user.Info. */
+export interface User {
+  name: string;
+  uid?: string;
+  groups: readonly string[];
+  extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+export const AUTHENTICATED_GROUP = 'system:authenticated';
+export const MASTERS_GROUP = 'system:masters';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function encodeText(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+export function decodeText(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+export function jsonResponse(status: number, body: unknown, headers?: Record<string, string>): ApiResponse {
+  return {
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: encoder.encode(JSON.stringify(body)),
+  };
+}
+
+export function textResponse(status: number, text: string, headers?: Record<string, string>): ApiResponse {
+  return {
+    status,
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...headers },
+    body: encoder.encode(text),
+  };
+}

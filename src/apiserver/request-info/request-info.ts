@@ -1,0 +1,132 @@
+import { BadRequest } from '../../base/index.ts';
+import type { ApiRequest } from '../http/messages.ts';
+
+/** What a request is about, read from its method, path and query alone; k8s.io/apiserver/pkg/endpoints/request. */
+export type RequestInfo = ResourceRequestInfo | PathRequestInfo;
+
+export interface ResourceRequestInfo {
+  type: 'resource';
+  /** The path without `/clusters/<workspace>`. */
+  path: string;
+  /** `*` for all workspaces. */
+  workspace: string;
+  verb: ResourceVerb;
+  group: string;
+  version: string;
+  resource: string;
+  subresource?: string;
+  namespace?: string;
+  name?: string;
+  /** What stands after the subresource: `proxy/a/b`. */
+  rest?: string;
+}
+
+export interface PathRequestInfo {
+  type: 'path';
+  path: string;
+  workspace: string;
+  /** The method in lower case. */
+  verb: string;
+}
+
+export type ResourceVerb =
+  | 'get'
+  | 'list'
+  | 'watch'
+  | 'create'
+  | 'update'
+  | 'patch'
+  | 'delete'
+  | 'deletecollection';
+
+export const DEFAULT_WORKSPACE = 'root';
+export const ALL_WORKSPACES = '*';
+
+const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize']);
+
+/** @throws BadRequest when the path is not valid percent-encoding. */
+export function readRequestInfo(request: Pick<ApiRequest, 'method' | 'path' | 'query'>): RequestInfo {
+  let segments = request.path.split('/').filter((part) => part !== '');
+  let workspace = DEFAULT_WORKSPACE;
+  if (segments[0] === 'clusters' && segments.length >= 2) {
+    workspace = decode(segments[1]!);
+    segments = segments.slice(2);
+  }
+  const path = `/${segments.join('/')}`;
+  const plain = (): PathRequestInfo => ({ type: 'path', path, workspace, verb: request.method.toLowerCase() });
+
+  let group: string;
+  let rest: string[];
+  if (segments[0] === 'api' && segments.length >= 3) {
+    group = '';
+    rest = segments.slice(1);
+  } else if (segments[0] === 'apis' && segments.length >= 4) {
+    group = decode(segments[1]!);
+    rest = segments.slice(2);
+  } else return plain();
+
+  const version = decode(rest[0]!);
+  let parts = rest.slice(1).map(decode);
+  let watching = false;
+  if (parts[0] === 'watch' && parts.length > 1) {
+    watching = true;
+    parts = parts.slice(1);
+  }
+  const target = readTarget(parts);
+  // `?watch=true` on one named object is a get, as upstream.
+  if (target.name === undefined && isTrue(request.query?.get('watch'))) watching = true;
+  const verb = verbOf(request.method, target.name, watching && target.subresource === undefined);
+  return { type: 'resource', path, workspace, verb, group, version, ...target };
+}
+
+type Target = Pick<ResourceRequestInfo, 'resource' | 'subresource' | 'namespace' | 'name' | 'rest'>;
+
+function readTarget(parts: string[]): Target {
+  let namespace: string | undefined;
+  if (parts[0] === 'namespaces' && parts.length >= 2) {
+    const third = parts[2];
+    if (third === undefined || (parts.length === 3 && NAMESPACE_SUBRESOURCES.has(third))) {
+      return named({ resource: 'namespaces', namespace: parts[1]!, name: parts[1]! }, third, []);
+    }
+    namespace = parts[1]!;
+    parts = parts.slice(2);
+  }
+  const target: Target = { resource: parts[0]! };
+  if (namespace !== undefined) target.namespace = namespace;
+  if (parts[1] !== undefined) target.name = parts[1];
+  return named(target, parts[2], parts.slice(3));
+}
+
+function named(target: Target, subresource: string | undefined, rest: string[]): Target {
+  if (subresource !== undefined) target.subresource = subresource;
+  if (rest.length > 0) target.rest = rest.join('/');
+  return target;
+}
+
+function verbOf(method: string, name: string | undefined, watching: boolean): ResourceVerb {
+  switch (method) {
+    case 'POST':
+      return 'create';
+    case 'PUT':
+      return 'update';
+    case 'PATCH':
+      return 'patch';
+    case 'DELETE':
+      return name === undefined ? 'deletecollection' : 'delete';
+    default:
+      if (watching) return 'watch';
+      return name === undefined ? 'list' : 'get';
+  }
+}
+
+export function isTrue(value: string | null | undefined): boolean {
+  return value !== null && value !== undefined && value !== '' && value !== 'false' && value !== '0';
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch (cause) {
+    throw new BadRequest(`the path segment "${segment}" is not valid percent-encoding`, { cause });
+  }
+}
