@@ -1,0 +1,310 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { BadRequest, Conflict, type Log, NotFound, OrreryError } from '../../base/index.ts';
+import type { Image, ImageStore, ImageSummary, LoadedImage, PackOptions } from '../engine.ts';
+import { withFileLock } from '../system/lock.ts';
+import { type FoundImage, readArchive } from './archive.ts';
+import { Blobs, exists, type StagedBlob } from './blobs.ts';
+import { Layers, verifyDiffId } from './layers.ts';
+import {
+  asConfigBlob,
+  asManifest,
+  type ConfigBlob,
+  compressionOf,
+  type Descriptor,
+  MANIFEST,
+  type Manifest,
+  parseJson,
+} from './media-types.ts';
+import { packImage } from './pack.ts';
+import { normaliseReference } from './reference.ts';
+
+const REF_NAME = 'org.opencontainers.image.ref.name';
+
+export interface DiskImageStoreOptions {
+  directory: string;
+  log: Log;
+  /** Whether layers can be unpacked with their owners and devices: root. Otherwise they are only verified. */
+  canUnpack: boolean;
+  /** DiffIDs that containers stand on and so must stay. */
+  layersInUse: () => Promise<string[]>;
+  /** Names of containers made from the image of that id. */
+  usersOf: (imageId: string) => Promise<string[]>;
+  /** PATH for `pack`. */
+  searchPath?: string[];
+}
+
+/** `ImageStore` over an OCI layout on disk; several processes may use one directory at once. */
+export class DiskImageStore implements ImageStore {
+  readonly blobs: Blobs;
+  readonly layers: Layers;
+  readonly #options: DiskImageStoreOptions;
+  readonly #lock: string;
+
+  constructor(options: DiskImageStoreOptions) {
+    this.#options = options;
+    this.blobs = new Blobs(join(options.directory, 'images'));
+    this.layers = new Layers(join(options.directory, 'layers'));
+    this.#lock = join(options.directory, 'images.lock');
+  }
+
+  async open(): Promise<void> {
+    await this.blobs.open();
+    await this.layers.open();
+  }
+
+  async load(archive: Readable): Promise<LoadedImage[]> {
+    const staging = await this.blobs.stage();
+    try {
+      return await this.#commit(await readArchive(archive, this.blobs, staging), staging);
+    } finally {
+      await rm(staging, { recursive: true, force: true });
+    }
+  }
+
+  async pack(options: PackOptions): Promise<LoadedImage> {
+    const staging = await this.blobs.stage();
+    try {
+      const image = await packImage(options, {
+        write: (content) => this.blobs.write(staging, content),
+        ...(this.#options.searchPath && { searchPath: this.#options.searchPath }),
+      });
+      const loaded = await this.#commit([image], staging);
+      return loaded[0]!;
+    } finally {
+      await rm(staging, { recursive: true, force: true });
+    }
+  }
+
+  /** Verifies and unpacks every layer first: nothing malformed ever gets a name. */
+  async #commit(found: FoundImage[], staging: string): Promise<LoadedImage[]> {
+    const staged: StagedBlob[] = [];
+    const entries: Descriptor[] = [];
+    for (const image of found) {
+      const manifest = await this.blobs.write(staging, image.manifestBytes);
+      staged.push(...image.blobs, manifest);
+      for (const name of image.references.length === 0 ? [undefined] : image.references)
+        entries.push({
+          mediaType: MANIFEST,
+          digest: manifest.digest,
+          size: manifest.size,
+          ...(name !== undefined && { annotations: { [REF_NAME]: name } }),
+        });
+    }
+    await withFileLock(this.#lock, async () => {
+      for (const image of found) await this.#prepareLayers(image);
+      const unique = new Map(staged.map((blob) => [blob.digest, blob]));
+      await this.blobs.adopt([...unique.values()]);
+      const index = await this.blobs.readIndex();
+      await this.blobs.writeIndex(withEntries(index.manifests, entries));
+    });
+    return found.flatMap(({ references, manifest }) =>
+      (references.length === 0 ? [undefined] : references).map((reference) => ({
+        reference,
+        id: manifest.config.digest,
+      })),
+    );
+  }
+
+  async #prepareLayers(image: FoundImage): Promise<void> {
+    const configBlob = image.blobs.find((blob) => blob.digest === image.manifest.config.digest)!;
+    const config = asConfigBlob(parseJson(await readFile(configBlob.path), 'the config'), 'the image config');
+    if (config.rootfs.diff_ids.length !== image.manifest.layers.length)
+      throw new BadRequest('the image config and its manifest disagree on the number of layers');
+    for (const [i, layer] of image.manifest.layers.entries()) {
+      const diffId = config.rootfs.diff_ids[i]!;
+      if (await this.layers.has(diffId)) continue;
+      const path = image.blobs.find((blob) => blob.digest === layer.digest)!.path;
+      await this.#useLayer(diffId, createReadStream(path, { highWaterMark: 1 << 20 }), layer);
+    }
+  }
+
+  async #useLayer(diffId: string, blob: Readable, layer: Descriptor): Promise<void> {
+    const compression = compressionOf(layer.mediaType);
+    if (this.#options.canUnpack) await this.layers.unpack(diffId, blob, compression);
+    else await verifyDiffId(diffId, blob, compression);
+  }
+
+  /** The folders of an image's layers, top first as overlayfs wants them; unpacks what is missing. */
+  async layerFolders(image: Image): Promise<{ diffIds: string[]; names: string[] }> {
+    const { config, manifest } = await this.#read(image.digest);
+    const diffIds = config.rootfs.diff_ids;
+    for (const [i, diffId] of diffIds.entries())
+      if (!(await this.layers.has(diffId)))
+        await this.#useLayer(diffId, this.blobs.stream(manifest.layers[i]!.digest), manifest.layers[i]!);
+    return { diffIds, names: diffIds.map((diffId) => this.layers.nameOf(diffId)).reverse() };
+  }
+
+  async list(): Promise<ImageSummary[]> {
+    const { manifests } = await this.blobs.readIndex();
+    const images = new Map<string, ImageSummary>();
+    for (const entry of manifests) {
+      const there = images.get(entry.digest);
+      const name = entry.annotations?.[REF_NAME];
+      if (there === undefined) images.set(entry.digest, await this.#image(entry, manifests));
+      else if (name !== undefined && !there.references.includes(name)) there.references.push(name);
+    }
+    return [...images.values()].map(({ references, id, digest, createdAt, sizeBytes }) => ({
+      references,
+      id,
+      digest,
+      createdAt,
+      sizeBytes,
+    }));
+  }
+
+  async resolve(reference: string): Promise<Image | undefined> {
+    const { manifests } = await this.blobs.readIndex();
+    const entry = await this.#find(reference, manifests);
+    return entry === undefined ? undefined : await this.#image(entry, manifests);
+  }
+
+  async #find(text: string, manifests: Descriptor[]): Promise<Descriptor | undefined> {
+    const hex = /^(?:sha256:)?([a-f0-9]{12,64})$/.exec(text)?.[1];
+    if (!/^sha256:|^[a-f0-9]{64}$/.test(text)) {
+      const name = normaliseReference(text);
+      const byName = manifests.find((one) => one.annotations?.[REF_NAME] === name);
+      if (byName !== undefined) return byName;
+      const digest = name.split('@')[1];
+      if (digest !== undefined) {
+        const repository = name.split('@')[0]!;
+        return manifests.find(
+          (one) =>
+            one.digest === digest && one.annotations?.[REF_NAME]?.replace(/[:@][^/]*$/, '') === repository,
+        );
+      }
+    }
+    if (hex === undefined) return undefined;
+    for (const one of manifests) {
+      if (one.digest.startsWith(`sha256:${hex}`)) return one;
+      if ((await this.#read(one.digest)).manifest.config.digest.startsWith(`sha256:${hex}`)) return one;
+    }
+    return undefined;
+  }
+
+  async #read(digest: string): Promise<{ manifest: Manifest; config: ConfigBlob }> {
+    try {
+      const manifest = asManifest(parseJson(await this.blobs.read(digest), digest), digest);
+      const { digest: configDigest } = manifest.config;
+      return {
+        manifest,
+        config: asConfigBlob(parseJson(await this.blobs.read(configDigest), configDigest), configDigest),
+      };
+    } catch (cause) {
+      throw new OrreryError('ImageStoreCorrupt', `the image ${digest} cannot be read`, {
+        cause,
+        hint: 'load or pack it again',
+      });
+    }
+  }
+
+  async #image(entry: Descriptor, manifests: Descriptor[]): Promise<Image> {
+    const { manifest, config } = await this.#read(entry.digest);
+    const names = manifests
+      .filter((one) => one.digest === entry.digest)
+      .map((one) => one.annotations?.[REF_NAME])
+      .filter((name) => name !== undefined);
+    return {
+      references: names,
+      id: manifest.config.digest,
+      digest: entry.digest,
+      createdAt: config.created ?? '1970-01-01T00:00:00Z',
+      sizeBytes: manifest.config.size + manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+      config: config.config ?? {},
+      layers: manifest.layers.map((layer) => layer.digest),
+    };
+  }
+
+  async remove(reference: string): Promise<void> {
+    await withFileLock(this.#lock, async () => {
+      const { manifests } = await this.blobs.readIndex();
+      const entry = await this.#find(reference, manifests);
+      if (entry === undefined) throw new NotFound(`no such image: ${reference}`);
+      const isName = !/^(?:sha256:)?[a-f0-9]{12,64}$/.test(reference);
+      const same = manifests.filter((one) => one.digest === entry.digest);
+      // As Docker: a name goes alone while the image has others; the last name, or an id, takes the image.
+      const goes = isName ? [entry] : same;
+      if (goes.length === same.length) {
+        const users = await this.#options.usersOf((await this.#read(entry.digest)).manifest.config.digest);
+        if (users.length > 0)
+          throw new Conflict(`the image ${reference} is used by container ${users.join(', ')}`, {
+            hint: 'remove the container first',
+          });
+      }
+      await this.blobs.writeIndex(manifests.filter((one) => !goes.includes(one)));
+      await this.#sweep();
+    });
+  }
+
+  /** Deletes blobs and layers that no name leads to. Call under the lock. */
+  async #sweep(): Promise<void> {
+    const keep = new Set<string>();
+    const layers = new Set((await this.#options.layersInUse()).map((diffId) => this.layers.nameOf(diffId)));
+    for (const { digest } of (await this.blobs.readIndex()).manifests) {
+      const { manifest, config } = await this.#read(digest);
+      for (const blob of [digest, manifest.config.digest, ...manifest.layers.map((one) => one.digest)])
+        keep.add(blob);
+      for (const diffId of config.rootfs.diff_ids) layers.add(this.layers.nameOf(diffId));
+    }
+    for (const digest of await this.blobs.list()) if (!keep.has(digest)) await this.blobs.delete(digest);
+    await this.layers.sweep(layers);
+  }
+
+  async check(): Promise<string[]> {
+    const problems: string[] = [];
+    for (const digest of await this.blobs.list()) {
+      const hash = createHash('sha256');
+      for await (const chunk of this.blobs.stream(digest)) hash.update(chunk as Buffer);
+      const actual = `sha256:${hash.digest('hex')}`;
+      if (actual !== digest) problems.push(`blob ${digest} is damaged: its content is ${actual}`);
+    }
+    for (const entry of (await this.blobs.readIndex()).manifests) {
+      const name = entry.annotations?.[REF_NAME] ?? entry.digest;
+      problems.push(...(await this.#checkEntry(entry, name)));
+    }
+    return problems;
+  }
+
+  async #checkEntry(entry: Descriptor, name: string): Promise<string[]> {
+    if (!(await exists(this.blobs.pathOf(entry.digest))))
+      return [`${name}: its manifest ${entry.digest} is missing`];
+    let manifest: Manifest;
+    try {
+      ({ manifest } = await this.#read(entry.digest));
+    } catch (error) {
+      return [`${name}: ${(error as OrreryError).cause ?? error}`];
+    }
+    const problems: string[] = [];
+    for (const blob of [manifest.config, ...manifest.layers]) {
+      const size = await this.blobs.sizeOf(blob.digest);
+      if (size === undefined) problems.push(`${name}: blob ${blob.digest} is missing`);
+      else if (size !== blob.size)
+        problems.push(`${name}: blob ${blob.digest} has ${size} bytes, not ${blob.size}`);
+    }
+    return problems;
+  }
+}
+
+/** A name moves to its new image; the old image stays, without a name, as in Docker. */
+function withEntries(old: readonly Descriptor[], added: readonly Descriptor[]): Descriptor[] {
+  const nameOf = (one: Descriptor) => one.annotations?.[REF_NAME];
+  const names = new Set(added.map(nameOf).filter((name) => name !== undefined));
+  const kept = old.flatMap((one) => {
+    const name = nameOf(one);
+    if (name === undefined || !names.has(name)) return [one];
+    const { annotations: _dropped, ...unnamed } = one;
+    return [unnamed];
+  });
+  const all = [...kept, ...added];
+  const named = new Set(all.filter((one) => nameOf(one) !== undefined).map((one) => one.digest));
+  const seen = new Set<string>();
+  return all.filter((one) => {
+    const key = `${one.digest} ${nameOf(one) ?? ''}`;
+    if (seen.has(key) || (nameOf(one) === undefined && named.has(one.digest))) return false;
+    seen.add(key);
+    return true;
+  });
+}

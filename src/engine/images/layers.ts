@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough, type Readable, Transform, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { BadRequest, messageOf, runCommand } from '../../base/index.ts';
+import { exists, ownedName, removeAbandoned } from './blobs.ts';
+import type { Compression } from './media-types.ts';
+import { unpackLayer } from './tar-unpack.ts';
+
+/**
+ * Layers unpacked, once each, for overlayfs: `layers/<first 24 hex digits of the diffID>`; short, because the
+ * kernel takes one page of mount options. A layer appears whole, by rename, and only when the bytes that were
+ * unpacked had the digest its image promised.
+ */
+export class Layers {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  async open(): Promise<void> {
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    await removeAbandoned(this.folder);
+  }
+
+  nameOf(diffId: string): string {
+    return diffId.slice('sha256:'.length, 'sha256:'.length + 24);
+  }
+
+  pathOf(diffId: string): string {
+    return join(this.folder, this.nameOf(diffId));
+  }
+
+  async has(diffId: string): Promise<boolean> {
+    return await exists(this.pathOf(diffId));
+  }
+
+  /** @throws BadRequest when the content is malformed or not what `diffId` says. */
+  async unpack(diffId: string, blob: Readable, compression: Compression): Promise<void> {
+    const building = join(this.folder, ownedName());
+    await mkdir(building, { mode: 0o755 });
+    try {
+      await throughDigest(blob, compression, diffId, (tar) => unpackLayer(tar, building));
+      // A power failure must not leave a layer whose names are there and whose bytes are not.
+      await runCommand('sync', ['-f', building]);
+      await rename(building, this.pathOf(diffId));
+    } catch (error) {
+      await rm(building, { recursive: true, force: true });
+      // Another process was faster with the same bytes.
+      if (['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) return;
+      throw error;
+    }
+  }
+
+  /** Removes every layer whose name is not in `keep`. */
+  async sweep(keep: ReadonlySet<string>): Promise<void> {
+    for (const name of await readdir(this.folder))
+      if (/^[0-9a-f]{24}$/.test(name) && !keep.has(name))
+        await rm(join(this.folder, name), { recursive: true, force: true });
+  }
+}
+
+/** Checks a layer's bytes against its diffID without unpacking. @throws BadRequest */
+export async function verifyDiffId(diffId: string, blob: Readable, compression: Compression): Promise<void> {
+  await throughDigest(blob, compression, diffId, (tar) =>
+    pipeline(tar, new Writable({ write: (_chunk, _encoding, done) => done() })),
+  );
+}
+
+async function throughDigest(
+  blob: Readable,
+  compression: Compression,
+  diffId: string,
+  use: (tar: Readable) => Promise<void>,
+): Promise<void> {
+  const hash = createHash('sha256');
+  const hashing = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  const using = use(hashing);
+  try {
+    await Promise.all([pipeline(blob, decompressor(compression), hashing), using]);
+  } catch (error) {
+    hashing.destroy();
+    await Promise.allSettled([using]);
+    if (isDecompressionError(error))
+      throw new BadRequest(`the layer ${diffId} cannot be decompressed: ${messageOf(error)}`, {
+        cause: error,
+      });
+    throw error;
+  }
+  const digest = `sha256:${hash.digest('hex')}`;
+  if (digest !== diffId) throw new BadRequest(`the layer's content is ${digest}, its image says ${diffId}`);
+}
+
+export function decompressor(compression: Compression): Transform {
+  if (compression === 'gzip') return createGunzip();
+  if (compression === 'zstd') return createZstdDecompress();
+  return new PassThrough();
+}
+
+export function isDecompressionError(error: unknown): boolean {
+  return /^Z_|^ERR_ZLIB|^ZSTD/.test((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+}

@@ -1,0 +1,128 @@
+import { BadRequest } from '../../base/index.ts';
+import type { ImageConfig } from '../engine.ts';
+
+/** OCI image-spec v1.1, descriptor.md. */
+export interface Descriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+  annotations?: Record<string, string>;
+  platform?: { architecture: string; os: string; variant?: string };
+}
+
+/** OCI image-spec v1.1, manifest.md and image-index.md. */
+export interface Manifest {
+  schemaVersion: 2;
+  mediaType?: string;
+  config: Descriptor;
+  layers: Descriptor[];
+}
+
+export interface Index {
+  schemaVersion: 2;
+  mediaType?: string;
+  manifests: Descriptor[];
+}
+
+/** OCI image-spec v1.1, config.md: the blob whose digest is the image's id. */
+export interface ConfigBlob {
+  created?: string;
+  architecture: string;
+  os: string;
+  config?: ImageConfig;
+  rootfs: { type: 'layers'; diff_ids: string[] };
+}
+
+export const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+export const INDEX = 'application/vnd.oci.image.index.v1+json';
+export const CONFIG = 'application/vnd.oci.image.config.v1+json';
+export const LAYER_TAR = 'application/vnd.oci.image.layer.v1.tar';
+const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v2+json';
+
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+/** @throws BadRequest for a layer that is not a tar, gzipped tar or zstd tar. */
+export function compressionOf(mediaType: string): Compression {
+  if (/(?:^|[.+])foreign/.test(mediaType))
+    throw new BadRequest(`layer media type ${mediaType} is not supported`);
+  if (/layer\.(?:nondistributable\.)?v1\.tar$|rootfs\.diff\.tar$/.test(mediaType)) return 'none';
+  if (/tar[.+]gzip$/.test(mediaType)) return 'gzip';
+  if (/tar[.+]zstd$/.test(mediaType)) return 'zstd';
+  throw new BadRequest(`layer media type ${mediaType} is not supported`);
+}
+
+export function isIndex(descriptor: Descriptor): boolean {
+  return descriptor.mediaType === INDEX || descriptor.mediaType === DOCKER_INDEX;
+}
+
+/** The manifest of an index that this machine can run. @throws BadRequest naming what the index offers. */
+export function pickPlatform(index: Index, architecture = hostArchitecture()): Descriptor {
+  const offered = index.manifests.filter((one) => one.platform?.os !== 'unknown');
+  const fitting = offered.find(
+    (one) =>
+      one.platform === undefined ||
+      (one.platform.os === 'linux' && one.platform.architecture === architecture),
+  );
+  if (fitting !== undefined) return fitting;
+  const names = offered.map((one) => `${one.platform?.os}/${one.platform?.architecture}`).join(', ');
+  throw new BadRequest(`the image has no variant for linux/${architecture}; it offers ${names || 'nothing'}`);
+}
+
+/** Go's name of this machine's processor, as images are labelled. */
+export function hostArchitecture(): string {
+  return process.arch === 'x64' ? 'amd64' : process.arch;
+}
+
+const DIGEST = /^sha256:[a-f0-9]{64}$/;
+
+/** @throws BadRequest unless `value` has a descriptor's shape. */
+export function asDescriptor(value: unknown, what: string): Descriptor {
+  const one = value as Partial<Descriptor> | null;
+  if (
+    typeof one !== 'object' ||
+    one === null ||
+    typeof one.mediaType !== 'string' ||
+    typeof one.digest !== 'string' ||
+    !Number.isSafeInteger(one.size)
+  )
+    throw new BadRequest(`${what} is not a descriptor`);
+  if (!DIGEST.test(one.digest))
+    throw new BadRequest(`${what} has digest ${JSON.stringify(one.digest)}; only sha256 is supported`);
+  return one as Descriptor;
+}
+
+export function asManifest(value: unknown, what: string): Manifest {
+  const one = value as Partial<Manifest> | null;
+  if (typeof one !== 'object' || one === null || !Array.isArray(one.layers))
+    throw new BadRequest(`${what} is not an image manifest`);
+  asDescriptor(one.config, `the config of ${what}`);
+  for (const layer of one.layers) asDescriptor(layer, `a layer of ${what}`);
+  return one as Manifest;
+}
+
+export function asIndex(value: unknown, what: string): Index {
+  const one = value as Partial<Index> | null;
+  if (typeof one !== 'object' || one === null || !Array.isArray(one.manifests))
+    throw new BadRequest(`${what} is not an image index`);
+  for (const manifest of one.manifests) asDescriptor(manifest, `a manifest of ${what}`);
+  return one as Index;
+}
+
+export function asConfigBlob(value: unknown, what: string): ConfigBlob {
+  const one = value as Partial<ConfigBlob> | null;
+  const diffIds = one?.rootfs?.diff_ids;
+  if (typeof one !== 'object' || one === null || !Array.isArray(diffIds))
+    throw new BadRequest(`${what} is not an image config`);
+  if (!diffIds.every((id) => typeof id === 'string' && DIGEST.test(id)))
+    throw new BadRequest(`${what} has a diff_id that is not a sha256 digest`);
+  return one as ConfigBlob;
+}
+
+/** @throws BadRequest */
+export function parseJson(bytes: Uint8Array | string, what: string): unknown {
+  try {
+    return JSON.parse(typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString()) as unknown;
+  } catch (cause) {
+    throw new BadRequest(`${what} is not JSON`, { cause });
+  }
+}

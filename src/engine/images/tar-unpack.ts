@@ -1,0 +1,165 @@
+import { createWriteStream } from 'node:fs';
+import { chmod, lchown, link, lstat, lutimes, mkdir, rm, symlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { extract, type Header } from 'tar-stream';
+import { BadRequest, messageOf } from '../../base/index.ts';
+import { libc } from '../system/libc.ts';
+import { resolveInRoot } from '../system/root-path.ts';
+
+const S_IFCHR = 0o020000;
+const S_IFBLK = 0o060000;
+const S_IFIFO = 0o010000;
+const WHITEOUT = '.wh.';
+const OPAQUE = '.wh..wh..opq';
+
+/** What tar-stream yields; its own type does not say that Node's streams take it. */
+export type TarEntry = Readable & { header: Header };
+
+/**
+ * Unpacks one layer's tar (OCI image-spec v1.1, layer.md) into `root`, an empty private folder, as overlayfs
+ * wants it: a whiteout becomes a character device 0:0, an opaque folder the attribute
+ * `trusted.overlay.opaque`. Owners, modes with setuid bits, times, extended attributes, hard links and
+ * devices are kept. No entry is written outside `root`, whatever symlinks the archive holds.
+ *
+ * @throws BadRequest for what is malformed or would escape.
+ */
+export async function unpackLayer(tar: Readable, root: string): Promise<void> {
+  const folders: { path: string; header: Header }[] = [];
+  const extractor = extract();
+  const feeding = pipeline(tar, extractor);
+  // A failing `for await` below destroys the extractor; the pipeline's own end is then the same story.
+  feeding.catch(() => undefined);
+  try {
+    for await (const entry of extractor as unknown as AsyncIterable<TarEntry>) {
+      await unpackEntry(entry, root, folders);
+      entry.resume();
+    }
+    await feeding;
+  } catch (error) {
+    if (error instanceof BadRequest || (error as NodeJS.ErrnoException).code !== undefined) throw error;
+    throw new BadRequest(`the layer is not a valid tar archive: ${messageOf(error)}`, { cause: error });
+  }
+  // Children change their folder's time, so folders get theirs last, the deepest first.
+  for (const { path, header } of folders.reverse()) await setTime(path, header);
+}
+
+async function unpackEntry(
+  entry: TarEntry,
+  root: string,
+  folders: { path: string; header: Header }[],
+): Promise<void> {
+  const { header } = entry;
+  const name = checkedName(header.name);
+  if (name === '') {
+    if (header.type === 'directory') await setAttributes(root, header);
+    return;
+  }
+  const parent = await resolveInRoot(root, dirname(name), { followLast: true });
+  const path = join(parent, basename(name));
+  await mkdir(parent, { recursive: true, mode: 0o755 });
+  if (await whiteOut(path)) return;
+  if (header.type === 'directory') {
+    const there = await typeAt(path);
+    if (there !== 'directory') {
+      if (there !== undefined) await rm(path, { force: true });
+      await mkdir(path);
+    }
+    folders.push({ path, header });
+  } else {
+    if ((await typeAt(path)) !== undefined) await rm(path, { recursive: true, force: true });
+    await makeNode(entry, path, root);
+  }
+  if (header.type === 'link') return;
+  await setAttributes(path, header);
+}
+
+/** Handles AUFS whiteout names. @returns whether the entry was one. */
+async function whiteOut(path: string): Promise<boolean> {
+  const name = basename(path);
+  if (!name.startsWith(WHITEOUT)) return false;
+  if (name === OPAQUE) libc().setXattr(dirname(path), 'trusted.overlay.opaque', Buffer.from('y'));
+  else if (!name.startsWith('.wh..wh.')) {
+    const hidden = join(dirname(path), name.slice(WHITEOUT.length));
+    // `.wh.` and `.wh...` would name the folder itself or its parent.
+    if (['', '.', '..'].includes(name.slice(WHITEOUT.length)))
+      throw new BadRequest(`the layer has a whiteout without a name: ${name}`);
+    if ((await typeAt(hidden)) === undefined) libc().mknod(hidden, S_IFCHR, 0, 0);
+  }
+  return true;
+}
+
+async function makeNode(entry: TarEntry, path: string, root: string): Promise<void> {
+  const { header } = entry;
+  switch (header.type) {
+    case 'file':
+    case 'contiguous-file':
+      return await pipeline(entry, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+    case 'symlink':
+      return await symlink(header.linkname ?? '', path);
+    case 'link': {
+      const target = checkedName(header.linkname ?? '');
+      return await link(await resolveInRoot(root, target, { followLast: false }), path);
+    }
+    case 'character-device':
+      return libc().mknod(path, S_IFCHR, header.devmajor ?? 0, header.devminor ?? 0);
+    case 'block-device':
+      return libc().mknod(path, S_IFBLK, header.devmajor ?? 0, header.devminor ?? 0);
+    case 'fifo':
+      return libc().mknod(path, S_IFIFO, 0, 0);
+    default:
+      throw new BadRequest(
+        `the layer's entry ${header.name} has a type that is not supported: ${(header as Header).type}`,
+      );
+  }
+}
+
+async function setAttributes(path: string, header: Header): Promise<void> {
+  const pax = (header.pax ?? {}) as Record<string, string>;
+  const uid = Number(pax.uid ?? header.uid ?? 0);
+  const gid = Number(pax.gid ?? header.gid ?? 0);
+  await lchown(path, uid, gid);
+  // After lchown, which clears the setuid and setgid bits.
+  if (header.type !== 'symlink') await chmod(path, header.mode ?? 0o644);
+  for (const [key, value] of Object.entries(pax)) {
+    if (!key.startsWith('SCHILY.xattr.')) continue;
+    const name = key.slice('SCHILY.xattr.'.length);
+    // The reader gives text; what was not UTF-8 is lost by then, and half a capability is worse than none.
+    if (value.includes('\uFFFD'))
+      throw new BadRequest(
+        `the layer's extended attribute ${name} of ${header.name} is binary: not supported`,
+      );
+    // Overlayfs' own marks come from whiteouts only, never from the archive.
+    if (name.startsWith('trusted.overlay.') || name.startsWith('user.overlay.'))
+      throw new BadRequest(`the layer's entry ${header.name} sets ${name}: refused`);
+    libc().setXattr(path, name, Buffer.from(value));
+  }
+  if (header.type !== 'directory') await setTime(path, header);
+}
+
+async function setTime(path: string, header: Header): Promise<void> {
+  const seconds = Number(
+    (header.pax as Record<string, string> | undefined)?.mtime ?? (header.mtime?.getTime() ?? 0) / 1000,
+  );
+  await lutimes(path, seconds, seconds);
+}
+
+async function typeAt(path: string): Promise<'directory' | 'other' | undefined> {
+  try {
+    return (await lstat(path)).isDirectory() ? 'directory' : 'other';
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** The path below the root that an entry names. @throws BadRequest when it climbs out with `..`. */
+export function checkedName(name: string): string {
+  if (name.includes('\0'))
+    throw new BadRequest(`the archive's entry ${JSON.stringify(name)} has a zero byte in its name`);
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..'))
+    throw new BadRequest(`the archive's entry ${JSON.stringify(name)} leaves the root`);
+  return parts.join('/');
+}

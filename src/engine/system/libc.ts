@@ -1,0 +1,180 @@
+import { createRequire } from 'node:module';
+import { OrreryError } from '../../base/index.ts';
+
+/**
+ * The few system calls Node lacks, through koffi. Each call is synchronous and short; none of them may be
+ * given user-controlled blocking work. koffi (8 MB, 13 ms) is loaded at the first call, not at import.
+ */
+export interface Libc {
+  mount(source: string, target: string, type: string, flags: number, data: string): void;
+  umount(target: string, flags: number): void;
+  /** False when another holds the lock (LOCK_NB). */
+  tryLock(fd: number): boolean;
+  setNetworkNamespace(fd: number): void;
+  /** A non-blocking TCP socket that has begun to connect to the loopback of the thread's network namespace. */
+  connectLoopback(family: 4 | 6, port: number): { fd: number; error: string | undefined };
+  /** undefined while the connection is being made, '' when it stands, else the error's name. */
+  connectionState(fd: number): string | undefined;
+  mknod(path: string, mode: number, major: number, minor: number): void;
+  setXattr(path: string, name: string, value: Uint8Array): void;
+  openTerminal(): { master: number; slave: number };
+  resizeTerminal(fd: number, columns: number, rows: number): void;
+  closeFd(fd: number): void;
+}
+
+/** A system call said no. `details.errno` is its name: `EPERM`. */
+export class SystemCallFailed extends OrreryError {
+  readonly errno: string;
+  constructor(call: string, errno: string, subject: string) {
+    super('SystemCallFailed', `${call} ${subject}: ${errno}`, { details: { call, errno, subject } });
+    this.errno = errno;
+  }
+}
+
+export const MS_RDONLY = 1;
+export const MS_NOSUID = 2;
+export const MS_NODEV = 4;
+export const MNT_DETACH = 2;
+
+const CLONE_NEWNET = 0x40000000;
+const LOCK_EX_NB = 2 | 4;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+const POLLOUT = 4;
+const O_RDWR_NOCTTY_CLOEXEC = 2 | 0o400 | 0o2000000;
+const TIOCSPTLCK = 0x40045431;
+const TIOCGPTPEER = 0x5441;
+const TIOCSWINSZ = 0x5414;
+
+let loaded: Libc | undefined;
+
+/** @throws OrreryError EngineUnavailable when koffi has no binary for this platform. */
+export function libc(): Libc {
+  loaded ??= load();
+  return loaded;
+}
+
+interface Koffi {
+  load(path: string | null): { func(prototype: string): (...args: unknown[]) => number };
+  errno(): number;
+  os: { errno: Record<string, number> };
+}
+
+function load(): Libc {
+  let koffi: Koffi;
+  try {
+    koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  } catch (cause) {
+    throw new OrreryError('EngineUnavailable', 'the system call bridge (koffi) cannot be loaded', { cause });
+  }
+  const c = koffi.load(null);
+  const names = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]));
+  const errno = () => names.get(koffi.errno()) ?? `errno ${koffi.errno()}`;
+  const must = (result: number, call: string, subject: string) => {
+    if (result < 0) throw new SystemCallFailed(call, errno(), subject);
+    return result;
+  };
+  return { ...fileCalls(c, errno, must), ...socketCalls(c, errno, must), ...terminalCalls(c, must) };
+}
+
+type Library = ReturnType<Koffi['load']>;
+type Must = (result: number, call: string, subject: string) => number;
+
+function fileCalls(c: Library, errno: () => string, must: Must) {
+  const mount = c.func('int mount(const char*, const char*, const char*, unsigned long, const char*)');
+  const umount2 = c.func('int umount2(const char*, int)');
+  const flock = c.func('int flock(int, int)');
+  const mknod = c.func('int mknod(const char*, uint, unsigned long)');
+  const lsetxattr = c.func('int lsetxattr(const char*, const char*, const void*, size_t, int)');
+  const close = c.func('int close(int)');
+  return {
+    mount: (source: string, target: string, type: string, flags: number, data: string) =>
+      void must(mount(source, target, type, flags, data), 'mount', target),
+    umount: (target: string, flags: number) => void must(umount2(target, flags), 'umount', target),
+    tryLock: (fd: number) => {
+      if (flock(fd, LOCK_EX_NB) === 0) return true;
+      const why = errno();
+      if (why === 'EAGAIN' || why === 'EWOULDBLOCK' || why === 'EINTR') return false;
+      throw new SystemCallFailed('flock', why, String(fd));
+    },
+    mknod: (path: string, mode: number, major: number, minor: number) =>
+      void must(mknod(path, mode, deviceNumber(major, minor)), 'mknod', path),
+    setXattr: (path: string, name: string, value: Uint8Array) =>
+      void must(lsetxattr(path, name, value, value.byteLength, 0), 'setxattr', `${name} of ${path}`),
+    closeFd: (fd: number) => void must(close(fd), 'close', String(fd)),
+  };
+}
+
+/** glibc's makedev for numbers that fit 12 and 20 bits, which are all a Linux kernel has. */
+function deviceNumber(major: number, minor: number): number {
+  return ((major & 0xfff) << 8) | (minor & 0xff) | ((minor & 0xfff00) << 12);
+}
+
+function socketCalls(c: Library, errno: () => string, must: Must) {
+  const setns = c.func('int setns(int, int)');
+  const socket = c.func('int socket(int, int, int)');
+  const connect = c.func('int connect(int, const void*, uint)');
+  const poll = c.func('int poll(_Inout_ void*, unsigned long, int)');
+  const getsockopt = c.func('int getsockopt(int, int, int, _Inout_ void*, _Inout_ void*)');
+  return {
+    setNetworkNamespace: (fd: number) => void must(setns(fd, CLONE_NEWNET), 'setns', 'network namespace'),
+    connectLoopback: (family: 4 | 6, port: number) => {
+      const type = family === 4 ? AF_INET : AF_INET6;
+      const fd = must(socket(type, SOCK_STREAM_NONBLOCK_CLOEXEC, 0), 'socket', `IPv${family}`);
+      const address = loopbackAddress(family, port);
+      if (connect(fd, address, address.byteLength) === 0) return { fd, error: undefined };
+      const error = errno();
+      return { fd, error: error === 'EINPROGRESS' ? undefined : error };
+    },
+    connectionState: (fd: number) => {
+      const waiting = Buffer.alloc(8);
+      waiting.writeInt32LE(fd, 0);
+      waiting.writeInt16LE(POLLOUT, 4);
+      if (must(poll(waiting, 1, 0), 'poll', String(fd)) === 0) return undefined;
+      const value = Buffer.alloc(4);
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(4, 0);
+      must(getsockopt(fd, SOL_SOCKET, SO_ERROR, value, length), 'getsockopt', String(fd));
+      const code = value.readInt32LE(0);
+      return code === 0 ? '' : code === 111 ? 'ECONNREFUSED' : `errno ${code}`;
+    },
+  };
+}
+
+/** struct sockaddr_in or sockaddr_in6 of 127.0.0.1 or ::1. */
+function loopbackAddress(family: 4 | 6, port: number): Buffer {
+  const address = Buffer.alloc(family === 4 ? 16 : 28);
+  address.writeUInt16LE(family === 4 ? AF_INET : AF_INET6, 0);
+  address.writeUInt16BE(port, 2);
+  if (family === 4) address.set([127, 0, 0, 1], 4);
+  else address[8 + 15] = 1;
+  return address;
+}
+
+function terminalCalls(c: Library, must: Must) {
+  const open = c.func('int open(const char*, int, ...)');
+  const ioctlPointer = c.func('int ioctl(int fd, unsigned long request, ...)') as (
+    ...args: unknown[]
+  ) => number;
+  return {
+    openTerminal: () => {
+      const master = must(open('/dev/ptmx', O_RDWR_NOCTTY_CLOEXEC), 'open', '/dev/ptmx');
+      must(ioctlPointer(master, TIOCSPTLCK, 'void *', Buffer.alloc(4)), 'ioctl', 'TIOCSPTLCK');
+      const slave = must(
+        ioctlPointer(master, TIOCGPTPEER, 'int', O_RDWR_NOCTTY_CLOEXEC),
+        'ioctl',
+        'TIOCGPTPEER',
+      );
+      return { master, slave };
+    },
+    resizeTerminal: (fd: number, columns: number, rows: number) => {
+      const size = Buffer.alloc(8);
+      size.writeUInt16LE(rows, 0);
+      size.writeUInt16LE(columns, 2);
+      must(ioctlPointer(fd, TIOCSWINSZ, 'void *', size), 'ioctl', 'TIOCSWINSZ');
+    },
+  };
+}
