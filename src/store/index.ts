@@ -5,4 +5,7 @@
  * and in order, or Gone. Does not guarantee: fairness between writers, or that a revision number without a
  * change of its own exists. Knows nothing of Kubernetes. Only `apiserver` may enter.
  */
+
+export type { CompactionOptions } from './auto-compaction.ts';
+export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
 export type * from './store.ts';

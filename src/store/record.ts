@@ -1,0 +1,101 @@
+/**
+ * One change as the log keeps it:
+ *
+ * | bytes | what |
+ * |---|---|
+ * | 1 | type: 1 put, 2 delete with a tombstone, 3 delete without |
+ * | 8 | revision of the key's creation, big-endian double |
+ * | 8 | revision of the change of this key before this one, 0 for none |
+ * | 2 | length of the key |
+ * | … | key, UTF-8; then the value to the end |
+ */
+export interface LogRecord {
+  type: RecordType;
+  createRevision: number;
+  previousRevision: number;
+  key: string;
+  value: Uint8Array;
+}
+
+export type RecordType = 'put' | 'tombstone' | 'delete';
+
+/** Where a key stands: the revision of its last change and of its creation. */
+export interface Head {
+  modRevision: number;
+  createRevision: number;
+}
+
+/** Longest key, in bytes of UTF-8; LMDB with pages of 8 KiB could hold 4,026. */
+export const KEY_LIMIT_BYTES = 2048;
+
+const HEADER_BYTES = 19;
+const TYPES: readonly RecordType[] = ['put', 'tombstone', 'delete'];
+
+export function encodeRecord(record: LogRecord): Buffer {
+  const keyBytes = Buffer.byteLength(record.key);
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + keyBytes + record.value.length);
+  bytes[0] = TYPES.indexOf(record.type) + 1;
+  bytes.writeDoubleBE(record.createRevision, 1);
+  bytes.writeDoubleBE(record.previousRevision, 9);
+  bytes.writeUInt16BE(keyBytes, 17);
+  bytes.write(record.key, HEADER_BYTES);
+  bytes.set(record.value, HEADER_BYTES + keyBytes);
+  return bytes;
+}
+
+/**
+ * Reads a record out of a buffer that will be overwritten: what `open` and `value` return are copies.
+ * Split from reading the value, because most readers first look whether the key concerns them.
+ */
+export class RecordView {
+  readonly #bytes: Buffer;
+  readonly #end: number;
+
+  /** Returns undefined for bytes that are no record. */
+  static open(bytes: Buffer, length: number): RecordView | undefined {
+    if (length < HEADER_BYTES || TYPES[bytes[0]! - 1] === undefined) return undefined;
+    return HEADER_BYTES + bytes.readUInt16BE(17) > length ? undefined : new RecordView(bytes, length);
+  }
+
+  private constructor(bytes: Buffer, length: number) {
+    this.#bytes = bytes;
+    this.#end = length;
+  }
+
+  get type(): RecordType {
+    return TYPES[this.#bytes[0]! - 1]!;
+  }
+
+  get createRevision(): number {
+    return this.#bytes.readDoubleBE(1);
+  }
+
+  get previousRevision(): number {
+    return this.#bytes.readDoubleBE(9);
+  }
+
+  get key(): string {
+    return this.#bytes.toString('utf8', HEADER_BYTES, this.#valueStart);
+  }
+
+  /** A copy of its own memory, exactly as long as the value. */
+  copyValue(): Uint8Array {
+    return Uint8Array.prototype.slice.call(this.#bytes, this.#valueStart, this.#end);
+  }
+
+  get #valueStart(): number {
+    return HEADER_BYTES + this.#bytes.readUInt16BE(17);
+  }
+}
+
+export function encodeHead(head: Head): Buffer {
+  const bytes = Buffer.allocUnsafe(16);
+  bytes.writeDoubleBE(head.modRevision, 0);
+  bytes.writeDoubleBE(head.createRevision, 8);
+  return bytes;
+}
+
+export function decodeHead(bytes: Uint8Array): Head {
+  const buffer = bytes as Buffer;
+  return { modRevision: buffer.readDoubleBE(0), createRevision: buffer.readDoubleBE(8) };
+}

@@ -1,0 +1,66 @@
+import { compareKeys } from './keys.ts';
+import type { LmdbTables } from './lmdb-tables.ts';
+import type { StoredValue } from './store.ts';
+
+export interface SnapshotRange {
+  prefix: string;
+  startAfter?: string | undefined;
+  revision: number;
+  limit: number;
+}
+
+/**
+ * The keys of a range as they were at `revision`, at most `limit`. The caller vouches that history reaches
+ * back that far.
+ */
+export function readSnapshot(tables: LmdbTables, range: SnapshotRange): StoredValue[] {
+  const items: StoredValue[] = [];
+  for (const { key, lastRevision } of candidates(tables, range)) {
+    const item = valueAt(tables, lastRevision, range.revision);
+    if (item !== undefined && items.push({ ...item, key }) >= range.limit) break;
+  }
+  return items;
+}
+
+/** The state at `revision` of a key that last changed at `lastRevision`; undefined when it did not exist. */
+export function valueAt(
+  tables: LmdbTables,
+  lastRevision: number,
+  revision: number,
+): Omit<StoredValue, 'key'> | undefined {
+  let modRevision = lastRevision;
+  for (;;) {
+    const record = tables.record(modRevision);
+    if (record === undefined) return undefined;
+    if (modRevision <= revision) {
+      if (record.type !== 'put') return undefined;
+      return { value: record.copyValue(), createRevision: record.createRevision, modRevision };
+    }
+    modRevision = record.previousRevision;
+    if (modRevision === 0) return undefined;
+  }
+}
+
+interface Candidate {
+  key: string;
+  lastRevision: number;
+}
+
+/** Keys that exist or did recently, in order. */
+function* candidates(tables: LmdbTables, range: SnapshotRange): Generator<Candidate> {
+  // Nothing in a grave is part of what is there now.
+  const current = range.revision === tables.counters().revision;
+  const graves = current ? [].values() : tables.graves(range);
+  let grave = graves.next();
+  try {
+    for (const { key, modRevision } of tables.heads(range)) {
+      for (; !grave.done && compareKeys(grave.value.key, key) < 0; grave = graves.next())
+        yield { key: grave.value.key, lastRevision: grave.value.revision };
+      yield { key, lastRevision: modRevision };
+    }
+    for (; !grave.done; grave = graves.next())
+      yield { key: grave.value.key, lastRevision: grave.value.revision };
+  } finally {
+    graves.return?.(undefined);
+  }
+}

@@ -1,0 +1,51 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { messageOf, OrreryError, syncFolder } from '../base/index.ts';
+import { DirectoryLock } from './directory-lock.ts';
+import { LmdbTables } from './lmdb-tables.ts';
+import { checkPages } from './page-check.ts';
+import { storeUnavailable } from './store-errors.ts';
+
+/** What a store directory holds: `store.mdb`, LMDB's `store.mdb-lock` beside it, and our `store.lock`. */
+export function storePath(directory: string): string {
+  return join(directory, 'store.mdb');
+}
+
+/**
+ * Takes the directory and opens its store, making both when missing.
+ *
+ * @throws StoreLocked, StoreCorrupt, StoreForeign, StoreUnavailable
+ */
+export async function openStoreFile(directory: string): Promise<{ tables: LmdbTables; lock: DirectoryLock }> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw storeUnavailable(directory, messageOf(cause), cause);
+  }
+  const lock = await DirectoryLock.take(directory);
+  try {
+    const path = storePath(directory);
+    if ((await checkPages(path)) === undefined) await createStoreFile(path);
+    return { tables: await LmdbTables.open(path, 'write'), lock };
+  } catch (cause) {
+    lock.release();
+    throw cause instanceof OrreryError ? cause : storeUnavailable(directory, messageOf(cause), cause);
+  }
+}
+
+/** A file under the final name is complete, whenever we die. */
+async function createStoreFile(path: string): Promise<void> {
+  const unfinished = `${path}.new`;
+  await removeStoreFile(unfinished);
+  const tables = await LmdbTables.open(unfinished, 'create');
+  await tables.close();
+  await rename(unfinished, path);
+  await removeStoreFile(unfinished);
+  await syncFolder(dirname(path));
+  await syncFolder(dirname(dirname(path)));
+}
+
+async function removeStoreFile(path: string): Promise<void> {
+  await rm(path, { force: true });
+  await rm(`${path}-lock`, { force: true });
+}

@@ -1,0 +1,169 @@
+import { Gone } from '../base/index.ts';
+import type { StoreEvent, WatchBatch, WatchOptions } from './store.ts';
+import type { WatchHub } from './watch-hub.ts';
+
+/** What may wait for one watcher; beyond, it is forgotten and read again from the log. */
+const QUEUE_LIMIT_EVENTS = 1000;
+const QUEUE_LIMIT_BYTES = 2 ** 20;
+/** How much of the log one turn of the event loop reads. */
+const SCAN_STEP_REVISIONS = 1000;
+const SCAN_STEP_BYTES = 2 ** 20;
+
+type Result = IteratorResult<WatchBatch, undefined>;
+
+/**
+ * One watch. It is `behind`, reading the log at its consumer's pace, until it has seen everything; then
+ * `live`: commits are put into its queue. A queue grown too long is dropped and the watcher is behind again.
+ */
+export class Watcher implements AsyncIterator<WatchBatch, undefined> {
+  readonly options: WatchOptions;
+  readonly #hub: WatchHub;
+  /** Everything up to here has been delivered. */
+  #delivered: number;
+  #live = false;
+  #queue: StoreEvent[] = [];
+  #queueBytes = 0;
+  #progressDue = false;
+  #deliveredAtMs: number;
+  #consumer: { resolve: (result: Result | PromiseLike<Result>) => void } | undefined;
+  #ended = false;
+  readonly #onAbort = (): void => this.end();
+
+  constructor(options: WatchOptions, hub: WatchHub) {
+    this.options = options;
+    this.#hub = hub;
+    this.#delivered = options.after;
+    this.#deliveredAtMs = hub.now();
+    if (options.signal.aborted) this.#ended = true;
+    else options.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  async next(): Promise<Result> {
+    for (;;) {
+      if (this.#ended) return this.return();
+      const batch = this.#live ? this.#take() : this.#scan();
+      if (batch !== undefined) return { done: false, value: batch };
+      if (this.#live) return new Promise((resolve) => (this.#consumer = { resolve }));
+      // So that a long way to catch up stalls nobody else.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async return(): Promise<Result> {
+    this.end();
+    return { done: true, value: undefined };
+  }
+
+  /** The watch is over; its consumer hears so at once. */
+  end(): void {
+    this.#ended = true;
+    this.options.signal.removeEventListener('abort', this.#onAbort);
+    this.#clearQueue();
+    this.#hub.forget(this);
+    this.#consumer?.resolve({ done: true, value: undefined });
+    this.#consumer = undefined;
+  }
+
+  /** A commit this watcher is to hear of; `crowded` when too much waits for too many already. */
+  offer(event: StoreEvent, crowded: boolean): void {
+    if (!this.#live || event.revision <= this.#delivered) return;
+    const full = this.#queue.length >= QUEUE_LIMIT_EVENTS || this.#queueBytes >= QUEUE_LIMIT_BYTES;
+    if (full || (crowded && this.#consumer === undefined)) {
+      this.#fallBehind();
+      return;
+    }
+    const bytes = event.key.length + event.value.length;
+    this.#queue.push(event);
+    this.#queueBytes += bytes;
+    this.#hub.queuedBytes += bytes;
+  }
+
+  /** After the last offer of a commit. */
+  flush(): void {
+    if (this.#consumer === undefined) return;
+    const batch = this.#live ? this.#take() : undefined;
+    if (batch !== undefined) this.#hand(batch);
+    else if (!this.#live) this.#resume();
+  }
+
+  /** Time has passed, and the next tick is `tickMs` away. */
+  tick(tickMs: number): void {
+    const { progressMs } = this.options;
+    if (progressMs === undefined || this.#hub.now() + tickMs < this.#deliveredAtMs + progressMs) return;
+    this.#progressDue = true;
+    this.flush();
+  }
+
+  #hand(batch: WatchBatch): void {
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    consumer?.resolve({ done: false, value: batch });
+  }
+
+  /** Lets a waiting consumer go on as if it had asked just now. */
+  #resume(): void {
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    consumer?.resolve(this.next());
+  }
+
+  /** What the queue holds, or the progress that is due. */
+  #take(): WatchBatch | undefined {
+    const events = this.#queue;
+    const due = this.#progressDue && this.#hub.revision >= this.#delivered;
+    if (events.length === 0 && !due) return undefined;
+    this.#clearQueue();
+    return this.#deliver(events, this.#hub.revision);
+  }
+
+  /**
+   * A step through the log; becomes live at its end.
+   *
+   * @throws Gone
+   */
+  #scan(): WatchBatch | undefined {
+    const { history, revision: current } = this.#hub;
+    const floor = history.compactedRevision();
+    if (this.#delivered < floor) {
+      this.end();
+      throw new Gone(`revision ${this.#delivered} is no longer in the history, which begins at ${floor}`, {
+        details: { revision: this.#delivered, compactedRevision: floor },
+      });
+    }
+    const events: StoreEvent[] = [];
+    const end = Math.min(current, this.#delivered + SCAN_STEP_REVISIONS);
+    let position = this.#delivered;
+    for (let bytes = 0; position < end && bytes < SCAN_STEP_BYTES; ) {
+      const event = history.eventAt(++position, this.options.prefix);
+      if (event === undefined) continue;
+      events.push(event);
+      bytes += event.value.length + (event.previous?.length ?? 0);
+    }
+    if (position >= current) {
+      this.#live = true;
+      this.#hub.join(this);
+    }
+    if (events.length > 0) return this.#deliver(events, position);
+    this.#delivered = position;
+    return undefined;
+  }
+
+  #deliver(events: StoreEvent[], revision: number): WatchBatch {
+    this.#delivered = Math.max(this.#delivered, revision);
+    this.#deliveredAtMs = this.#hub.now();
+    this.#progressDue = false;
+    return { events, revision: this.#delivered };
+  }
+
+  #fallBehind(): void {
+    this.#live = false;
+    this.#hub.leave(this);
+    this.#clearQueue();
+  }
+
+  #clearQueue(): void {
+    this.#hub.queuedBytes -= this.#queueBytes;
+    this.#queue = [];
+    this.#queueBytes = 0;
+  }
+}
