@@ -13,3 +13,4 @@ export * from './selectors/label-selector.ts';
 export { fieldErrorText, invalidError } from './validation/field-errors.ts';
 export { semanticallyEqual } from './validation/equality.ts';
 export * from './schema/index.ts';
+export * from './patch/index.ts';

@@ -53,8 +53,8 @@ export function decodeKind<T extends object>(
   const strict = [...duplicates, ...decoder.strictErrors];
   if (strict.length > 0 && fieldValidation === 'Strict')
     throw cannotHandle(gvk, `strict decoding error: ${strict.join(', ')}`);
-  decoded.apiVersion ??= groupVersionString(gvk);
-  decoded.kind ??= gvk.kind;
+  if (decoded.apiVersion === undefined || decoded.kind === undefined)
+    decoded = { apiVersion: groupVersionString(gvk), kind: gvk.kind, ...decoded };
   if (typeInfo(ref).fields.has('metadata')) decoded.metadata ??= {};
   return { object: decoded as T, warnings: fieldValidation === 'Warn' ? strict : [] };
 }
