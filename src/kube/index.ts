@@ -14,3 +14,8 @@ export { fieldErrorText, invalidError } from './validation/field-errors.ts';
 export { semanticallyEqual } from './validation/equality.ts';
 export * from './schema/index.ts';
 export * from './patch/index.ts';
+export * from './workloads/int-or-percent.ts';
+export * from './workloads/pod-conditions.ts';
+export * from './workloads/pod-resources.ts';
+export * from './workloads/pod-template-hash.ts';
+export * from './apply/index.ts';

@@ -13,6 +13,11 @@ export interface Decoded<T> {
   warnings: string[];
 }
 
+export interface DecodeOptions {
+  /** Keep `false`, `0`, `""`, `[]` and `{}` that Go would omit: server-side apply owns what was written. */
+  keepZeroValues?: boolean;
+}
+
 type JsonObject = Record<string, unknown>;
 
 /**
@@ -29,8 +34,9 @@ export function decodeObject(
   body: unknown,
   fieldValidation: FieldValidation,
   duplicates?: readonly string[],
+  options?: DecodeOptions,
 ): Decoded<KubeObject> {
-  return decodeKind<KubeObject>(resource, resource.schema.ref, body, fieldValidation, duplicates);
+  return decodeKind<KubeObject>(resource, resource.schema.ref, body, fieldValidation, duplicates, options);
 }
 
 /** The same for a kind that is not a resource of its own: Scale, Binding, Eviction, TokenRequest, DeleteOptions. */
@@ -40,9 +46,10 @@ export function decodeKind<T extends object>(
   body: unknown,
   fieldValidation: FieldValidation,
   duplicates: readonly string[] = [],
+  options: DecodeOptions = {},
 ): Decoded<T> {
   const object = checkHeader(gvk, body);
-  const decoder = new Decoder(fieldValidation !== 'Ignore');
+  const decoder = new Decoder(fieldValidation !== 'Ignore', options.keepZeroValues === true);
   let decoded: JsonObject;
   try {
     decoded = decoder.struct(typeInfo(ref), object);
@@ -115,10 +122,12 @@ const MAX_STRICT_ERRORS = 100;
 class Decoder {
   readonly strictErrors: string[] = [];
   readonly #strict: boolean;
+  readonly #keepZeroValues: boolean;
   readonly #path: (string | number)[] = [];
 
-  constructor(strict: boolean) {
+  constructor(strict: boolean, keepZeroValues: boolean) {
     this.#strict = strict;
+    this.#keepZeroValues = keepZeroValues;
   }
 
   /** The same object when nothing had to go, else a copy without what went. */
@@ -153,17 +162,21 @@ class Decoder {
       decoded = this.struct(field.struct, value as JsonObject);
     } else {
       decoded = this.#scalar(type, field, value);
-      if (!field.required && !field.pointer && (decoded === '' || decoded === 0 || decoded === false))
+      if (!this.#keeps(field) && !field.pointer && (decoded === '' || decoded === 0 || decoded === false))
         decoded = undefined;
     }
     this.#path.pop();
     return decoded;
   }
 
+  #keeps(field: FieldInfo): boolean {
+    return field.required || this.#keepZeroValues;
+  }
+
   #list(type: TypeInfo, field: FieldInfo, value: unknown): unknown[] | undefined {
     if (!Array.isArray(value)) throw this.#mismatch(type, field.goType, jsonTypeName(value));
     // An empty managedFields asks for a reset of field tracking, so it must be seen.
-    if (value.length === 0) return field.required || field.name === 'managedFields' ? value : undefined;
+    if (value.length === 0) return this.#keeps(field) || field.name === 'managedFields' ? value : undefined;
     for (let i = 0; i < value.length; i++) value[i] = this.#element(type, field, value[i], i);
     return value;
   }
@@ -179,7 +192,7 @@ class Decoder {
       const decoded = this.#element(type, field, one, `\0${key}`);
       if (decoded !== one) map[key] = decoded;
     }
-    return empty && !field.required ? undefined : map;
+    return empty && !this.#keeps(field) ? undefined : map;
   }
 
   #element(type: TypeInfo, field: FieldInfo, value: unknown, place: number | string): unknown {

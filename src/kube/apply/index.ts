@@ -1,0 +1,8 @@
+/**
+ * apply: who owns which field (metadata.managedFields), and server-side apply. Pure; the time is an argument.
+ *
+ * Guarantees structured-merge-diff's results for one version of a type; entries of other versions of the same
+ * group are treated as if they had the same fields.
+ */
+export * from './server-side-apply.ts';
+export { type TrackOptions, trackManagedFields } from './track-managed-fields.ts';
