@@ -190,6 +190,6 @@ export function referenceOf(object: KubeObject): corev1.ObjectReference {
 
 function mayHelpToRetry(error: unknown): boolean {
   if (error instanceof Unreachable) return true;
-  const status = error instanceof OrreryError ? error.details['status'] : undefined;
+  const status = error instanceof OrreryError ? error.details.status : undefined;
   return typeof status !== 'number' || status >= 500 || status === 429;
 }

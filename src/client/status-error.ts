@@ -90,8 +90,8 @@ export function errorFromAnswer(httpStatus: number, text: string): OrreryError {
 
 /** Whether the answer named this cause, e.g. `NamespaceTerminating` in a Forbidden. */
 export function hasStatusCause(error: unknown, reason: string): boolean {
-  if (!(error instanceof OrreryError) || !Array.isArray(error.details['causes'])) return false;
-  return (error.details['causes'] as metav1.StatusCause[]).some((cause) => cause.reason === reason);
+  if (!(error instanceof OrreryError) || !Array.isArray(error.details.causes)) return false;
+  return (error.details.causes as metav1.StatusCause[]).some((cause) => cause.reason === reason);
 }
 
 function fieldErrorOf(cause: metav1.StatusCause): FieldError {

@@ -1,0 +1,50 @@
+import type { Clock, Log } from '../base/index.ts';
+import type { Client, EventRecorder, Informer, InformerFactory } from '../client/index.ts';
+import type { KubeObject } from '../kube/index.ts';
+
+export interface ControllersConfig {
+  /** PEM of the authority that signed the API server's certificate: the content of kube-root-ca.crt. */
+  caPem: string;
+  /** `10.42.0.0/16`: every node gets a /24 of it. */
+  clusterCidr: string;
+  /** Bits of a node's pod network. Default 24. */
+  nodeCidrMaskSize?: number;
+  /** How long a node may be silent before its Ready becomes Unknown. Default 40,000. */
+  nodeMonitorGraceMs?: number;
+}
+
+/** What every controller is given. */
+export interface ControllerContext {
+  client: Client;
+  informers: InformerFactory;
+  recorder: EventRecorder;
+  clock: Clock;
+  log: Log;
+  config: ControllersConfig;
+}
+
+/** A controller as `createControllers` runs it. */
+export interface RunnableController {
+  name: string;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Waits for caches, unless `signal` ends the wait; false when it did. */
+export async function cachesSynced(
+  signal: AbortSignal,
+  ...informers: Pick<Informer<KubeObject>, 'synced'>[]
+): Promise<boolean> {
+  await Promise.race([
+    Promise.all(informers.map((informer) => informer.synced())),
+    new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    }),
+  ]);
+  return !signal.aborted;
+}
+
+/** metav1.Time's form of an instant: whole seconds. */
+export function kubeTime(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}

@@ -1,0 +1,255 @@
+import { AlreadyExists, NotFound } from '../../base/index.ts';
+import {
+  Controller,
+  ENDPOINT_SLICES,
+  ENDPOINTS,
+  type Informer,
+  keyOf,
+  makeKey,
+  NODES,
+  namespaceKeyOf,
+  PODS,
+  SERVICES,
+  splitKey,
+  workspaceOf,
+} from '../../client/index.ts';
+import {
+  type corev1,
+  type discoveryv1,
+  ROOT_WORKSPACE,
+  selectorFromLabels,
+  semanticallyEqual,
+} from '../../kube/index.ts';
+import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
+import { endpointsOfService, type ServiceEndpoint } from './endpoints-of-service.ts';
+import {
+  ENDPOINTS_MANAGED_BY,
+  ENDPOINTS_MANAGER,
+  legacyEndpoints,
+  overCapacityAnnotation,
+} from './legacy-endpoints.ts';
+import { MANAGED_BY, MANAGER, planSlices, SERVICE_NAME } from './slice-plan.ts';
+
+/**
+ * Keeps EndpointSlices, and the Endpoints of older clients, of every service that has a selector. Those of
+ * the service `default/kubernetes` are the API server's own (it has no selector).
+ */
+export class EndpointSliceController implements RunnableController {
+  readonly name = 'endpointslice-controller';
+  readonly #context: ControllerContext;
+  readonly #services: Informer<corev1.Service>;
+  readonly #pods: Informer<corev1.Pod>;
+  readonly #slices: Informer<discoveryv1.EndpointSlice>;
+  readonly #endpoints: Informer<corev1.Endpoints>;
+  readonly #nodes: Informer<corev1.Node>;
+  readonly #controller: Controller;
+  /** Slices made or deleted that the cache does not show yet, by service: until it does, it is not believed. */
+  readonly #awaited = new Map<string, Map<string, 'created' | 'deleted'>>();
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    const { informers } = context;
+    this.#services = informers.informer<corev1.Service>(SERVICES);
+    this.#pods = informers.informer<corev1.Pod>(PODS);
+    this.#slices = informers.informer<discoveryv1.EndpointSlice>(ENDPOINT_SLICES);
+    this.#endpoints = informers.informer<corev1.Endpoints>(ENDPOINTS);
+    this.#nodes = informers.informer<corev1.Node>(NODES);
+    this.#controller = new Controller({
+      name: this.name,
+      log: context.log,
+      clock: context.clock,
+      reconcile: (key) => this.#reconcile(key),
+    });
+    this.#watch();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const caches = [this.#services, this.#pods, this.#slices, this.#endpoints, this.#nodes];
+    if (await cachesSynced(signal, ...caches)) await this.#controller.run(signal);
+  }
+
+  #watch(): void {
+    const { queue } = this.#controller;
+    this.#services.addHandler({
+      onAdd: (service) => queue.add(keyOf(service)),
+      onUpdate: (service) => queue.add(keyOf(service)),
+      onDelete: (service) => queue.add(keyOf(service)),
+    });
+    this.#pods.addHandler({
+      onAdd: (pod) => this.#addServicesOf(pod),
+      onUpdate: (pod, old) => {
+        if (!endpointChanged(pod, old)) return;
+        this.#addServicesOf(pod);
+        if (!semanticallyEqual(pod.metadata.labels, old.metadata.labels)) this.#addServicesOf(old);
+      },
+      onDelete: (pod) => this.#addServicesOf(pod),
+    });
+    this.#slices.addIndex('service', (slice) => {
+      const key = serviceKeyOf(slice);
+      return key === undefined ? [] : [key];
+    });
+    const sliceSeen = (slice: discoveryv1.EndpointSlice, what: 'created' | 'deleted' | undefined) => {
+      const key = serviceKeyOf(slice);
+      if (key === undefined) return;
+      const awaited = this.#awaited.get(key);
+      if (what !== undefined && awaited?.get(slice.metadata.name) === what)
+        awaited.delete(slice.metadata.name);
+      queue.add(key);
+    };
+    this.#slices.addHandler({
+      onAdd: (slice) => sliceSeen(slice, 'created'),
+      onUpdate: (slice) => sliceSeen(slice, undefined),
+      onDelete: (slice) => sliceSeen(slice, 'deleted'),
+    });
+    this.#endpoints.addHandler({
+      onUpdate: (endpoints) => isManaged(endpoints) && queue.add(keyOf(endpoints)),
+      onDelete: (endpoints) => isManaged(endpoints) && queue.add(keyOf(endpoints)),
+    });
+  }
+
+  #addServicesOf(pod: corev1.Pod): void {
+    for (const service of this.#services.byIndex('namespace', namespaceKeyOf(pod)))
+      if (hasSelector(service) && selectorFromLabels(service.spec.selector).matches(pod.metadata.labels))
+        this.#controller.queue.add(keyOf(service));
+  }
+
+  async #reconcile(key: string): Promise<undefined> {
+    const service = this.#services.get(key);
+    if (service === undefined || service.metadata.deletionTimestamp !== undefined) {
+      await this.#cleanUp(key);
+      return;
+    }
+    if (service.spec.type === 'ExternalName') {
+      await this.#cleanUp(key);
+      return;
+    }
+    if (!hasSelector(service)) return;
+    const selector = selectorFromLabels(service.spec.selector);
+    const pods = this.#pods
+      .byIndex('namespace', namespaceKeyOf(service))
+      .filter((pod) => selector.matches(pod.metadata.labels));
+    const endpoints = endpointsOfService(service, pods);
+    await Promise.all([this.#syncSlices(key, service, endpoints), this.#syncLegacy(key, service, endpoints)]);
+  }
+
+  async #syncSlices(
+    key: string,
+    service: corev1.Service,
+    endpoints: readonly ServiceEndpoint[],
+  ): Promise<void> {
+    // The slice that is awaited brings this key back when the cache shows it.
+    if ((this.#awaited.get(key)?.size ?? 0) > 0) return;
+    const plan = planSlices(service, endpoints, this.#slices.byIndex('service', key), (node) =>
+      this.#zoneOf(node),
+    );
+    const slices = this.#sliceClient(key);
+    for (const slice of plan.update) await slices.update(slice);
+    for (const draft of plan.create) this.#await(key, (await slices.create(draft)).metadata.name, 'created');
+    for (const slice of plan.delete) await this.#deleteSlice(key, slice);
+  }
+
+  async #deleteSlice(key: string, slice: discoveryv1.EndpointSlice): Promise<void> {
+    const { name, namespace } = slice.metadata;
+    try {
+      await this.#sliceClient(key).delete(name, { namespace: namespace! });
+      this.#await(key, name, 'deleted');
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error;
+    }
+  }
+
+  #await(key: string, name: string, what: 'created' | 'deleted'): void {
+    const { workspace, namespace } = splitKey(key);
+    const shown = this.#slices.get(makeKey(workspace, namespace, name)) !== undefined;
+    if (shown === (what === 'created')) return;
+    const awaited = this.#awaited.get(key) ?? new Map<string, 'created' | 'deleted'>();
+    awaited.set(name, what);
+    this.#awaited.set(key, awaited);
+  }
+
+  #sliceClient(key: string) {
+    const { workspace } = splitKey(key);
+    return this.#context.client.in(workspace).resource<discoveryv1.EndpointSlice>(ENDPOINT_SLICES);
+  }
+
+  async #syncLegacy(
+    key: string,
+    service: corev1.Service,
+    endpoints: readonly ServiceEndpoint[],
+  ): Promise<void> {
+    const { subsets, labels, overCapacity } = legacyEndpoints(service, endpoints);
+    const { name, namespace } = service.metadata;
+    const client = this.#context.client.in(workspaceOf(service)).resource<corev1.Endpoints>(ENDPOINTS);
+    const current = this.#endpoints.get(key);
+    const annotations = overCapacityAnnotation(overCapacity);
+    if (current === undefined) {
+      try {
+        await client.create({ metadata: { name, namespace: namespace!, labels, annotations }, subsets });
+      } catch (error) {
+        // The cache lags behind; the object's own event brings this service back.
+        if (!(error instanceof AlreadyExists)) throw error;
+      }
+      return;
+    }
+    if (semanticallyEqual(current.subsets, subsets) && semanticallyEqual(current.metadata.labels, labels))
+      return;
+    const metadata = {
+      ...current.metadata,
+      labels,
+      annotations: { ...current.metadata.annotations, ...annotations },
+    };
+    await client.update({ ...current, metadata, subsets });
+  }
+
+  /** Takes away what this controller made for a service that is gone or needs no endpoints any more. */
+  async #cleanUp(key: string): Promise<void> {
+    for (const slice of this.#slices.byIndex('service', key)) await this.#deleteSlice(key, slice);
+    this.#awaited.delete(key);
+    const endpoints = this.#endpoints.get(key);
+    if (endpoints === undefined || !isManaged(endpoints)) return;
+    const { name, namespace } = endpoints.metadata;
+    try {
+      await this.#context.client
+        .in(workspaceOf(endpoints))
+        .resource(ENDPOINTS)
+        .delete(name, { namespace: namespace! });
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error;
+    }
+  }
+
+  #zoneOf(nodeName: string): string | undefined {
+    const node = this.#nodes.get(makeKey(ROOT_WORKSPACE, '', nodeName));
+    return node?.metadata.labels?.['topology.kubernetes.io/zone'];
+  }
+}
+
+function hasSelector(service: corev1.Service): boolean {
+  return Object.keys(service.spec.selector ?? {}).length > 0;
+}
+
+/** The service that a slice of this controller belongs to. */
+function serviceKeyOf(slice: discoveryv1.EndpointSlice): string | undefined {
+  const labels = slice.metadata.labels ?? {};
+  const service = labels[SERVICE_NAME];
+  if (service === undefined || labels[MANAGED_BY] !== MANAGER) return undefined;
+  return makeKey(workspaceOf(slice), slice.metadata.namespace ?? '', service);
+}
+
+function isManaged(endpoints: corev1.Endpoints): boolean {
+  return endpoints.metadata.labels?.[ENDPOINTS_MANAGED_BY] === ENDPOINTS_MANAGER;
+}
+
+/** Whether anything changed that an endpoint shows; most updates of a pod do not touch it. */
+function endpointChanged(pod: corev1.Pod, old: corev1.Pod): boolean {
+  const ready = (one: corev1.Pod) =>
+    one.status?.conditions?.find((condition) => condition.type === 'Ready')?.status;
+  return (
+    pod.status?.podIP !== old.status?.podIP ||
+    pod.status?.phase !== old.status?.phase ||
+    pod.spec.nodeName !== old.spec.nodeName ||
+    pod.metadata.deletionTimestamp !== old.metadata.deletionTimestamp ||
+    ready(pod) !== ready(old) ||
+    !semanticallyEqual(pod.metadata.labels, old.metadata.labels)
+  );
+}

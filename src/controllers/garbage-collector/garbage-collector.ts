@@ -1,0 +1,348 @@
+import { Conflict, messageOf, NotFound } from '../../base/index.ts';
+import {
+  apiVersionOf,
+  Controller,
+  type DiscoveredResource,
+  EVENTS,
+  type ResourceClient,
+  type ResourceRef,
+} from '../../client/index.ts';
+import { type KubeObject, type metav1, ROOT_WORKSPACE } from '../../kube/index.ts';
+import type { ControllerContext, RunnableController } from '../context.ts';
+import {
+  FOREGROUND,
+  type GraphChange,
+  type GraphNode,
+  type ObjectIdentity,
+  ORPHAN,
+  OwnerGraph,
+  waitsForDependents,
+} from './owner-graph.ts';
+import { judge, type OwnerState } from './owner-verdict.ts';
+
+/** How often to look whether the server serves new kinds; as upstream. */
+const DISCOVERY_MS = 30_000;
+/** Nobody owns things through these, and they come by the thousand. */
+const IGNORED = new Set([`${EVENTS.group}/${EVENTS.resource}`, 'events.k8s.io/events']);
+const MAX_ABSENT = 10_000;
+const VERBS = ['list', 'watch', 'delete'];
+
+/**
+ * Deletes what lost all its owners, and carries out foreground and orphaning deletions, across all resources
+ * that the server serves. Its graph is only a hint where to look: before it deletes it reads the object and
+ * its owners from the server, by uid.
+ */
+export class GarbageCollector implements RunnableController {
+  readonly name = 'garbage-collector-controller';
+  readonly #context: ControllerContext;
+  readonly #graph = new OwnerGraph();
+  readonly #resources = new Map<string, DiscoveredResource>();
+  readonly #deletions: Controller;
+  readonly #orphans: Controller;
+  /** Owners, at the place where dependents say they are, that do not exist; uids are never used twice. */
+  readonly #absent = new Set<string>();
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    const { log, clock } = context;
+    this.#deletions = new Controller({
+      name: `${this.name}/delete`,
+      log,
+      clock,
+      workers: 10,
+      reconcile: async (uid) => {
+        await this.#attemptToDelete(uid);
+        return undefined;
+      },
+    });
+    this.#orphans = new Controller({
+      name: `${this.name}/orphan`,
+      log,
+      clock,
+      workers: 4,
+      reconcile: async (uid) => {
+        await this.#attemptToOrphan(uid);
+        return undefined;
+      },
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#discover(signal);
+    await Promise.all([
+      this.#deletions.run(signal),
+      this.#orphans.run(signal),
+      this.#keepDiscovering(signal),
+    ]);
+  }
+
+  async #keepDiscovering(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      // Rejects only because of the signal, which ends the loop.
+      await this.#context.clock.sleep(DISCOVERY_MS, signal).catch(() => undefined);
+      if (!signal.aborted) await this.#discover(signal);
+    }
+  }
+
+  /** Starts to watch what is served and not watched yet, and waits until it is known. */
+  async #discover(signal: AbortSignal): Promise<void> {
+    try {
+      const { resources, failures } = await this.#context.client.in(ROOT_WORKSPACE).discover();
+      for (const { groupVersion, error } of failures)
+        this.#context.log.warn('cannot discover an API group', { groupVersion, why: messageOf(error) });
+      const synced: Promise<void>[] = [];
+      for (const resource of resources) {
+        const id = `${resource.group}/${resource.resource}`;
+        const unusable = VERBS.some((verb) => !resource.verbs.includes(verb));
+        if (unusable || IGNORED.has(id) || this.#resources.has(id)) continue;
+        this.#resources.set(id, resource);
+        synced.push(this.#watch(resource));
+      }
+      const aborted = new Promise<void>((resolve) =>
+        signal.addEventListener('abort', () => resolve(), { once: true }),
+      );
+      await Promise.race([Promise.all(synced), aborted]);
+    } catch (error) {
+      if (!signal.aborted) this.#context.log.warn('cannot discover resources', { why: messageOf(error) });
+    }
+  }
+
+  #watch(resource: DiscoveredResource): Promise<void> {
+    const informer = this.#context.informers.informer<KubeObject>(resource, metadataOnly);
+    informer.addHandler({
+      onAdd: (object) => this.#enqueue(this.#graph.observe(object, resource)),
+      onUpdate: (object) => this.#enqueue(this.#graph.observe(object, resource)),
+      onDelete: (object) => {
+        const { uid } = object.metadata;
+        const known = this.#graph.get(uid);
+        if (known !== undefined && !known.virtual) this.#absent.add(absentKey(uid, known.identity));
+        this.#enqueue(this.#graph.remove(uid));
+      },
+    });
+    return informer.synced();
+  }
+
+  #enqueue({ toDelete, toOrphan }: GraphChange): void {
+    for (const node of toDelete) this.#deletions.queue.add(node.uid);
+    for (const node of toOrphan) this.#orphans.queue.add(node.uid);
+  }
+
+  async #attemptToDelete(uid: string): Promise<void> {
+    const node = this.#graph.get(uid);
+    if (node === undefined) return;
+    if (node.virtual) return this.#lookForOwner(node);
+    if (!waitsForDependents(node) && (node.deleting || this.#isOwned(node))) return;
+    const resource = this.#clientOf(node.identity)!;
+    const object = await this.#readLive(node);
+    if (object === undefined) return this.#enqueue(this.#graph.remove(uid));
+    if (isWaiting(object)) return this.#finishForeground(node, object, resource);
+    const owners = object.metadata.ownerReferences ?? [];
+    if (owners.length === 0) return;
+    const states = new Map<string, OwnerState>();
+    for (const owner of owners) states.set(owner.uid, await this.#stateOf(node, owner));
+    const verdict = judge({
+      owners,
+      states,
+      finalizers: object.metadata.finalizers ?? [],
+      hasDependents: node.dependents.size > 0,
+      inCircle: [...node.dependents].some(waitsForDependents),
+    });
+    if (verdict.kind === 'drop-references') await this.#dropReferences(object, resource, verdict.uids);
+    if (verdict.kind !== 'delete') return;
+    if (verdict.unblockOwners) await this.#unblock(object, resource);
+    await this.#delete(object, resource, verdict.propagationPolicy);
+  }
+
+  /** All its owners are there, as far as the caches know; when one goes, its removal brings the node back. */
+  #isOwned(node: GraphNode): boolean {
+    return node.owners.every(({ uid, name, kind }) => {
+      const owner = this.#graph.get(uid);
+      if (owner === undefined || owner.virtual || waitsForDependents(owner)) return false;
+      const { identity } = owner;
+      const samePlace = identity.namespace === '' || identity.namespace === node.identity.namespace;
+      return identity.name === name && identity.kind === kind && samePlace;
+    });
+  }
+
+  /** An owner nobody has seen: when the server does not know it either, its dependents are to be looked at. */
+  async #lookForOwner(node: GraphNode): Promise<void> {
+    if ((await this.#stateAt(node.uid, node.identity)) !== 'absent') return;
+    this.#enqueue(this.#graph.remove(node.uid));
+  }
+
+  /** Deletes what blocks, or, when nothing does any more, lets the object itself go. */
+  async #finishForeground(
+    node: GraphNode,
+    object: KubeObject,
+    resource: ResourceClient<KubeObject>,
+  ): Promise<void> {
+    const blocking = [...node.dependents].filter((dependent) =>
+      dependent.owners.some((owner) => owner.uid === node.uid && owner.blockOwnerDeletion === true),
+    );
+    if (blocking.length === 0) return this.#removeFinalizer(object, resource, FOREGROUND);
+    for (const dependent of blocking)
+      if (!waitsForDependents(dependent)) this.#deletions.queue.add(dependent.uid);
+  }
+
+  async #attemptToOrphan(uid: string): Promise<void> {
+    const node = this.#graph.get(uid);
+    if (node === undefined || node.virtual) return;
+    const object = await this.#readLive(node);
+    if (object?.metadata.deletionTimestamp === undefined) return;
+    if (!object.metadata.finalizers?.includes(ORPHAN)) return;
+    for (const dependent of node.dependents) {
+      const client = this.#clientOf(dependent.identity);
+      const live = client && (await this.#readLive(dependent));
+      if (live !== undefined) await this.#dropReferences(live, client!, [uid]);
+    }
+    await this.#removeFinalizer(object, this.#clientOf(node.identity)!, ORPHAN);
+  }
+
+  #stateOf(node: GraphNode, owner: metav1.OwnerReference): Promise<OwnerState> {
+    const { workspace, namespace } = node.identity;
+    const { apiVersion, kind, name, uid } = owner;
+    return this.#stateAt(uid, { workspace, namespace, apiVersion, kind, name, resource: undefined });
+  }
+
+  async #stateAt(uid: string, identity: ObjectIdentity): Promise<OwnerState> {
+    const key = absentKey(uid, identity);
+    if (this.#absent.has(key)) return 'absent';
+    const ref = this.#resourceOf(identity);
+    // A kind that is not served (yet), or a place where it cannot be, says nothing about the owner.
+    if (ref === undefined || (ref.namespaced && identity.namespace === '')) return 'exists';
+    const live = await this.#readLive({ uid, identity });
+    if (live !== undefined) return isWaiting(live) ? 'waits-for-dependents' : 'exists';
+    this.#absent.add(key);
+    if (this.#absent.size > MAX_ABSENT) this.#absent.clear();
+    return 'absent';
+  }
+
+  /** The object as the server has it; undefined when there is none of that uid. */
+  async #readLive({
+    uid,
+    identity,
+  }: {
+    uid: string;
+    identity: ObjectIdentity;
+  }): Promise<KubeObject | undefined> {
+    const ref = identity.resource ?? this.#resourceOf(identity);
+    const namespace = ref?.namespaced ? identity.namespace : undefined;
+    if (ref === undefined || (ref.namespaced && !namespace)) return undefined;
+    try {
+      const object = await this.#clientOf(identity)!.get(identity.name, namespace);
+      return object.metadata.uid === uid ? object : undefined;
+    } catch (error) {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  #resourceOf({ apiVersion, kind }: ObjectIdentity): ResourceRef | undefined {
+    const group = apiVersion.includes('/') ? apiVersion.split('/')[0] : '';
+    return [...this.#resources.values()].find(
+      (one) => one.kind === kind && (apiVersionOf(one) === apiVersion || one.group === group),
+    );
+  }
+
+  #clientOf(identity: ObjectIdentity): ResourceClient<KubeObject> | undefined {
+    const ref = identity.resource ?? this.#resourceOf(identity);
+    return ref && this.#context.client.in(identity.workspace).resource<KubeObject>(ref);
+  }
+
+  async #delete(
+    { metadata: { name, namespace, uid } }: KubeObject,
+    resource: ResourceClient<KubeObject>,
+    propagationPolicy: 'Background' | 'Foreground' | 'Orphan',
+  ): Promise<void> {
+    await ignoreGone(
+      resource.delete(name, {
+        ...(namespace !== undefined && { namespace }),
+        propagationPolicy,
+        preconditions: { uid },
+      }),
+    );
+  }
+
+  async #dropReferences(
+    object: KubeObject,
+    resource: ResourceClient<KubeObject>,
+    uids: readonly string[],
+  ): Promise<void> {
+    const before = object.metadata.ownerReferences ?? [];
+    const ownerReferences = before.filter((owner) => !uids.includes(owner.uid));
+    if (ownerReferences.length < before.length) await patchMetadata(object, resource, { ownerReferences });
+  }
+
+  async #unblock(object: KubeObject, resource: ResourceClient<KubeObject>): Promise<void> {
+    const ownerReferences = (object.metadata.ownerReferences ?? []).map((owner) => ({
+      ...owner,
+      blockOwnerDeletion: false,
+    }));
+    await patchMetadata(object, resource, { ownerReferences });
+  }
+
+  async #removeFinalizer(
+    object: KubeObject,
+    resource: ResourceClient<KubeObject>,
+    finalizer: string,
+  ): Promise<void> {
+    const before = object.metadata.finalizers ?? [];
+    const finalizers = before.filter((one) => one !== finalizer);
+    if (finalizers.length < before.length) await patchMetadata(object, resource, { finalizers });
+  }
+}
+
+/** The version it was read at must still stand: somebody else's references and finalizers are not lost. */
+async function patchMetadata(
+  object: KubeObject,
+  resource: ResourceClient<KubeObject>,
+  change: object,
+): Promise<void> {
+  const { name, namespace, uid, resourceVersion } = object.metadata;
+  const body = { metadata: { uid, resourceVersion, ...change } };
+  const options = namespace === undefined ? {} : { namespace };
+  await ignoreGone(resource.patch(name, { type: 'merge', body }, options));
+}
+
+/** Gone already, or replaced by another of that name: done either way. */
+async function ignoreGone(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof NotFound) return;
+    if (error instanceof Conflict && /uid/i.test(error.message)) return;
+    throw error;
+  }
+}
+
+function absentKey(uid: string, { workspace, namespace, kind, name }: ObjectIdentity): string {
+  return [workspace, namespace, kind, name, uid].join('|');
+}
+
+function isWaiting(object: KubeObject): boolean {
+  return (
+    object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).includes(FOREGROUND)
+  );
+}
+
+/** All that ownership needs of an object of a kind that nobody else watches. */
+function metadataOnly(object: KubeObject): KubeObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const { ownerReferences, finalizers, deletionTimestamp, annotations } = object.metadata;
+  const cluster = annotations?.['kcp.io/cluster'];
+  return {
+    ...(object.apiVersion !== undefined && { apiVersion: object.apiVersion }),
+    ...(object.kind !== undefined && { kind: object.kind }),
+    metadata: {
+      name,
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      ...(namespace !== undefined && { namespace }),
+      ...(ownerReferences && { ownerReferences }),
+      ...(finalizers && { finalizers }),
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+      ...(cluster !== undefined && { annotations: { 'kcp.io/cluster': cluster } }),
+    },
+  };
+}
