@@ -64,7 +64,7 @@ export class AutoCompaction {
     while (!signal.aborted) {
       // The only way to fail is the end.
       await this.#clock.sleep(this.#windowMs / MARKS_PER_WINDOW, signal).catch(() => undefined);
-      if (!signal.aborted) await this.#step();
+      if (!signal.aborted) void this.#step();
     }
   }
 
@@ -81,12 +81,14 @@ export class AutoCompaction {
     if (this.#marked !== this.#last) this.#marks.push(this.#last);
     this.#marked = this.#last;
     this.#advance();
-    if (this.#wanted <= this.#compacted || this.#compacting) return;
+    if (this.#compacting) return;
     this.#compacting = true;
-    const floor = this.#wanted;
     try {
-      await this.#compact(floor);
-      this.#compacted = floor;
+      while (this.#wanted > this.#compacted) {
+        const floor = this.#wanted;
+        await this.#compact(floor);
+        this.#compacted = floor;
+      }
     } catch (error) {
       this.#log.warn('cannot compact the history, will try again', { error: messageOf(error) });
     } finally {

@@ -9,3 +9,4 @@
 export type { CompactionOptions } from './auto-compaction.ts';
 export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
 export type * from './store.ts';
+export { checkStore, type StoreCheckReport } from './store-check.ts';

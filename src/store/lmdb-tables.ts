@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import type { Database, DatabaseOptions, RootDatabase } from 'lmdb';
 import { messageOf, type OrreryError } from '../base/index.ts';
 import { type KeyRange, keyRange, revisionKeys, textKeys } from './keys.ts';
@@ -25,8 +26,10 @@ const FORMAT_VERSION = 1;
 /** Address space, not memory and not disk: with room enough LMDB never has to map its file anew. */
 const MAP_SIZE_BYTES = 64 * 2 ** 30;
 const MDB_MAP_FULL = -30792;
+const EIO = 5;
 const ENOSPC = 28;
 const EDQUOT = 122;
+const FULL_DISK_BYTES = 2 ** 20;
 /** Options that lmdb has and its types lack. */
 const PRIVATE_FILE = { permissionsMode: 0o600 } as object;
 const EXISTING = { create: false };
@@ -66,6 +69,8 @@ export class LmdbTables {
         noSubdir: true,
         pageSize: 8192,
         overlappingSync: false,
+        // A transaction is a batch of ours; lmdb's own batches leave a rejection nobody handles.
+        eventTurnBatching: false,
         mapSize: MAP_SIZE_BYTES,
         readOnly: mode === 'read',
         encoding: 'binary',
@@ -163,21 +168,11 @@ export class LmdbTables {
    * @throws StoreFull, StoreUnavailable
    */
   async commit(changes: readonly TableChange[], counters: Counters): Promise<void> {
-    // Of writes in one turn of the event loop lmdb makes one transaction, and all share its promise.
-    const outcomes = new Set<Promise<boolean>>();
-    for (const change of changes) {
-      if (change.table === 'index') {
-        if (change.head === undefined) outcomes.add(this.#index.remove(change.key));
-        else outcomes.add(this.#index.put(change.key, encodeHead(change.head)));
-      } else if (change.table === 'graves') {
-        if (change.revision === undefined) outcomes.add(this.#graves.remove(change.key));
-        else outcomes.add(this.#graves.put(change.key, encodeRevision(change.revision)));
-      } else if (change.record === undefined) outcomes.add(this.#log.remove(change.revision));
-      else outcomes.add(this.#log.put(change.revision, encodeRecord(change.record)));
-    }
-    outcomes.add(this.#meta.put('counters', encodeCounters(counters)));
     try {
-      await Promise.all(outcomes);
+      await this.#root.batch(() => {
+        for (const change of changes) this.#apply(change);
+        void this.#meta.put('counters', encodeCounters(counters));
+      });
     } catch (error) {
       throw await this.#explain(error);
     } finally {
@@ -189,6 +184,18 @@ export class LmdbTables {
     await this.#root.close();
   }
 
+  /** Within a batch: its promise tells how all of it went, those of the single operations tell nothing. */
+  #apply(change: TableChange): void {
+    if (change.table === 'index') {
+      if (change.head === undefined) void this.#index.remove(change.key);
+      else void this.#index.put(change.key, encodeHead(change.head));
+    } else if (change.table === 'graves') {
+      if (change.revision === undefined) void this.#graves.remove(change.key);
+      else void this.#graves.put(change.key, encodeRevision(change.revision));
+    } else if (change.record === undefined) void this.#log.remove(change.revision);
+    else void this.#log.put(change.revision, encodeRecord(change.record));
+  }
+
   /** lmdb rejects with a general error that carries the promise of the real one. */
   async #explain(error: unknown): Promise<OrreryError> {
     let cause = error;
@@ -198,7 +205,10 @@ export class LmdbTables {
       cause = commitError;
     }
     const { code } = cause as { code?: number };
-    if (code === ENOSPC || code === EDQUOT || code === MDB_MAP_FULL) return storeFull(this.#path, cause);
+    const full = code === ENOSPC || code === EDQUOT || code === MDB_MAP_FULL;
+    // LMDB calls a write that only half fitted an input/output error.
+    if (full || (code === EIO && (await freeBytes(this.#path)) < FULL_DISK_BYTES))
+      return storeFull(this.#path, cause);
     return storeUnavailable(this.#path, messageOf(cause), cause);
   }
 }
@@ -214,6 +224,11 @@ function checkHeader(bytes: Uint8Array | undefined, path: string): void {
   if (header.format !== FORMAT) throw storeForeign(path, `its format is ${JSON.stringify(header.format)}`);
   if (header.version !== FORMAT_VERSION)
     throw storeForeign(path, `its format version is ${header.version}, this program knows ${FORMAT_VERSION}`);
+}
+
+async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize;
 }
 
 function encodeRevision(revision: number): Buffer {

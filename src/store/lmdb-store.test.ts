@@ -1,0 +1,159 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../base/index.ts';
+import { testStoreContract, text } from './contract.test-suite.ts';
+import { checkStore, openLmdbStore } from './index.ts';
+
+testStoreContract('the LMDB store', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'orrery-store-'));
+  return {
+    open: (options) => openLmdbStore({ directory, log: silentLog, ...options }),
+    remove: async () => {
+      expect((await checkStore(directory)).problems).toEqual([]);
+      await rm(directory, { recursive: true });
+    },
+  };
+});
+
+describe('the LMDB store', () => {
+  let directory: string;
+  let path: string;
+  const open = () => openLmdbStore({ directory, log: silentLog });
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'orrery-store-'));
+    path = join(directory, 'store.mdb');
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  async function fill(): Promise<void> {
+    const store = await open();
+    const value = (i: number) => () => Buffer.alloc(i % 10 === 0 ? 20_000 : 700, `${i}`);
+    await Promise.all(
+      Array.from({ length: 400 }, (_, i) =>
+        store.write({ type: 'put', key: `/k/${i % 300}`, value: value(i) }),
+      ),
+    );
+    await store.close();
+  }
+
+  test('makes its directory, for its owner only', async () => {
+    directory = join(directory, 'a', 'b');
+    const store = await open();
+    await store.close();
+    expect(existsSync(join(directory, 'store.mdb'))).toBe(true);
+    directory = join(directory, '..', '..');
+  });
+
+  test('refuses a directory in use, naming who uses it, and opens it once that ended', async () => {
+    const store = await open();
+    await expect(open()).rejects.toMatchObject({ code: 'StoreLocked', details: { pid: process.pid } });
+    await expect(checkStore(directory)).rejects.toMatchObject({ code: 'StoreLocked' });
+    await store.close();
+    await (await open()).close();
+  });
+
+  test('refuses to be checked where there is none', async () => {
+    await expect(checkStore(directory)).rejects.toMatchObject({ code: 'StoreMissing' });
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('begins again where its creation was cut short', async () => {
+    writeFileSync(`${path}.new`, 'half a file');
+    const store = await open();
+    await store.write({ type: 'put', key: '/a', value: text('v') });
+    await store.close();
+    expect(existsSync(`${path}.new`)).toBe(false);
+  });
+
+  test('refuses a foreign file with one line and leaves it as it is', async () => {
+    for (const content of ['', 'not a database', 'SQLite format 3\0'.padEnd(65536, '\0')]) {
+      writeFileSync(path, content);
+      const error = await open().catch((error: Error) => error);
+      expect(error).toMatchObject({ code: 'StoreForeign' });
+      expect((error as Error).message.split('\n')).toHaveLength(1);
+      expect(readFileSync(path, 'utf8')).toBe(content);
+    }
+  });
+
+  test('refuses an LMDB file of something else', async () => {
+    const { open: openLmdb } = await import('lmdb');
+    const foreign = openLmdb({ path, noSubdir: true, pageSize: 8192, overlappingSync: false });
+    await foreign.put('hello', 'world');
+    await foreign.close();
+    const before = readFileSync(path);
+    await expect(open()).rejects.toMatchObject({ code: 'StoreForeign' });
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  test('refuses a file cut short, at any length', async () => {
+    await fill();
+    const whole = readFileSync(path);
+    for (const part of [0.001, 0.01, 0.1, 0.5, 0.9]) {
+      writeFileSync(path, whole);
+      truncateSync(path, Math.floor(whole.length * part));
+      await expect(open()).rejects.toMatchObject({ code: 'StoreCorrupt' });
+    }
+  });
+
+  test('refuses a file with a damaged page, whichever it is, or reads what it should', {
+    timeout: 60_000,
+  }, async () => {
+    await fill();
+    const whole = readFileSync(path);
+    const pages = whole.length / 8192;
+    let refused = 0;
+    for (let page = 0; page < pages; page++) {
+      const damaged = Buffer.from(whole);
+      damaged.fill(0xa5, page * 8192, (page + 1) * 8192);
+      writeFileSync(path, damaged);
+      const report = await checkStore(directory).catch((error: { code: string }) => error);
+      if ('ok' in report && report.ok) continue;
+      refused++;
+      await expect(open()).rejects.toMatchObject({ code: 'StoreCorrupt' });
+    }
+    // Free pages and the insides of long values have nothing to tell right from wrong.
+    expect(refused).toBeGreaterThan(pages / 4);
+  });
+
+  test('a check finds entries that contradict each other', async () => {
+    await fill();
+    const { open: openLmdb } = await import('lmdb');
+    const root = openLmdb({ path, noSubdir: true, pageSize: 8192, overlappingSync: false });
+    const log = root.openDB({ name: 'log', encoding: 'binary', keyEncoding: 'binary' });
+    const key = Buffer.alloc(8);
+    key.writeUInt32BE(350, 4);
+    expect(log.get(key)).toBeDefined();
+    await log.remove(key);
+    await root.close();
+    const report = await checkStore(directory);
+    expect(report.ok).toBe(false);
+    expect(report.problems[0]).toMatch(/points to log entry 350, which is missing/);
+  });
+
+  test('a check counts keys, entries and bytes', async () => {
+    await fill();
+    const report = await checkStore(directory);
+    expect(report).toMatchObject({
+      ok: true,
+      keys: 300,
+      logEntries: 400,
+      revision: 401,
+      compactedRevision: 1,
+    });
+    expect(report.bytes).toBeGreaterThan(400 * 700);
+  });
+
+  test('gives a copied file the data it had', async () => {
+    await fill();
+    const copy = mkdtempSync(join(tmpdir(), 'orrery-store-'));
+    cpSync(path, join(copy, 'store.mdb'));
+    const store = await openLmdbStore({ directory: copy, log: silentLog });
+    expect(await store.count('/k/')).toBe(300);
+    await store.close();
+    rmSync(copy, { recursive: true });
+  });
+});
