@@ -1,8 +1,12 @@
 /**
  * engine: images, root file systems, containers, networks; knows containers, never Pods.
  *
- * Guarantees: a container outlives every process of ours (conmon holds it); state is on disk before an
- * operation returns; `reset` leaves no mount, namespace, address, rule or cgroup behind. Does not
- * guarantee: that two creates of the same name from two processes both fail cleanly at the same instant.
+ * Guarantees: a container outlives every process of ours (conmon holds it); several processes may hold an
+ * engine over one directory at once; an image has its name only when all its bytes were verified; `reset`
+ * leaves no mount, namespace, address, rule or cgroup behind. Does not guarantee: that container records
+ * survive a power failure (no container does), or the exit code of a container whose conmon was killed.
  */
 export type * from './engine.ts';
+export { familiarReference, normaliseReference } from './images/reference.ts';
+export { type LocalEngineOptions, openEngine } from './local-engine.ts';
+export { engineRequirements, type MissingRequirement } from './requirements.ts';

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { OrreryError } from '../../base/index.ts';
+
+export interface ConmonOptions {
+  conmon: string;
+  runc: string;
+  runcRoot: string;
+  id: string;
+  name: string;
+  bundle: string;
+  exitDir: string;
+  logPath: string;
+  tty: boolean;
+  stdin: boolean;
+  /** Called with conmon's pid before it forks: the moment to put it into a control group. */
+  place: (pid: number) => Promise<unknown>;
+}
+
+/** conmon's answer on its sync pipe (api version 1): the container's pid, or -1 and why. */
+interface SyncMessage {
+  data: number;
+  message?: string;
+}
+
+const TIMEOUT_MS = 120_000;
+
+/**
+ * Starts a conmon, which detaches itself (double fork, own session), runs `runc create` and stays with the
+ * container until its end. It writes the log in CRI's format, and the exit code to `<exitDir>/<id>`.
+ * Nothing of it depends on this process afterwards.
+ *
+ * Protocol: conmon 2.1, conmon.c: it waits for a byte on _OCI_STARTPIPE, answers on _OCI_SYNCPIPE.
+ *
+ * @returns the container's pid. @throws OrreryError ContainerStartFailed with runc's own message.
+ */
+export async function createWithConmon(options: ConmonOptions): Promise<number> {
+  const child = spawn(options.conmon, conmonArguments(options), {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' },
+    cwd: options.bundle,
+  });
+  const sync = child.stdio[3] as Readable;
+  const start = child.stdio[4] as Writable;
+  const failed = new Promise<never>((_, reject) => {
+    child.once('error', (cause) =>
+      reject(
+        new OrreryError('EngineUnavailable', `cannot run ${options.conmon}: ${cause.message}`, { cause }),
+      ),
+    );
+  });
+  failed.catch(() => undefined);
+  // The pipe breaks when conmon dies before reading; its silence on the other pipe tells.
+  start.on('error', () => undefined);
+  const complaint = collect(child.stderr!);
+  const answer = collect(sync);
+  if (child.pid === undefined) return await failed;
+  await options.place(child.pid);
+  start.end('\0');
+  const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
+  try {
+    const text = await Promise.race([firstLine(sync, answer), failed]);
+    return pidFrom(text, text === '' ? await complaint : '');
+  } finally {
+    clearTimeout(timer);
+    release(child);
+  }
+}
+
+function conmonArguments(options: ConmonOptions): string[] {
+  const { id, bundle } = options;
+  return [
+    ...['--api-version', '1', '--cid', id, '--cuuid', id, '--name', options.name],
+    ...['--bundle', bundle, '--persist-dir', bundle, '--exit-dir', options.exitDir],
+    ...['--container-pidfile', `${bundle}/pidfile`, '--conmon-pidfile', `${bundle}/conmon.pid`],
+    ...['--log-path', `k8s-file:${options.logPath}`, '--log-level', 'error', '--no-sync-log'],
+    ...['--full-attach', '--runtime', options.runc, '--runtime-arg', `--root=${options.runcRoot}`],
+    ...(options.tty ? ['--terminal'] : []),
+    ...(options.stdin ? ['--stdin', '--leave-stdin-open'] : []),
+  ];
+}
+
+/** conmon keeps its end of the sync pipe open for a while: the answer is its first line, not its end. */
+function firstLine(stream: Readable, whole: Promise<string>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    stream.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes('\n')) resolve(text);
+    });
+    whole.then(resolve, reject);
+  });
+}
+
+function collect(stream: Readable): Promise<string> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const done = () => resolve(Buffer.concat(chunks).toString().trim());
+    stream.once('close', done);
+    stream.once('error', done);
+  });
+}
+
+function pidFrom(text: string, complaint: string): number {
+  if (text.trim() === '')
+    throw new OrreryError('ContainerStartFailed', complaint || 'conmon ended without an answer');
+  const message = JSON.parse(text) as SyncMessage;
+  if (message.data > 0) return message.data;
+  throw new OrreryError('ContainerStartFailed', tidy(message.message ?? 'runc create failed'));
+}
+
+/** runc's last complaint, without logrus' frame: `time="…" level=error msg="runc create failed: …"`. */
+export function tidy(message: string): string {
+  const lines = message.trim().split('\n');
+  const quoted = /msg="((?:[^"\\]|\\.)*)"/.exec(lines.at(-1)!)?.[1];
+  return quoted === undefined ? lines.at(-1)! : (JSON.parse(`"${quoted}"`) as string);
+}
+
+function release(child: ChildProcess): void {
+  for (const stream of child.stdio) stream?.destroy();
+  child.unref();
+}

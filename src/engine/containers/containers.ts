@@ -1,0 +1,493 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import {
+  BadRequest,
+  type Clock,
+  Conflict,
+  type Log,
+  messageOf,
+  NotFound,
+  OrreryError,
+  runCommand,
+} from '../../base/index.ts';
+import type {
+  ContainerSpec,
+  ContainerState,
+  ContainerUsage,
+  ExecOptions,
+  ExecSession,
+  Image,
+} from '../engine.ts';
+import { exists } from '../images/blobs.ts';
+import type { DiskImageStore } from '../images/image-store.ts';
+import { parseJson } from '../images/media-types.ts';
+import type { EnginePrograms } from '../requirements.ts';
+import { withFileLock } from '../system/lock.ts';
+import { mountsBelow } from '../system/mounts.ts';
+import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
+import { availableCapabilities, containerCapabilities } from './capabilities.ts';
+import { type CgroupHierarchies, Cgroups, readCgroupHierarchies } from './cgroups.ts';
+import { createWithConmon, tidy } from './conmon.ts';
+import { execInContainer } from './exec.ts';
+import { readHostFacts } from './host-facts.ts';
+import { ociConfig } from './oci-config.ts';
+import { type ContainerRecord, isContainerId, Records } from './records.ts';
+import { mountRoot, unmountRoot } from './root-filesystem.ts';
+import type { SeccompProfile } from './seccomp.ts';
+import { States } from './states.ts';
+import { lookUpUser } from './users.ts';
+import { Watcher } from './watcher.ts';
+
+export interface ContainersOptions {
+  directory: string;
+  instance: string;
+  images: () => DiskImageStore;
+  programs: () => Promise<EnginePrograms>;
+  log: Log;
+  clock: Clock;
+}
+
+/** Containers on disk and in the kernel: made, started, watched, ended, removed. */
+export class Containers {
+  readonly records: Records;
+  readonly #options: ContainersOptions;
+  readonly #cgroups: Cgroups;
+  readonly #hierarchies: CgroupHierarchies;
+  readonly #states: States;
+  readonly #watcher: Watcher;
+  readonly #conmonGroup: string;
+  #isConmonGroupMade = false;
+
+  static async open(options: ContainersOptions): Promise<Containers> {
+    const hierarchies = await readCgroupHierarchies();
+    const containers = new Containers(options, hierarchies);
+    await containers.records.open();
+    await containers.#cleanUp();
+    return containers;
+  }
+
+  private constructor(options: ContainersOptions, hierarchies: CgroupHierarchies) {
+    this.#options = options;
+    this.#hierarchies = hierarchies;
+    this.records = new Records(options.directory);
+    this.#cgroups = new Cgroups(hierarchies);
+    this.#states = new States(this.records, this.#cgroups);
+    this.#conmonGroup = `/orrery-${options.instance}/conmon`;
+    this.#watcher = new Watcher({
+      folder: this.records.events,
+      suspects: () => this.#withoutConmon(),
+      log: options.log,
+    });
+  }
+
+  /** Folders whose maker died before it had written the record. */
+  async #cleanUp(): Promise<void> {
+    for (const id of await this.records.ids()) {
+      if (await exists(this.records.file(id, 'record.json'))) continue;
+      const creator = await readFile(this.records.file(id, 'creator'), 'utf8').catch(() => '');
+      if (creator === '' || isProcessAlive(creator)) continue;
+      unmountRoot(this.records.folderOf(id));
+      await rm(this.records.folderOf(id), { recursive: true, force: true });
+    }
+  }
+
+  async create(spec: ContainerSpec): Promise<string> {
+    await this.#options.programs();
+    checkSpec(spec);
+    const image = await this.#options.images().resolve(spec.image);
+    if (image === undefined) throw new NotFound(`no such image: ${spec.image}`);
+    const id = randomBytes(32).toString('hex');
+    await this.records.claimName(spec.name, id);
+    let record: ContainerRecord | undefined;
+    try {
+      const layers = await this.#options.images().layerFolders(image);
+      record = this.#recordOf(id, spec, image, layers.diffIds);
+      await mkdir(this.records.folderOf(id), { mode: 0o700 });
+      await this.records.write(id, 'record.json', record);
+      await this.#build(record, spec, image, layers.names);
+      return id;
+    } catch (error) {
+      if (record !== undefined) await this.#discard(record);
+      else await this.records.releaseName(spec.name, id);
+      throw error;
+    }
+  }
+
+  #recordOf(id: string, spec: ContainerSpec, image: Image, layers: string[]): ContainerRecord {
+    return {
+      id,
+      name: spec.name,
+      image: spec.image,
+      imageId: image.id,
+      layers,
+      createdAt: new Date(this.#options.clock.now()).toISOString(),
+      labels: spec.labels,
+      logPath: spec.logPath,
+      stopSignal: spec.stopSignal ?? image.config.StopSignal ?? 'SIGTERM',
+      cgroupParent: spec.cgroupParent,
+      cgroupPath: join(spec.cgroupParent, id),
+      tty: spec.tty,
+      stdin: spec.stdin,
+      hostPid: spec.hostPid === true,
+      creator: processIdentity(process.pid)!,
+    };
+  }
+
+  /** `config.json` is written last: with it the container is complete. */
+  async #build(
+    record: ContainerRecord,
+    spec: ContainerSpec,
+    image: Image,
+    layerNames: string[],
+  ): Promise<void> {
+    const folder = this.records.folderOf(record.id);
+    const root = await mountRoot(folder, this.#options.images().layers.folder, layerNames);
+    const { capAdd, capDrop, privileged = false, seccomp } = spec.security;
+    const user = await lookUpUser(spec.user ?? image.config.User ?? '', root, spec.supplementalGroups ?? []);
+    const config = ociConfig({
+      spec,
+      image: image.config,
+      rootPath: root,
+      user,
+      capabilities: containerCapabilities(
+        { privileged, ...(capAdd && { add: capAdd }), ...(capDrop && { drop: capDrop }) },
+        availableCapabilities(),
+      ),
+      cgroupPath: record.cgroupPath,
+      host: await readHostFacts(this.#hierarchies, privileged),
+      ...(typeof seccomp === 'object' && { seccompProfile: await readProfile(seccomp.profilePath) }),
+    });
+    await mkdir(dirname(spec.logPath), { recursive: true });
+    await this.records.write(record.id, 'config.json', config);
+  }
+
+  async #discard(record: ContainerRecord): Promise<void> {
+    unmountRoot(this.records.folderOf(record.id));
+    await this.records.erase(record);
+  }
+
+  async start(id: string): Promise<void> {
+    const programs = await this.#options.programs();
+    const record = await this.records.read(id);
+    await this.#locked(id, async () => {
+      const state = await this.#states.read(record);
+      if (state.status !== 'created')
+        throw new Conflict(`container ${id} is ${state.status}, not created: it cannot be started`);
+      try {
+        if ((await this.#states.pidOf(record)) === undefined) await this.#createProcess(record, programs);
+        await this.records.markStarted(id, new Date(this.#options.clock.now()).toISOString());
+        await runCommand(programs.runc, ['--root', this.records.runcRoot, 'start', id]);
+      } catch (error) {
+        throw await this.#startFailed(record, error);
+      }
+    });
+  }
+
+  async #createProcess(record: ContainerRecord, programs: EnginePrograms): Promise<void> {
+    await this.#cgroups.make(record.cgroupParent);
+    if (!this.#isConmonGroupMade) await this.#cgroups.make(this.#conmonGroup);
+    this.#isConmonGroupMade = true;
+    await createWithConmon({
+      ...programs,
+      runcRoot: this.records.runcRoot,
+      id: record.id,
+      name: record.id.slice(0, 12),
+      bundle: this.records.folderOf(record.id),
+      exitDir: this.records.events,
+      logPath: record.logPath,
+      tty: record.tty,
+      stdin: record.stdin,
+      place: (pid) => this.#cgroups.enter(this.#conmonGroup, pid),
+    });
+  }
+
+  async #startFailed(record: ContainerRecord, error: unknown): Promise<unknown> {
+    const finishedAt = new Date(this.#options.clock.now()).toISOString();
+    const message =
+      error instanceof OrreryError && 'stderr' in error ? tidy(String(error.stderr)) : messageOf(error);
+    await this.#states.keepStartFailure(record, message, finishedAt);
+    await this.records.forgetStarted(record.id);
+    await this.#endProcesses(record);
+    return new OrreryError('ContainerStartFailed', message, { cause: error });
+  }
+
+  async kill(id: string, signal: string): Promise<void> {
+    const record = await this.records.read(id);
+    const number = signalNumber(signal);
+    const pid = await this.#states.pidOf(record);
+    if (pid === undefined) throw new Conflict(`container ${id} is not running`);
+    // Without a process namespace of its own, its first process does not take the others along.
+    if (record.hostPid && number === constants.signals.SIGKILL) await this.#killAll(record);
+    else sendSignal(pid, number);
+  }
+
+  async stop(id: string, timeoutSeconds: number): Promise<void> {
+    const record = await this.records.read(id);
+    const ended = this.#untilExited(record);
+    try {
+      if (!(await this.#signalIfRunning(record, record.stopSignal))) return await this.#endProcesses(record);
+      if (await ended.within(timeoutSeconds * 1000)) return;
+      await this.#signalIfRunning(record, 'SIGKILL');
+      if (!(await ended.within(10_000)))
+        throw new OrreryError('ContainerStopFailed', `container ${id} did not end within 10 s of SIGKILL`);
+    } finally {
+      ended.forget();
+    }
+  }
+
+  async #signalIfRunning(record: ContainerRecord, signal: string): Promise<boolean> {
+    if ((await this.#states.pidOf(record)) === undefined) return false;
+    try {
+      await this.kill(record.id, signal);
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+      return false;
+    }
+    return true;
+  }
+
+  /** Resolves true as soon as the container has exited, whoever ended it. */
+  #untilExited(record: ContainerRecord): { within(timeoutMs: number): Promise<boolean>; forget(): void } {
+    let wake: () => void = () => undefined;
+    const forget = this.#watcher.listen((id) => {
+      if (id === record.id) wake();
+    });
+    const within = async (timeoutMs: number) => {
+      const endMs = Date.now() + timeoutMs;
+      for (;;) {
+        const woken = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        if ((await this.#states.read(record)).status === 'exited') return true;
+        const leftMs = endMs - Date.now();
+        if (leftMs <= 0) return false;
+        await Promise.race([woken, delay(Math.min(leftMs, 1000))]);
+      }
+    };
+    return { within, forget };
+  }
+
+  async remove(id: string, options: { force?: boolean } = {}): Promise<void> {
+    if (!isContainerId(id) || !(await exists(this.records.file(id, 'record.json')))) return;
+    const record = await this.records.read(id);
+    await this.#locked(id, async () => {
+      const { status } = await this.#states.read(record);
+      if (status === 'running' && !options.force)
+        throw new Conflict(`container ${id} is running`, { hint: 'stop it first, or force its removal' });
+      await this.#endProcesses(record);
+      await this.#discard(record);
+      await this.#cgroups.removeIfEmpty(record.cgroupParent);
+    });
+    await rm(this.#lockOf(id), { force: true });
+  }
+
+  /** Ends whatever lives of a container: its processes, runc's state, its conmon, its control group. */
+  async #endProcesses(record: ContainerRecord): Promise<void> {
+    const { id } = record;
+    if ((await this.#states.pidOf(record)) !== undefined) await this.#killAll(record);
+    const conmon = await this.#states.conmonOf(id);
+    if (conmon !== undefined) await this.#untilConmonEnds(id, conmon);
+    if (await exists(join(this.records.runcRoot, id)))
+      await runCommand((await this.#options.programs()).runc, [
+        '--root',
+        this.records.runcRoot,
+        'delete',
+        '--force',
+        id,
+      ]);
+    for (const pid of await this.#cgroups.processes(record.cgroupPath))
+      sendSignal(pid, constants.signals.SIGKILL);
+    await this.#cgroups.remove(record.cgroupPath);
+  }
+
+  async #killAll(record: ContainerRecord): Promise<void> {
+    for (const pid of await this.#cgroups.processes(record.cgroupPath))
+      sendSignal(pid, constants.signals.SIGKILL);
+  }
+
+  /** conmon ends by itself when its container has; one that does not is killed. */
+  async #untilConmonEnds(id: string, pid: number): Promise<void> {
+    for (let tries = 0; tries < 200; tries++) {
+      if ((await this.#states.conmonOf(id)) === undefined) return;
+      await delay(tries < 20 ? 5 : 10);
+    }
+    sendSignal(pid, constants.signals.SIGKILL);
+  }
+
+  async inspect(id: string): Promise<ContainerState> {
+    return await this.#states.read(await this.records.read(id));
+  }
+
+  async list(filter: { labels?: Record<string, string> } = {}): Promise<ContainerState[]> {
+    const wanted = Object.entries(filter.labels ?? {});
+    const records = (await this.records.list()).filter((record) =>
+      wanted.every(([name, value]) => record.labels[name] === value),
+    );
+    return await Promise.all(records.map((record) => this.#states.read(record)));
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<ContainerState> {
+    const told = new Map<string, string>();
+    const pending = new Set<string>();
+    let wake: () => void = () => undefined;
+    const forget = this.#watcher.listen((id) => {
+      pending.add(id);
+      wake();
+    });
+    const onAbort = () => wake();
+    signal.addEventListener('abort', onAbort);
+    try {
+      for (const id of await this.records.ids()) pending.add(id);
+      while (!signal.aborted) {
+        const woken = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        for (const id of [...pending]) {
+          pending.delete(id);
+          const state = await this.#stateIfThere(id);
+          const text = JSON.stringify(state);
+          if (state === undefined) told.delete(id);
+          else if (told.get(id) !== text) {
+            told.set(id, text);
+            yield state;
+          }
+          if (signal.aborted) return;
+        }
+        if (pending.size === 0 && !signal.aborted) await woken;
+      }
+    } finally {
+      forget();
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #stateIfThere(id: string): Promise<ContainerState | undefined> {
+    try {
+      return await this.inspect(id);
+    } catch (error) {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  /** Containers that were started, have no known end, and no conmon that would report one. */
+  async #withoutConmon(): Promise<string[]> {
+    const ids: string[] = [];
+    for (const id of await this.records.ids()) {
+      if (await exists(this.records.file(id, 'exit.json'))) continue;
+      const started = await exists(this.records.file(id, 'conmon.pid'));
+      if (started && (await this.#states.conmonOf(id)) === undefined) ids.push(id);
+    }
+    return ids;
+  }
+
+  async exec(id: string, options: ExecOptions): Promise<ExecSession> {
+    const { runc } = await this.#options.programs();
+    const record = await this.records.read(id);
+    if (options.command.length === 0)
+      throw new BadRequest('you must specify at least one command for the container');
+    const { status } = await this.#states.read(record);
+    if (status !== 'running') throw new Conflict(`container ${id} is not running: it is ${status}`);
+    return await execInContainer(
+      {
+        id,
+        bundle: this.records.folderOf(id),
+        runc,
+        runcRoot: this.records.runcRoot,
+        holds: (pid) => this.#cgroups.holds(record.cgroupPath, pid),
+      },
+      options,
+    );
+  }
+
+  async usage(id: string): Promise<ContainerUsage | undefined> {
+    const record = await this.records.read(id);
+    return (await this.#states.pidOf(record)) === undefined
+      ? undefined
+      : await this.#cgroups.usage(record.cgroupPath);
+  }
+
+  async cgroups(): Promise<string[]> {
+    return await this.#cgroups.foldersBelow(this.#root());
+  }
+
+  async mounts(): Promise<string[]> {
+    return await mountsBelow(this.records.containers);
+  }
+
+  /** Removes every container, then whatever a crash has left of any. */
+  async reset(): Promise<void> {
+    await Promise.all((await this.records.ids()).map((id) => this.remove(id, { force: true })));
+    for (const pid of await this.#cgroups.processes(this.#root())) sendSignal(pid, constants.signals.SIGKILL);
+    for (const mount of await this.mounts()) unmountRoot(dirname(mount));
+    for (const folder of [this.records.containers, this.records.runcRoot, this.records.events])
+      for (const name of await readdir(folder))
+        await rm(join(folder, name), { recursive: true, force: true });
+    await this.#cgroups.remove(this.#root());
+    this.#isConmonGroupMade = false;
+  }
+
+  #root(): string {
+    return `/orrery-${this.#options.instance}`;
+  }
+
+  #lockOf(id: string): string {
+    return join(this.#options.directory, 'locks', id);
+  }
+
+  async #locked<T>(id: string, work: () => Promise<T>): Promise<T> {
+    return await withFileLock(this.#lockOf(id), work);
+  }
+}
+
+function checkSpec(spec: ContainerSpec): void {
+  if (spec.name === '') throw new BadRequest('a container needs a name');
+  if (!/^(?:\/[A-Za-z0-9][A-Za-z0-9_.-]*)+$/.test(spec.cgroupParent))
+    throw new BadRequest(`${JSON.stringify(spec.cgroupParent)} is not a control group's path`);
+  if (!spec.logPath.startsWith('/')) throw new BadRequest(`the log path ${spec.logPath} is not absolute`);
+  if (spec.network !== 'host' && !spec.network.startsWith('/'))
+    throw new BadRequest(
+      `the network ${JSON.stringify(spec.network)} is neither 'host' nor a namespace's path`,
+    );
+}
+
+async function readProfile(path: string): Promise<SeccompProfile> {
+  try {
+    return parseJson(await readFile(path), `the seccomp profile ${path}`) as SeccompProfile;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new BadRequest(`the seccomp profile ${path} does not exist`, { cause: error });
+    throw error;
+  }
+}
+
+function signalNumber(signal: string): number {
+  const name = signal.toUpperCase();
+  const signals: Record<string, number> = constants.signals;
+  const number = /^\d+$/.test(name)
+    ? Number(name)
+    : (signals[name] ?? signals[`SIG${name}`] ?? realTime(name));
+  if (number === undefined || number < 1 || number > 64)
+    throw new BadRequest(`unknown signal ${JSON.stringify(signal)}`);
+  return number;
+}
+
+/** `SIGRTMIN+3`, as images of systemd ask for; glibc's SIGRTMIN is 34. */
+function realTime(name: string): number | undefined {
+  const match = /^(?:SIG)?RTMIN(?:\+(\d+))?$/.exec(name);
+  return match === null ? undefined : 34 + Number(match[1] ?? 0);
+}
+
+function sendSignal(pid: number, number: number): void {
+  try {
+    process.kill(pid, number);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import type { Readable, Writable } from 'node:stream';
+import { ReadStream as TerminalStream } from 'node:tty';
+import { OrreryError } from '../../base/index.ts';
+import type { ExecOptions, ExecSession } from '../engine.ts';
+import { libc } from '../system/libc.ts';
+import type { OciConfig, OciProcess } from './oci-config.ts';
+import { readJson, readText } from './records.ts';
+
+export interface ExecTarget {
+  id: string;
+  /** The container's folder with its config.json. */
+  bundle: string;
+  runc: string;
+  runcRoot: string;
+  /** Whether a pid belongs to this container: a session is never killed on a pid file's word alone. */
+  holds: (pid: number) => boolean;
+}
+
+/**
+ * Runs a further process in a running container with `runc exec`: through pipes, or through a terminal that
+ * this process holds. The command and its environment go through a file, not through arguments, which every
+ * user of the host could read.
+ */
+export async function execInContainer(target: ExecTarget, options: ExecOptions): Promise<ExecSession> {
+  const config = (await readJson<OciConfig>(`${target.bundle}/config.json`))!;
+  const prefix = `${target.bundle}/exec-${randomBytes(6).toString('hex')}`;
+  await writeFile(`${prefix}.json`, JSON.stringify(processFor(config.process, options)), { mode: 0o600 });
+  const args = [
+    ...['--root', target.runcRoot, '--log', '/dev/null', 'exec'],
+    ...['--process', `${prefix}.json`, '--pid-file', `${prefix}.pid`, target.id],
+  ];
+  const session = options.tty
+    ? openTerminalSession(target.runc, args)
+    : openPipeSession(target.runc, args, options);
+  return superviseSession(session, target, {
+    prefix,
+    timeoutMs: options.timeoutMs,
+    command: options.command,
+  });
+}
+
+function processFor(base: OciProcess, options: ExecOptions): OciProcess {
+  const env = new Map(base.env.map((line) => [line.slice(0, line.indexOf('=')), line]));
+  if (options.tty) env.set('TERM', 'TERM=xterm');
+  for (const [name, value] of Object.entries(options.env ?? {})) env.set(name, `${name}=${value}`);
+  return { ...base, terminal: options.tty, args: options.command, env: [...env.values()] };
+}
+
+interface RawSession {
+  child: ChildProcess;
+  stdin: Writable | undefined;
+  stdout: Readable;
+  stderr: Readable | undefined;
+  resize(columns: number, rows: number): void;
+  /** Called when the child has ended. */
+  close(): void;
+}
+
+function openPipeSession(runc: string, args: string[], options: ExecOptions): RawSession {
+  const child = spawn(runc, args, { stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'], env: {} });
+  // A process that ends before reading all its input is no failure of the session.
+  child.stdin?.on('error', () => undefined);
+  return {
+    child,
+    stdin: child.stdin ?? undefined,
+    stdout: child.stdout!,
+    stderr: child.stderr!,
+    resize: () => undefined,
+    close: () => undefined,
+  };
+}
+
+/** runc copies between the container's own terminal and ours, and follows our size by SIGWINCH. */
+function openTerminalSession(runc: string, args: string[]): RawSession {
+  const { master, slave } = libc().openTerminal();
+  const child = spawn('setsid', ['--ctty', '--wait', runc, ...args], {
+    stdio: [slave, slave, slave],
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+  });
+  libc().closeFd(slave);
+  const terminal = new TerminalStream(master);
+  let open = true;
+  terminal.on('error', (error: NodeJS.ErrnoException) => {
+    // EIO is how the kernel says that nobody holds the other side any more.
+    if (error.code === 'EIO') terminal.push(null);
+  });
+  terminal.on('close', () => {
+    open = false;
+  });
+  return {
+    child,
+    stdin: terminal as unknown as Writable,
+    stdout: terminal,
+    stderr: undefined,
+    resize: (columns, rows) => {
+      if (open) libc().resizeTerminal(master, columns, rows);
+    },
+    close: () => undefined,
+  };
+}
+
+function superviseSession(
+  session: RawSession,
+  target: ExecTarget,
+  about: { prefix: string; timeoutMs: number | undefined; command: string[] },
+): ExecSession {
+  const { child, stdin, stdout, stderr } = session;
+  let timedOut = false;
+  const kill = () => void endProcess(child, target, about.prefix);
+  const timer =
+    about.timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          timedOut = true;
+          kill();
+        }, about.timeoutMs);
+  const exit = new Promise<number>((resolve, reject) => {
+    child.once('error', (cause) =>
+      reject(new OrreryError('EngineUnavailable', `cannot run ${target.runc}: ${cause.message}`, { cause })),
+    );
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      session.close();
+      if (timedOut)
+        reject(
+          new OrreryError('ExecTimeout', `command ${JSON.stringify(about.command.join(' '))} timed out`),
+        );
+      else resolve(code ?? 128 + (signal === 'SIGKILL' ? 9 : 15));
+    });
+  }).finally(() => removeFiles(about.prefix));
+  // Whoever does not ask for the exit code must not bring the process down by that.
+  exit.catch(() => undefined);
+  return { ...(stdin && { stdin }), stdout, ...(stderr && { stderr }), resize: session.resize, exit, kill };
+}
+
+async function removeFiles(prefix: string): Promise<void> {
+  await rm(`${prefix}.json`, { force: true });
+  await rm(`${prefix}.pid`, { force: true });
+}
+
+/** Ends the session's process (its own process group in the container); runc then ends by itself. */
+async function endProcess(child: ChildProcess, target: ExecTarget, prefix: string): Promise<void> {
+  const pid = Number((await readText(`${prefix}.pid`)) ?? 0);
+  if (pid > 0 && target.holds(pid)) {
+    for (const one of [-pid, pid]) signalQuietly(one);
+    return;
+  }
+  child.kill('SIGKILL');
+}
+
+function signalQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

@@ -1,0 +1,176 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AlreadyExists, NotFound, OrreryError } from '../../base/index.ts';
+
+/** What is fixed when a container is made; `record.json` in its folder. */
+export interface ContainerRecord {
+  id: string;
+  name: string;
+  image: string;
+  imageId: string;
+  /** DiffIDs it stands on, bottom first. */
+  layers: string[];
+  createdAt: string;
+  labels: Record<string, string>;
+  logPath: string;
+  stopSignal: string;
+  cgroupPath: string;
+  cgroupParent: string;
+  tty: boolean;
+  stdin: boolean;
+  hostPid: boolean;
+  /** `processIdentity` of its maker, to tell a creation under way from one that was cut off. */
+  creator: string;
+}
+
+/** How it ended, kept once known: the control group that knows about the memory is gone later. */
+export interface ContainerExit {
+  exitCode: number;
+  finishedAt: string;
+  oomKilled: boolean;
+  error?: string;
+}
+
+/**
+ * The engine's files about containers. Not fsynced: after a power failure no container is left for them to
+ * be right about; they are replaced by rename, so a crash of a process never leaves half a file.
+ */
+export class Records {
+  readonly containers: string;
+  /** conmon writes `<id>` here when the container ends, we `<id>.started`; one folder to watch for everything. */
+  readonly events: string;
+  readonly runcRoot: string;
+  readonly #names: string;
+
+  constructor(directory: string) {
+    this.containers = join(directory, 'containers');
+    this.events = join(directory, 'events');
+    this.runcRoot = join(directory, 'runc');
+    this.#names = join(directory, 'names');
+  }
+
+  async open(): Promise<void> {
+    for (const folder of [this.containers, this.events, this.runcRoot, this.#names])
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+  }
+
+  folderOf(id: string): string {
+    return join(this.containers, id);
+  }
+
+  file(id: string, name: string): string {
+    return join(this.containers, id, name);
+  }
+
+  async ids(): Promise<string[]> {
+    return (await readdir(this.containers)).filter(isContainerId);
+  }
+
+  /** @throws NotFound */
+  async read(id: string): Promise<ContainerRecord> {
+    const record = isContainerId(id)
+      ? await readJson<ContainerRecord>(this.file(id, 'record.json'))
+      : undefined;
+    if (record === undefined) throw new NotFound(`no such container: ${id}`);
+    return record;
+  }
+
+  async list(): Promise<ContainerRecord[]> {
+    const records: ContainerRecord[] = [];
+    for (const id of await this.ids()) {
+      const record = await readJson<ContainerRecord>(this.file(id, 'record.json'));
+      if (record !== undefined) records.push(record);
+    }
+    return records;
+  }
+
+  /** Takes the name for the id: atomic between processes. @throws AlreadyExists */
+  async claimName(name: string, id: string): Promise<void> {
+    const path = this.#nameFile(name);
+    for (let tries = 0; tries < 2; tries++) {
+      try {
+        const file = await open(path, 'wx', 0o600);
+        await file.writeFile(id);
+        await file.close();
+        return;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+      const holder = await this.idOf(name);
+      if (holder !== undefined && (await readJson(this.file(holder, 'record.json'))) !== undefined)
+        throw new AlreadyExists(`the container name "${name}" is already in use by container ${holder}`);
+      // Its maker died before the record was there.
+      await rm(path, { force: true });
+    }
+    throw new AlreadyExists(`the container name "${name}" is being taken by another process`);
+  }
+
+  async idOf(name: string): Promise<string | undefined> {
+    return await readText(this.#nameFile(name));
+  }
+
+  async releaseName(name: string, id: string): Promise<void> {
+    if ((await this.idOf(name)) === id) await rm(this.#nameFile(name), { force: true });
+  }
+
+  /** Names may be longer than a file name may be. */
+  #nameFile(name: string): string {
+    return join(this.#names, createHash('sha256').update(name).digest('hex'));
+  }
+
+  async write(id: string, name: string, value: unknown): Promise<void> {
+    await replaceFile(this.file(id, name), JSON.stringify(value));
+  }
+
+  async markStarted(id: string, startedAt: string): Promise<void> {
+    await replaceFile(join(this.events, `${id}.started`), startedAt);
+  }
+
+  async startedAt(id: string): Promise<string | undefined> {
+    return await readText(join(this.events, `${id}.started`));
+  }
+
+  async forgetStarted(id: string): Promise<void> {
+    await rm(join(this.events, `${id}.started`), { force: true });
+  }
+
+  /** Everything but what is mounted: call after unmounting. */
+  async erase(record: ContainerRecord): Promise<void> {
+    await rm(this.folderOf(record.id), { recursive: true, force: true });
+    await rm(join(this.events, record.id), { force: true });
+    await this.forgetStarted(record.id);
+    await this.releaseName(record.name, record.id);
+  }
+}
+
+export function isContainerId(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
+async function replaceFile(path: string, content: string): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  await writeFile(temporary, content, { mode: 0o600 });
+  await rename(temporary, path);
+}
+
+/** undefined when the file is absent or, after a power failure, empty. */
+export async function readText(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim() || undefined;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+export async function readJson<T>(path: string): Promise<T | undefined> {
+  const text = await readText(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    throw new OrreryError('EngineStateCorrupt', `${path} is not JSON`, { cause });
+  }
+}

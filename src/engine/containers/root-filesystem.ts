@@ -1,0 +1,50 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { libc } from '../system/libc.ts';
+import { detachMount } from '../system/mounts.ts';
+
+/** The kernel takes at most one page of mount options. */
+const MAX_OPTIONS_BYTES = 4000;
+
+/**
+ * Mounts a container's root: an overlay of its layers (top first) below a writable folder of its own.
+ * Layer names are relative when the list is long: 120 layers fit.
+ */
+export async function mountRoot(
+  folder: string,
+  layersFolder: string,
+  layerNames: readonly string[],
+): Promise<string> {
+  const root = join(folder, 'rootfs');
+  for (const name of ['upper', 'work', 'rootfs'])
+    await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
+  const rest = `upperdir=${escaped(join(folder, 'upper'))},workdir=${escaped(join(folder, 'work'))}`;
+  const absolute = layerNames.map((name) => escaped(join(layersFolder, name))).join(':');
+  const options = `lowerdir=${absolute},${rest}`;
+  if (Buffer.byteLength(options) <= MAX_OPTIONS_BYTES) libc().mount('overlay', root, 'overlay', 0, options);
+  else
+    inFolder(layersFolder, () =>
+      libc().mount('overlay', root, 'overlay', 0, `lowerdir=${layerNames.join(':')},${rest}`),
+    );
+  return root;
+}
+
+export function unmountRoot(folder: string): void {
+  detachMount(join(folder, 'rootfs'));
+}
+
+/** Overlayfs reads colons and commas of its options; a backslash takes their meaning away. */
+function escaped(path: string): string {
+  return path.replace(/[\\:,]/g, '\\$&');
+}
+
+/** Synchronous from end to end, so nobody else ever sees the changed folder. */
+function inFolder(folder: string, work: () => void): void {
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    work();
+  } finally {
+    process.chdir(before);
+  }
+}

@@ -1,0 +1,122 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ContainerState } from '../engine.ts';
+import { exists } from '../images/blobs.ts';
+import { isProcessAlive, processArguments } from '../system/process-identity.ts';
+import type { Cgroups } from './cgroups.ts';
+import { type ContainerExit, type ContainerRecord, type Records, readJson, readText } from './records.ts';
+
+/** 128 + SIGKILL: what is said of an end nobody saw. */
+const UNKNOWN_EXIT_CODE = 137;
+const START_FAILED_EXIT_CODE = 128;
+
+/**
+ * What a container is now, read from what conmon, runc and the kernel say; nothing is remembered that could
+ * be wrong after a crash.
+ */
+export class States {
+  readonly #records: Records;
+  readonly #cgroups: Cgroups;
+
+  constructor(records: Records, cgroups: Cgroups) {
+    this.#records = records;
+    this.#cgroups = cgroups;
+  }
+
+  async read(record: ContainerRecord): Promise<ContainerState> {
+    const { id, name, labels, image, imageId, createdAt, logPath } = record;
+    const startedAt = await this.#records.startedAt(id);
+    const base = { id, name, labels, image, imageId, createdAt, logPath, ...(startedAt && { startedAt }) };
+    const exit = await this.#exitOf(record);
+    if (exit !== undefined) return { ...base, status: 'exited', ...exit };
+    const live = await this.#liveState(record);
+    if (live !== undefined) return { ...base, oomKilled: false, ...live };
+    // What ended may have told conmon so while we looked.
+    const late = (await this.#exitOf(record)) ?? (await this.#unseenExit(record));
+    return { ...base, status: 'exited', ...late };
+  }
+
+  /** The container's first process, when it is one of ours and alive. */
+  async pidOf(record: ContainerRecord): Promise<number | undefined> {
+    const pid = Number((await readText(this.#records.file(record.id, 'pidfile'))) ?? 0);
+    return pid > 0 && this.#cgroups.holds(record.cgroupPath, pid) ? pid : undefined;
+  }
+
+  /** Its conmon, when alive: the pid file alone could name a stranger by now. */
+  async conmonOf(id: string): Promise<number | undefined> {
+    const pid = Number((await readText(this.#records.file(id, 'conmon.pid'))) ?? 0);
+    return pid > 0 && processArguments(pid)?.includes(id) ? pid : undefined;
+  }
+
+  /** runc's container waits in `exec.fifo` between create and start. */
+  async isWaitingToStart(id: string): Promise<boolean> {
+    return await exists(join(this.#records.runcRoot, id, 'exec.fifo'));
+  }
+
+  async #liveState(
+    record: ContainerRecord,
+  ): Promise<Pick<ContainerState, 'status' | 'pid' | 'error'> | undefined> {
+    const { id } = record;
+    const conmon = await this.conmonOf(id);
+    const pid = await this.pidOf(record);
+    if (pid !== undefined) {
+      if (await this.isWaitingToStart(id))
+        return conmon === undefined ? undefined : { status: 'created', pid };
+      if (conmon !== undefined) return { status: 'running', pid };
+      return {
+        status: 'running',
+        pid,
+        error: 'its monitor (conmon) is gone: its output and exit code are lost',
+      };
+    }
+    // conmon is making the container, or is about to write down how it ended.
+    if (conmon !== undefined) return { status: (await this.#records.startedAt(id)) ? 'running' : 'created' };
+    const wasStarted = await readText(this.#records.file(id, 'conmon.pid'));
+    if (wasStarted !== undefined) return undefined;
+    if (await exists(this.#records.file(id, 'config.json'))) return { status: 'created' };
+    return isProcessAlive(record.creator) ? { status: 'created' } : undefined;
+  }
+
+  async #exitOf(record: ContainerRecord): Promise<ContainerExit | undefined> {
+    const known = await readJson<ContainerExit>(this.#records.file(record.id, 'exit.json'));
+    if (known !== undefined) return known;
+    const path = join(this.#records.events, record.id);
+    const text = await readText(path);
+    if (text === undefined) return undefined;
+    const exitCode = Number(text);
+    const finishedAt = (await stat(path)).mtime.toISOString();
+    const oomKilled = exitCode !== 0 && (await this.#wasOutOfMemory(record));
+    return await this.#keep(record, { exitCode, finishedAt, oomKilled });
+  }
+
+  async #wasOutOfMemory(record: ContainerRecord): Promise<boolean> {
+    if (await exists(this.#records.file(record.id, 'oom'))) return true;
+    return (await this.#cgroups.oomKills(record.cgroupPath)) > 0;
+  }
+
+  async #unseenExit(record: ContainerRecord): Promise<ContainerExit> {
+    const { id } = record;
+    const finishedAt = new Date().toISOString();
+    if (!(await exists(this.#records.file(id, 'config.json'))))
+      return {
+        exitCode: START_FAILED_EXIT_CODE,
+        finishedAt,
+        oomKilled: false,
+        error: 'its creation was cut off',
+      };
+    const oomKilled = await this.#wasOutOfMemory(record);
+    const error = 'its monitor (conmon) ended without saying how the container did';
+    return await this.#keep(record, { exitCode: UNKNOWN_EXIT_CODE, finishedAt, oomKilled, error });
+  }
+
+  async keepStartFailure(record: ContainerRecord, error: string, finishedAt: string): Promise<void> {
+    await this.#keep(record, { exitCode: START_FAILED_EXIT_CODE, finishedAt, oomKilled: false, error });
+  }
+
+  async #keep(record: ContainerRecord, exit: ContainerExit): Promise<ContainerExit> {
+    // A removal by another process may have taken the folder meanwhile; the answer is still right.
+    if (await exists(this.#records.folderOf(record.id)))
+      await this.#records.write(record.id, 'exit.json', exit);
+    return exit;
+  }
+}

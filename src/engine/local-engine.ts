@@ -1,0 +1,91 @@
+import { mkdir } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import { BadRequest, type Clock, type Log, systemClock } from '../base/index.ts';
+import { Containers } from './containers/containers.ts';
+import type { Engine, EngineOptions, Holdings } from './engine.ts';
+import { DiskImageStore } from './images/image-store.ts';
+import { LocalNetworks } from './networks/local-networks.ts';
+import { type EnginePrograms, requirePrograms } from './requirements.ts';
+
+export interface LocalEngineOptions extends EngineOptions {
+  log: Log;
+  clock?: Clock;
+  /** Folders in which `images.pack` looks for programs given by name: the caller's PATH. */
+  searchPath?: string[];
+}
+
+/**
+ * The engine over one directory. Opening works on every host; what needs root, runc or conmon refuses with
+ * EngineUnavailable when asked for, naming what is missing.
+ *
+ * @throws BadRequest for options that are not of their form.
+ */
+export async function openEngine(options: LocalEngineOptions): Promise<Engine> {
+  if (!isAbsolute(options.directory))
+    throw new BadRequest(`the engine's directory ${options.directory} is not absolute`);
+  if (!/^[0-9a-f]{6}$/.test(options.instance))
+    throw new BadRequest(`the instance ${options.instance} is not six hex digits`);
+  if (!/^\d{1,3}(?:\.\d{1,3}){3}\/\d{1,2}$/.test(options.subnet))
+    throw new BadRequest(`the subnet ${options.subnet} is not an IPv4 range`);
+  await mkdir(options.directory, { recursive: true, mode: 0o711 });
+  let found: EnginePrograms | undefined;
+  const programs = async () => {
+    found ??= await requirePrograms();
+    return found;
+  };
+  const images: DiskImageStore = new DiskImageStore({
+    directory: options.directory,
+    log: options.log,
+    canUnpack: process.geteuid?.() === 0,
+    layersInUse: async () => (await containers.records.list()).flatMap((record) => record.layers),
+    usersOf: async (imageId) =>
+      (await containers.records.list()).filter((one) => one.imageId === imageId).map((one) => one.name),
+    ...(options.searchPath && { searchPath: options.searchPath }),
+  });
+  const containers: Containers = await Containers.open({
+    directory: options.directory,
+    instance: options.instance,
+    images: () => images,
+    programs,
+    log: options.log,
+    clock: options.clock ?? systemClock,
+  });
+  await images.open();
+  const networks = new LocalNetworks({
+    directory: options.directory,
+    instance: options.instance,
+    subnet: options.subnet,
+    programs,
+  });
+  await networks.open();
+  return assemble(images, containers, networks);
+}
+
+function assemble(images: DiskImageStore, containers: Containers, networks: LocalNetworks): Engine {
+  return {
+    images,
+    networks,
+    create: (spec) => containers.create(spec),
+    start: (id) => containers.start(id),
+    stop: (id, timeoutSeconds) => containers.stop(id, timeoutSeconds),
+    kill: (id, signal) => containers.kill(id, signal),
+    remove: (id, options) => containers.remove(id, options),
+    inspect: (id) => containers.inspect(id),
+    list: (filter) => containers.list(filter),
+    watch: (signal) => containers.watch(signal),
+    exec: (id, options) => containers.exec(id, options),
+    usage: (id) => containers.usage(id),
+    holdings: async (): Promise<Holdings> => ({
+      containers: await containers.records.ids(),
+      mounts: [...(await containers.mounts()), ...(await networks.pins())],
+      namespaces: await networks.listNamespaces(),
+      cgroups: await containers.cgroups(),
+      addresses: await networks.addresses(),
+      links: await networks.links(),
+    }),
+    reset: async () => {
+      await containers.reset();
+      await networks.reset();
+    },
+  };
+}

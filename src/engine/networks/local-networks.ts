@@ -1,0 +1,229 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { BadRequest, runCommand, writeFileAtomic } from '../../base/index.ts';
+import { readJson } from '../containers/records.ts';
+import type { NetworkAttachment, NetworkResult, Networks } from '../engine.ts';
+import { withFileLock } from '../system/lock.ts';
+import { detachMount, mountsBelow } from '../system/mounts.ts';
+import { invokeCni } from './cni.ts';
+import { connectInNamespace } from './connect.ts';
+import { NetworkTable } from './nft.ts';
+
+const INTERFACE = 'eth0';
+
+export interface LocalNetworksOptions {
+  directory: string;
+  instance: string;
+  subnet: string;
+  /** Throws EngineUnavailable when something is missing. */
+  programs: () => Promise<{ cniFolder: string }>;
+}
+
+interface AttachmentRecord {
+  attachment: NetworkAttachment;
+  result: NetworkResult;
+}
+
+/** Network namespaces pinned below the engine's folder, joined to one bridge by CNI's plugins. */
+export class LocalNetworks implements Networks {
+  readonly #options: LocalNetworksOptions;
+  readonly #pins: string;
+  readonly #records: string;
+  readonly #table: NetworkTable;
+  readonly bridge: string;
+  #isReady = false;
+
+  constructor(options: LocalNetworksOptions) {
+    this.#options = options;
+    this.#pins = join(options.directory, 'netns');
+    this.#records = join(options.directory, 'attachments');
+    this.bridge = `orr${options.instance}`;
+    this.#table = new NetworkTable({
+      instance: options.instance,
+      subnet: options.subnet,
+      bridge: this.bridge,
+    });
+  }
+
+  async open(): Promise<void> {
+    for (const folder of [this.#pins, this.#records]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  }
+
+  async createNamespace(name: string): Promise<string> {
+    await this.#options.programs();
+    const path = this.#pinOf(name);
+    await withFileLock(join(this.#options.directory, 'netns.lock'), async () => {
+      if ((await mountsBelow(path)).length > 0) return;
+      await writeFile(path, '', { mode: 0o400 });
+      // unshare(1) pins the namespace on the file; ip runs inside it: one step makes it and sets lo up.
+      await runCommand('unshare', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
+    });
+    return path;
+  }
+
+  async removeNamespace(name: string): Promise<void> {
+    const path = this.#pinOf(name);
+    detachMount(path);
+    await rm(path, { force: true });
+  }
+
+  async listNamespaces(): Promise<string[]> {
+    return (await readdir(this.#pins)).sort();
+  }
+
+  async attach(attachment: NetworkAttachment): Promise<NetworkResult> {
+    await this.#options.programs();
+    const known = await readJson<AttachmentRecord>(this.#recordOf(attachment.containerId));
+    if (known !== undefined && JSON.stringify(known.attachment) === JSON.stringify(attachment))
+      return known.result;
+    await this.#prepare();
+    // Half of an ADD that was cut off (an address, a link) goes first.
+    if (known !== undefined) await this.detach(attachment);
+    await this.#write({ attachment, result: { addresses: [] } });
+    try {
+      return await this.#add(attachment);
+    } catch (error) {
+      await this.detach(attachment);
+      throw error;
+    }
+  }
+
+  async #add(attachment: NetworkAttachment): Promise<NetworkResult> {
+    const answer = await this.#invoke('ADD', attachment);
+    const addresses = (answer?.ips ?? []).map((ip) => ip.address.split('/')[0]!);
+    const gateway = answer?.ips?.[0]?.gateway;
+    const result = {
+      addresses: addresses.sort((a, b) => Number(a.includes(':')) - Number(b.includes(':'))),
+      ...(gateway !== undefined && { gateway }),
+    };
+    await this.#write({ attachment, result });
+    // Host ports answer on 127.0.0.1 too; the table's guard keeps containers from the host's loopback.
+    if ((attachment.portMappings ?? []).length > 0)
+      await writeFile(`/proc/sys/net/ipv4/conf/${this.bridge}/route_localnet`, '1');
+    await this.#table.addPorts(result.addresses[0]!, attachment.portMappings ?? []);
+    return result;
+  }
+
+  async #write(record: AttachmentRecord): Promise<void> {
+    await writeFileAtomic(this.#recordOf(record.attachment.containerId), JSON.stringify(record));
+  }
+
+  async detach(attachment: NetworkAttachment): Promise<void> {
+    const path = this.#recordOf(attachment.containerId);
+    const record = await readJson<AttachmentRecord>(path);
+    const known = record?.attachment ?? attachment;
+    const address = record?.result.addresses[0];
+    if (address !== undefined) await this.#table.removePorts(address, known.portMappings ?? []);
+    await this.#invoke('DEL', known);
+    await rm(path, { force: true });
+  }
+
+  async #invoke(command: 'ADD' | 'DEL', attachment: NetworkAttachment) {
+    const path = this.#pinOf(attachment.namespace);
+    const isPinned = command === 'ADD' || (await mountsBelow(path)).length > 0;
+    return await invokeCni({
+      plugin: 'bridge',
+      pluginFolder: (await this.#options.programs()).cniFolder,
+      command,
+      containerId: attachment.containerId,
+      ...(isPinned && { namespacePath: path }),
+      interfaceName: INTERFACE,
+      config: this.#config(),
+    });
+  }
+
+  /** Masquerading and host ports are our own table's, which is quicker and leaves nothing behind. */
+  #config(): object {
+    return {
+      cniVersion: '1.0.0',
+      name: this.bridge,
+      type: 'bridge',
+      bridge: this.bridge,
+      isGateway: true,
+      ipMasq: false,
+      hairpinMode: true,
+      promiscMode: false,
+      ipam: {
+        type: 'host-local',
+        dataDir: join(this.#options.directory, 'ipam'),
+        ranges: [[{ subnet: this.#options.subnet }]],
+        routes: [{ dst: '0.0.0.0/0' }],
+      },
+    };
+  }
+
+  /** Once a process: forwarding and the table. */
+  async #prepare(): Promise<void> {
+    if (this.#isReady) return;
+    const forwarding = '/proc/sys/net/ipv4/ip_forward';
+    if ((await readFile(forwarding, 'utf8')).trim() !== '1') await writeFile(forwarding, '1');
+    await this.#table.make();
+    this.#isReady = true;
+  }
+
+  async connect(namespacePath: string, port: number): Promise<Duplex> {
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new BadRequest(`${port} is not a port`);
+    return await connectInNamespace(namespacePath, port);
+  }
+
+  /** Addresses given out, by IPAM's own files. */
+  async addresses(): Promise<string[]> {
+    return (await namesIn(join(this.#options.directory, 'ipam', this.bridge))).filter((name) =>
+      /^[0-9.]+$/.test(name),
+    );
+  }
+
+  async links(): Promise<string[]> {
+    const links: string[] = [];
+    for (const name of await namesIn('/sys/class/net'))
+      if (name === this.bridge || (await isPortOf(name, this.bridge))) links.push(name);
+    return links;
+  }
+
+  async pins(): Promise<string[]> {
+    return await mountsBelow(this.#pins);
+  }
+
+  /** Takes away every attachment, pin, address, the bridge and the table. */
+  async reset(): Promise<void> {
+    for (const name of await namesIn(this.#records)) {
+      const record = await readJson<AttachmentRecord>(join(this.#records, name));
+      if (record !== undefined) await this.detach(record.attachment);
+    }
+    for (const name of await this.listNamespaces()) await this.removeNamespace(name);
+    for (const link of await this.links())
+      if (link !== this.bridge) await runCommand('ip', ['link', 'delete', link]);
+    if ((await this.links()).includes(this.bridge)) await runCommand('ip', ['link', 'delete', this.bridge]);
+    await rm(join(this.#options.directory, 'ipam'), { recursive: true, force: true });
+    await this.#table.remove();
+    this.#isReady = false;
+  }
+
+  #pinOf(name: string): string {
+    return join(this.#pins, checkedFileName(name));
+  }
+
+  #recordOf(containerId: string): string {
+    return join(this.#records, `${checkedFileName(containerId)}.json`);
+  }
+}
+
+function checkedFileName(name: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,200}$/.test(name))
+    throw new BadRequest(`${JSON.stringify(name)} is not a name for a network namespace`);
+  return name;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function isPortOf(link: string, bridge: string): Promise<boolean> {
+  return (await namesIn(`/sys/class/net/${bridge}/brif`)).includes(link);
+}
