@@ -19,3 +19,4 @@ export * from './workloads/pod-conditions.ts';
 export * from './workloads/pod-resources.ts';
 export * from './workloads/pod-template-hash.ts';
 export * from './apply/index.ts';
+export * from './openapi/index.ts';
