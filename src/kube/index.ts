@@ -4,19 +4,31 @@
  *
  * No I/O, no clock of its own. Does not know how objects are stored or who asks for them.
  */
+
+export * from './apply/index.ts';
 export * from './object.ts';
-export type * from './resource.ts';
-export type * from './types/index.generated.ts';
+export * from './openapi/index.ts';
+export * from './patch/index.ts';
 export * from './quantity/quantity.ts';
+export type * from './resource.ts';
+export { builtinResources } from './resources/builtin-resources.ts';
+export { toCoreEvent, toEventsEvent } from './resources/event-conversion.ts';
+export { syncServiceAccount } from './resources/pod-spec-defaults.ts';
+export * from './schema/index.ts';
 export * from './selectors/field-selector.ts';
 export * from './selectors/label-selector.ts';
-export { fieldErrorText, invalidError } from './validation/field-errors.ts';
+export { ageOf, humanDuration } from './table/human-duration.ts';
+export { podSummary } from './table/pod-columns.ts';
+export { type TableRequest, tableOf } from './table/table.ts';
+export type * from './types/index.generated.ts';
 export { semanticallyEqual } from './validation/equality.ts';
-export * from './schema/index.ts';
-export * from './patch/index.ts';
+export { fieldErrorText, invalidError } from './validation/field-errors.ts';
+export { validateNamespaceFinalize } from './validation/namespaces.ts';
+export { validateBinding, validatePodLogOptions } from './validation/pods.ts';
+export { validateCreate, validateStatusUpdate, validateUpdate } from './validation/validate.ts';
 export * from './workloads/int-or-percent.ts';
 export * from './workloads/pod-conditions.ts';
+export { type PodQosClass, podQosClass } from './workloads/pod-qos.ts';
 export * from './workloads/pod-resources.ts';
 export * from './workloads/pod-template-hash.ts';
-export * from './apply/index.ts';
-export * from './openapi/index.ts';
+export { applyScale, scaleOf, validateScale } from './workloads/scale.ts';

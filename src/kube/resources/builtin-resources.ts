@@ -1,0 +1,26 @@
+import type { Resource } from '../resource.ts';
+import { leasesResource, namespacesResource, nodesResource } from './cluster.ts';
+import { configMapsResource, secretsResource, serviceAccountsResource } from './data.ts';
+import { endpointSlicesResource, endpointsResource } from './endpoints.ts';
+import { eventsGroupEventsResource, eventsResource } from './events.ts';
+import { podsResource } from './pods.ts';
+import { servicesResource } from './services.ts';
+import { deploymentsResource, replicaSetsResource } from './workloads.ts';
+
+/** Every resource of the API that is not made by a CustomResourceDefinition. */
+export const builtinResources: readonly Resource[] = [
+  configMapsResource,
+  endpointsResource,
+  eventsResource,
+  namespacesResource,
+  nodesResource,
+  podsResource,
+  secretsResource,
+  serviceAccountsResource,
+  servicesResource,
+  deploymentsResource,
+  replicaSetsResource,
+  leasesResource,
+  endpointSlicesResource,
+  eventsGroupEventsResource,
+];
