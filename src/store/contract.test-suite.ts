@@ -275,11 +275,11 @@ export function testStoreContract(driver: string, makeHome: () => Promise<StoreH
         const first = iterator.next();
         await put('/k', 'first');
         await first;
-        await Promise.all(Array.from({ length: 5000 }, (_, i) => put(`/k${i % 7}`, `${i}`)));
+        await Promise.all(Array.from({ length: 10_000 }, (_, i) => put(`/k${i % 7}`, `${i}`)));
         const values: string[] = [];
-        while (values.length < 5000)
+        while (values.length < 10_000)
           for (const event of (await iterator.next()).value!.events) values.push(textOf(event.value)!);
-        expect(values).toEqual(Array.from({ length: 5000 }, (_, i) => `${i}`));
+        expect(values).toEqual(Array.from({ length: 10_000 }, (_, i) => `${i}`));
       });
 
       test('tells of progress when asked to, though nothing happens', async () => {
@@ -307,7 +307,7 @@ export function testStoreContract(driver: string, makeHome: () => Promise<StoreH
         const first = iterator.next();
         await put('/a', 'v');
         await first;
-        await Promise.all(Array.from({ length: 3000 }, () => put('/a', 'v')));
+        await Promise.all(Array.from({ length: 10_000 }, () => put('/a', 'v')));
         await store.compact(store.revision());
         await expect(iterator.next()).rejects.toMatchObject({ code: 'Gone' });
         expect((await iterator.next()).done).toBe(true);

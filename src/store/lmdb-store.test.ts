@@ -56,6 +56,12 @@ describe('the LMDB store', () => {
     await (await open()).close();
   });
 
+  test('refuses a directory that cannot be made', async () => {
+    writeFileSync(join(directory, 'file'), '');
+    const opening = openLmdbStore({ directory: join(directory, 'file', 'store'), log: silentLog });
+    await expect(opening).rejects.toMatchObject({ code: 'StoreUnavailable' });
+  });
+
   test('refuses to be checked where there is none', async () => {
     await expect(checkStore(directory)).rejects.toMatchObject({ code: 'StoreMissing' });
     expect(existsSync(path)).toBe(false);

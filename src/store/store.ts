@@ -22,7 +22,10 @@ export interface Store {
    * One write, all or nothing, acknowledged only when it is on disk (fsync). Writes of many callers share
    * one transaction and one fsync.
    *
-   * @throws Conflict when `expect` does not hold (details.current is the mod revision found, 0 for none).
+   * @throws Conflict when `expect` does not hold (details.current is the mod revision found, 0 for none);
+   *   NotFound for a delete, without `expect`, of what does not exist; BadRequest for an impossible key;
+   *   whatever `Encode` throws. An OrreryError `StoreFull` means that the disk is full: this write is not
+   *   stored, later ones may be.
    */
   write(write: Write): Promise<WriteResult>;
 
@@ -70,7 +73,7 @@ export interface ListResult {
   /** The revision the list is of. */
   revision: number;
   more: boolean;
-  /** Keys left after the last item, when `more`. */
+  /** Keys left after the last item, when `more`; of a past revision an estimate, the keys there now. */
   remaining?: number;
 }
 
@@ -91,7 +94,7 @@ export interface WriteResult {
 
 export interface WatchOptions {
   prefix: string;
-  /** Deliver changes with revision > after. */
+  /** Deliver changes with revision > after; it may lie ahead of the current one. */
   after: number;
   signal: AbortSignal;
   progressMs?: number;

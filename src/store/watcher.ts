@@ -2,9 +2,9 @@ import { Gone } from '../base/index.ts';
 import type { StoreEvent, WatchBatch, WatchOptions } from './store.ts';
 import type { WatchHub } from './watch-hub.ts';
 
-/** What may wait for one watcher; beyond, it is forgotten and read again from the log. */
-const QUEUE_LIMIT_EVENTS = 1000;
-const QUEUE_LIMIT_BYTES = 2 ** 20;
+/** What may wait for a watcher whose consumer is busy; beyond, it is forgotten and read again from the log. */
+const QUEUE_LIMIT_EVENTS = 4096;
+const QUEUE_LIMIT_BYTES = 4 * 2 ** 20;
 /** How much of the log one turn of the event loop reads. */
 const SCAN_STEP_REVISIONS = 1000;
 const SCAN_STEP_BYTES = 2 ** 20;
@@ -68,7 +68,7 @@ export class Watcher implements AsyncIterator<WatchBatch, undefined> {
   offer(event: StoreEvent, crowded: boolean): void {
     if (!this.#live || event.revision <= this.#delivered) return;
     const full = this.#queue.length >= QUEUE_LIMIT_EVENTS || this.#queueBytes >= QUEUE_LIMIT_BYTES;
-    if (full || (crowded && this.#consumer === undefined)) {
+    if (this.#consumer === undefined && (full || crowded)) {
       this.#fallBehind();
       return;
     }
