@@ -4,11 +4,11 @@ import {
   Conflict,
   type FieldError,
   Gone,
-  Invalid,
+  type Invalid,
   NotFound,
   OrreryError,
 } from '../base/index.ts';
-import type { metav1, Resource } from '../kube/index.ts';
+import { invalidError, type metav1, type Resource } from '../kube/index.ts';
 
 /**
  * The API server's errors in Kubernetes' own words (k8s.io/apimachinery/pkg/api/errors). `details` carries
@@ -59,12 +59,7 @@ export function objectInvalid(
   name: string,
   errors: readonly FieldError[],
 ): Invalid {
-  const lines = errors.map((error) => `${error.field}: ${error.message}`);
-  const all = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`;
-  const kindName = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-  return new Invalid(`${kindName} "${name}" is invalid: ${all}`, errors, {
-    details: { ...(name && { name }), ...(kind.group && { group: kind.group }), kind: kind.kind },
-  });
+  return invalidError({ group: kind.group, kind: kind.kind, name }, errors);
 }
 
 export function forbidden(

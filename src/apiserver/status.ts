@@ -22,6 +22,10 @@ const REASONS: Readonly<Record<string, { code: number; reason: string }>> = {
   TooManyRequests: { code: 429, reason: 'TooManyRequests' },
   InternalError: { code: 500, reason: 'InternalError' },
   ServiceUnavailable: { code: 503, reason: 'ServiceUnavailable' },
+  // The store's own: nothing the client did, and later it may work.
+  StoreFull: { code: 503, reason: 'ServiceUnavailable' },
+  StoreUnavailable: { code: 503, reason: 'ServiceUnavailable' },
+  StoreClosed: { code: 503, reason: 'ServiceUnavailable' },
   Timeout: { code: 504, reason: 'Timeout' },
 };
 
@@ -77,8 +81,8 @@ export function success(details?: metav1.StatusDetails): metav1.Status {
 function statusDetails(error: OrreryError): metav1.StatusDetails {
   const from = error.details;
   const details: metav1.StatusDetails = {};
-  if (typeof from.name === 'string') details.name = from.name;
-  if (typeof from.group === 'string') details.group = from.group;
+  if (typeof from.name === 'string' && from.name !== '') details.name = from.name;
+  if (typeof from.group === 'string' && from.group !== '') details.group = from.group;
   if (typeof from.kind === 'string') details.kind = from.kind;
   if (typeof from.uid === 'string') details.uid = from.uid;
   if (error instanceof Invalid && error.fieldErrors.length > 0) {

@@ -1,4 +1,5 @@
 import { BadRequest, messageOf } from '../../base/index.ts';
+import { type FieldValidation, findDuplicateKeys } from '../../kube/index.ts';
 import { entityTooLarge, unsupportedMediaType } from '../errors.ts';
 import type { ApiRequest } from '../http/messages.ts';
 import { decodeText } from '../http/messages.ts';
@@ -44,6 +45,21 @@ export async function readBody(request: ApiRequest): Promise<unknown> {
     default:
       throw unsupportedMediaType(['application/json', 'application/yaml']);
   }
+}
+
+/**
+ * The body of a create or update, with the findings of keys that stand in it twice (for the strict decoder).
+ *
+ * @throws as readBody; BadRequest when it is empty.
+ */
+export async function readObject(
+  request: ApiRequest,
+  fieldValidation: FieldValidation,
+): Promise<{ body: unknown; duplicates: readonly string[] }> {
+  const body = await readBody(request);
+  const isJson = ['', 'application/json'].includes(contentType(request));
+  const look = isJson && body !== undefined && fieldValidation !== 'Ignore';
+  return { body, duplicates: look ? findDuplicateKeys(decodeText(request.body!)) : [] };
 }
 
 /** @throws OrreryError UnsupportedMediaType, RequestEntityTooLarge; BadRequest. */

@@ -14,6 +14,8 @@ export interface StoredObject {
   /** JSON, with its own resourceVersion. */
   bytes: Uint8Array;
   revision: number;
+  /** The bytes are not the stored ones any more. */
+  rewritten?: true;
 }
 
 /** Another writer was faster, or the object exists (does not exist) against what was expected. */
@@ -68,6 +70,11 @@ export class ObjectStorage {
     return (viewOf(resource)?.fromStored(object) ?? object) as T;
   }
 
+  /** The same in the words it is stored in. */
+  decodeStored(bytes: Uint8Array): KubeObject {
+    return JSON.parse(decodeText(bytes)) as KubeObject;
+  }
+
   /** A parsed object shared by all readers. */
   shared<T extends KubeObject>(
     resource: Resource,
@@ -77,6 +84,15 @@ export class ObjectStorage {
   ): Readonly<T> {
     const object = this.#cache.get(key, revision, bytes, (b) => JSON.parse(decodeText(b)) as KubeObject);
     return (viewOf(resource)?.fromStored(object) ?? object) as T;
+  }
+
+  /**
+   * The parsed form of bytes as they are, shared. Bytes that were rewritten on the way out (views, `/clusters/*`)
+   * are the caller's own and parsed anew.
+   */
+  sharedBytes(stored: StoredObject): Readonly<KubeObject> {
+    if (stored.rewritten === true) return JSON.parse(decodeText(stored.bytes)) as KubeObject;
+    return this.#cache.get(stored.key, stored.revision, stored.bytes, (b) => JSON.parse(decodeText(b)) as KubeObject);
   }
 
   /** The last state before an event, shared; of the key's previous revision. */

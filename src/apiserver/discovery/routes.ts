@@ -1,0 +1,118 @@
+import type { Resource } from '../../kube/index.ts';
+import { fingerprint } from '../encoding/fingerprint.ts';
+import { formatOf, negotiate, parseAccept } from '../encoding/negotiation.ts';
+import { printYaml } from '../encoding/yaml.ts';
+import { methodNotAllowed, pathNotFound } from '../errors.ts';
+import { type ApiRequest, type ApiResponse, encodeText, jsonResponse } from '../http/messages.ts';
+import type { ResourceCatalog } from '../registry/catalog.ts';
+import { aggregatedDiscovery } from './aggregated.ts';
+import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './groups.ts';
+import { type HealthCheck, health } from './health.ts';
+import type { OpenApiDocuments } from './openapi.ts';
+import type { VersionInfo } from './version.ts';
+
+export interface RouteParts {
+  catalog: ResourceCatalog;
+  openApi: OpenApiDocuments;
+  version: VersionInfo;
+  checks: readonly HealthCheck[];
+  metrics(): ApiResponse;
+  serverAddress(): string;
+}
+
+/** Everything that is no resource. @throws NotFound, MethodNotAllowed */
+export async function servePath(
+  request: ApiRequest,
+  path: string,
+  parts: RouteParts,
+): Promise<ApiResponse> {
+  if (request.method !== 'GET') throw methodNotAllowed();
+  switch (path) {
+    case '/':
+      return jsonResponse(200, { paths: rootPaths(parts.catalog) });
+    case '/version':
+      return jsonResponse(200, parts.version);
+    case '/metrics':
+      return parts.metrics();
+    case '/api':
+      return discovery(request, parts, true);
+    case '/apis':
+      return discovery(request, parts, false);
+  }
+  return (
+    (await health(request, path, parts.checks)) ??
+    (await parts.openApi.serve(request, path)) ??
+    (await groupRoute(request, path, parts)) ??
+    notFound()
+  );
+}
+
+function notFound(): never {
+  throw pathNotFound();
+}
+
+async function groupRoute(
+  request: ApiRequest,
+  path: string,
+  { catalog }: RouteParts,
+): Promise<ApiResponse | undefined> {
+  const [root, one, two, more] = path.split('/').slice(1);
+  let document: object | undefined;
+  if (root === 'api' && one !== undefined && two === undefined) document = apiResourceList(catalog, '', one);
+  else if (root === 'apis' && one !== undefined && more === undefined)
+    document = two === undefined ? apiGroup(catalog, one) : apiResourceList(catalog, one, two);
+  return document && answer(request, document);
+}
+
+/** The whole discovery when the client can read it, else the list of versions or groups. */
+async function discovery(request: ApiRequest, parts: RouteParts, legacy: boolean): Promise<ApiResponse> {
+  for (const { type, parameters } of parseAccept(request.headers?.accept || 'application/json')) {
+    if (formatOf(type) !== 'json') continue;
+    const { as, g, v } = parameters;
+    if (as === undefined) break;
+    if (as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && (v === 'v2' || v === 'v2beta1'))
+      return aggregated(request, parts.catalog, legacy, v);
+  }
+  const document = legacy ? apiVersions(parts.serverAddress()) : apiGroupList(parts.catalog);
+  return answer(request, document, { vary: 'Accept' });
+}
+
+function aggregated(
+  request: ApiRequest,
+  catalog: ResourceCatalog,
+  legacy: boolean,
+  version: 'v2' | 'v2beta1',
+): ApiResponse {
+  const body = encodeText(JSON.stringify(aggregatedDiscovery(catalog, legacy, version)));
+  const headers = {
+    'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+    etag: `"${fingerprint(body)}"`,
+    vary: 'Accept',
+    'cache-control': 'public',
+  };
+  if (request.headers?.['if-none-match'] === headers.etag)
+    return { status: 304, headers, body: new Uint8Array() };
+  return { status: 200, headers, body };
+}
+
+async function answer(
+  request: ApiRequest,
+  document: object,
+  headers: Record<string, string> = {},
+): Promise<ApiResponse> {
+  const { format } = negotiate(request.headers?.accept);
+  if (format === 'json') return jsonResponse(200, document, headers);
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/yaml', ...headers },
+    body: encodeText(await printYaml(document)),
+  };
+}
+
+function rootPaths(catalog: ResourceCatalog): string[] {
+  const paths = new Set(['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version']);
+  const pathOf = ({ group, version }: Resource) =>
+    group === '' ? [`/api/${version}`] : [`/apis/${group}`, `/apis/${group}/${version}`];
+  for (const resource of catalog.all) for (const path of pathOf(resource)) paths.add(path);
+  return [...paths].sort();
+}

@@ -1,0 +1,183 @@
+import { type KubeObject, type metav1, type Resource, tableOf } from '../../kube/index.ts';
+import { BadRequest } from '../../base/index.ts';
+import { type ApiRequest, type ApiResponse, decodeText, encodeText } from '../http/messages.ts';
+import { isTrue } from '../request-info/request-info.ts';
+import type { Answer, ListAnswer, ObjectAnswer } from '../registry/registry.ts';
+import { groupVersion, type ObjectStorage } from '../storage/object-storage.ts';
+import { type Encoding, negotiate, PLAIN_JSON } from './negotiation.ts';
+import { watchResponse } from './watch-stream.ts';
+import { printYaml } from './yaml.ts';
+
+/** What encoding needs besides the answer. */
+export interface EncodeContext {
+  request: ApiRequest;
+  storage: ObjectStorage;
+  now: Date;
+}
+
+const CONTENT_TYPES = { json: 'application/json', yaml: 'application/yaml' };
+
+/**
+ * Writes an answer as the client's Accept header asks. An object or list as plain JSON goes out as the bytes that
+ * are stored; everything else is parsed first (through the shared cache).
+ *
+ * @throws OrreryError NotAcceptable (406).
+ */
+export async function encodeAnswer(answer: Answer, context: EncodeContext): Promise<ApiResponse> {
+  if (answer.type === 'response') return answer.response;
+  const encoding = negotiate(context.request.headers?.accept);
+  switch (answer.type) {
+    case 'watch':
+      return watchResponse(answer, encoding, context);
+    case 'plain':
+      return printed(answer.status, answer.body, encoding, context, answer.warnings);
+    case 'object':
+      return encodeObject(answer, encoding, context);
+    case 'list':
+      return encodeList(answer, encoding, context);
+  }
+}
+
+/** Checks what can be checked before the work is done: a write must not happen and then be answered 406. */
+export function checkAcceptable(request: ApiRequest): void {
+  negotiate(request.headers?.accept);
+}
+
+function encodeObject(
+  answer: ObjectAnswer,
+  encoding: Encoding,
+  context: EncodeContext,
+): Promise<ApiResponse> | ApiResponse {
+  const { resource, stored, status, warnings } = answer;
+  if (isPlain(encoding, context)) return bytesResponse(status, [stored.bytes], warnings);
+  const object = parse(stored.bytes);
+  switch (encoding.as) {
+    case 'Table':
+      return printed(status, table(resource, [object], object.metadata, context), encoding, context, warnings);
+    case 'PartialObjectMetadata':
+      return printed(status, partial(object), encoding, context, warnings);
+    default:
+      return printed(status, object, encoding, context, warnings);
+  }
+}
+
+function encodeList(
+  answer: ListAnswer,
+  encoding: Encoding,
+  context: EncodeContext,
+): Promise<ApiResponse> | ApiResponse {
+  const { resource, items, metadata } = answer;
+  if (isPlain(encoding, context)) return bytesResponse(200, listParts(answer));
+  if (encoding.as === 'Table')
+    return printed(
+      200,
+      table(resource, items.map((item) => context.storage.sharedBytes(item)), metadata, context),
+      encoding,
+      context,
+    );
+  const objects = items.map((item) => context.storage.sharedBytes(item));
+  if (encoding.as === 'PartialObjectMetadataList' || encoding.as === 'PartialObjectMetadata') {
+    const list = {
+      kind: 'PartialObjectMetadataList',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata,
+      items: objects.map(partial),
+    };
+    return printed(200, list, encoding, context);
+  }
+  const list = { kind: resource.listKind, apiVersion: groupVersion(resource), metadata, items: objects };
+  return printed(200, list, encoding, context);
+}
+
+const COMMA = encodeText(',');
+const LIST_END = encodeText(']}\n');
+
+/** A list's JSON around the stored bytes of its items. */
+function listParts({ resource, items, metadata }: ListAnswer): Uint8Array[] {
+  const head = `{"kind":${JSON.stringify(resource.listKind)},"apiVersion":${JSON.stringify(groupVersion(resource))},"metadata":${JSON.stringify(metadata)},"items":[`;
+  const parts: Uint8Array[] = [encodeText(head)];
+  for (const [index, item] of items.entries()) {
+    if (index > 0) parts.push(COMMA);
+    parts.push(item.bytes);
+  }
+  parts.push(LIST_END);
+  return parts;
+}
+
+/** `?pretty` and conversions need a parse. */
+function isPlain(encoding: Encoding, context: EncodeContext): boolean {
+  const plainJson =
+    encoding === PLAIN_JSON || (encoding.format === 'json' && encoding.as === 'object');
+  return plainJson && !isPretty(context.request);
+}
+
+function isPretty(request: ApiRequest): boolean {
+  return isTrue(request.query?.get('pretty'));
+}
+
+function parse(bytes: Uint8Array): KubeObject {
+  return JSON.parse(decodeText(bytes)) as KubeObject;
+}
+
+export function partial(object: Readonly<KubeObject>): metav1.PartialObjectMetadata {
+  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata };
+}
+
+/** @throws BadRequest for an includeObject that is not one of the known. */
+export function table(
+  resource: Resource,
+  objects: Readonly<KubeObject>[],
+  metadata: { resourceVersion?: string },
+  context: EncodeContext,
+): metav1.Table {
+  const include = context.request.query?.get('includeObject') || 'Metadata';
+  if (include !== 'None' && include !== 'Metadata' && include !== 'Object')
+    throw new BadRequest(`unrecognized includeObject value: ${JSON.stringify(include)}`);
+  const { resourceVersion, continue: next, remainingItemCount } = metadata as metav1.ListMeta;
+  const listMeta = {
+    ...(resourceVersion !== undefined && { resourceVersion }),
+    ...(next && { continue: next }),
+    ...(remainingItemCount !== undefined && { remainingItemCount }),
+  } as metav1.ListMeta;
+  return tableOf(resource, objects, { now: context.now, includeObject: include, metadata: listMeta });
+}
+
+function bytesResponse(
+  status: number,
+  parts: readonly Uint8Array[],
+  warnings: readonly string[] = [],
+): ApiResponse {
+  return {
+    status,
+    headers: { 'content-type': 'application/json', ...warningHeader(warnings) },
+    body: parts.length === 1 ? parts[0]! : Buffer.concat(parts),
+  };
+}
+
+async function printed(
+  status: number,
+  value: object,
+  encoding: Encoding,
+  context: EncodeContext,
+  warnings: readonly string[] = [],
+): Promise<ApiResponse> {
+  const text =
+    encoding.format === 'yaml'
+      ? await printYaml(value)
+      : `${JSON.stringify(value, undefined, isPretty(context.request) ? 2 : undefined)}\n`;
+  return {
+    status,
+    headers: { 'content-type': CONTENT_TYPES[encoding.format], ...warningHeader(warnings) },
+    body: encodeText(text),
+  };
+}
+
+/** RFC 7234 section 5.5, as k8s.io/apimachinery/pkg/util/net NewWarningHeader. */
+export function warningHeader(warnings: readonly string[]): Record<string, string> {
+  if (warnings.length === 0) return {};
+  const quoted = (text: string) =>
+    `"${text.replaceAll(/[\p{Cc}]/gu, ' ').replaceAll(/[\\"]/g, (character) => `\\${character}`)}"`;
+  // A header is Latin-1 on the wire: its bytes are the text's UTF-8.
+  const latin1 = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
+  return { warning: warnings.map((warning) => latin1(`299 - ${quoted(warning)}`)).join(', ') };
+}

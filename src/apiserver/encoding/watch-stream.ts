@@ -1,0 +1,99 @@
+import type { metav1 } from '../../kube/index.ts';
+import { type ApiResponse, decodeText, encodeText } from '../http/messages.ts';
+import type { WatchAnswer, WatchItem } from '../registry/registry.ts';
+import { groupVersion } from '../storage/object-storage.ts';
+import { type EncodeContext, partial, table } from './answer.ts';
+import type { Encoding } from './negotiation.ts';
+import { notAcceptable } from '../errors.ts';
+
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+
+type Encoder = (item: WatchItem) => Uint8Array[];
+
+/** A watch: one JSON text an event, a batch of events a chunk. YAML cannot be streamed here. */
+export function watchResponse(answer: WatchAnswer, encoding: Encoding, context: EncodeContext): ApiResponse {
+  if (encoding.format !== 'json')
+    throw notAcceptable(['application/json', 'application/json;stream=watch']);
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' },
+    body: stream(answer.events, encoderFor(answer, encoding, context)),
+  };
+}
+
+async function* stream(
+  events: AsyncIterable<readonly WatchItem[]>,
+  encode: Encoder,
+): AsyncGenerator<Uint8Array> {
+  for await (const items of events) {
+    const parts = items.flatMap(encode);
+    yield parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  }
+}
+
+function encoderFor(answer: WatchAnswer, encoding: Encoding, context: EncodeContext): Encoder {
+  const convert = converter(answer, encoding, context);
+  return (item) => {
+    if (item.type === 'ERROR') return [eventText('ERROR', JSON.stringify(item.status))];
+    if (item.type === 'BOOKMARK') return [eventText('BOOKMARK', convert.bookmark(item))];
+    if (convert.object === undefined) return [HEADS[item.type], item.stored.bytes, TAIL];
+    return [eventText(item.type, convert.object(item))];
+  };
+}
+
+const HEADS = {
+  ADDED: encodeText('{"type":"ADDED","object":'),
+  MODIFIED: encodeText('{"type":"MODIFIED","object":'),
+  DELETED: encodeText('{"type":"DELETED","object":'),
+};
+const TAIL = encodeText('}\n');
+
+function eventText(type: string, object: string): Uint8Array {
+  return encodeText(`{"type":"${type}","object":${object}}\n`);
+}
+
+interface Converter {
+  bookmark(item: WatchItem & { type: 'BOOKMARK' }): string;
+  /** Absent: the stored bytes go out. */
+  object?(item: WatchItem & { type: 'ADDED' | 'MODIFIED' | 'DELETED' }): string;
+}
+
+function converter(answer: WatchAnswer, encoding: Encoding, context: EncodeContext): Converter {
+  const { resource } = answer;
+  const bare = (item: WatchItem & { type: 'BOOKMARK' }) => ({
+    kind: resource.kind,
+    apiVersion: groupVersion(resource),
+    metadata: bookmarkMetadata(item),
+  });
+  if (encoding.as === 'object') return { bookmark: (item) => JSON.stringify(bare(item)) };
+  const objectOf = (item: WatchItem & { type: 'ADDED' | 'MODIFIED' | 'DELETED' }) =>
+    item.type === 'DELETED'
+      ? JSON.parse(decodeText(item.stored.bytes))
+      : context.storage.sharedBytes(item.stored);
+  if (encoding.as !== 'Table')
+    return {
+      bookmark: (item) => JSON.stringify(partial({ metadata: bookmarkMetadata(item) })),
+      object: (item) => JSON.stringify(partial(objectOf(item))),
+    };
+  let headersSent = false;
+  return {
+    bookmark: (item) =>
+      JSON.stringify(table(resource, [bare(item)], bookmarkMetadata(item), { ...context, now: new Date() })),
+    object: (item) => {
+      const object = objectOf(item);
+      const printed = table(resource, [object], object.metadata, { ...context, now: new Date() });
+      // Columns come once: the client keeps them.
+      if (headersSent) (printed as { columnDefinitions: unknown }).columnDefinitions = null;
+      headersSent = true;
+      return JSON.stringify(printed);
+    },
+  };
+}
+
+function bookmarkMetadata(item: WatchItem & { type: 'BOOKMARK' }): metav1.ObjectMeta {
+  return {
+    resourceVersion: String(item.revision),
+    creationTimestamp: null,
+    ...(item.initialEventsEnd && { annotations: { [INITIAL_EVENTS_END]: 'true' } }),
+  } as unknown as metav1.ObjectMeta;
+}

@@ -1,0 +1,218 @@
+import { request as httpsRequest, type RequestOptions } from 'node:https';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { BadRequest, messageOf, NotFound, type OrreryError } from '../../base/index.ts';
+import type { StoredObjects } from '../admission/admission.ts';
+import { internalError, serviceUnavailable } from '../errors.ts';
+import type { ApiResponse } from '../http/messages.ts';
+import type { Answer, ResourceRequest } from '../registry/registry.ts';
+import { isTrue } from '../request-info/request-info.ts';
+import { addressOfNode, chooseContainer, type NodeAddress, readPod } from './node-address.ts';
+
+/** How we show ourselves to nodes and tell theirs from others, PEM. */
+export interface NodeCredentials {
+  ca: string;
+  certificate: string;
+  key: string;
+}
+
+const DIAL_TIMEOUT_MS = 10_000;
+const ERROR_LIMIT_BYTES = 16 * 1024;
+const LOG_OPTIONS = ['follow', 'previous', 'sinceSeconds', 'sinceTime', 'timestamps', 'tailLines', 'limitBytes', 'stream'];
+/** kubectl's word → the kubelet's. */
+const STREAM_OPTIONS = { stdin: 'input', stdout: 'output', stderr: 'error', tty: 'tty' };
+/** Not for the node: hop by hop, or the client's secrets. */
+const WITHHELD_HEADERS = new Set(['host', 'authorization', 'cookie', 'content-length', 'transfer-encoding']);
+
+/**
+ * Carries log, exec, attach and port-forward of a pod to the server of its node. An upgraded connection is piped
+ * through byte for byte: SPDY/3.1 and WebSocket both end in the node.
+ */
+export class NodeProxy {
+  readonly #objects: StoredObjects;
+  readonly #credentials: () => Promise<NodeCredentials>;
+
+  constructor(objects: StoredObjects, credentials: () => Promise<NodeCredentials>) {
+    this.#objects = objects;
+    this.#credentials = credentials;
+  }
+
+  async connect(request: ResourceRequest): Promise<Answer> {
+    const response =
+      request.subresource === 'log' ? await this.#log(request) : await this.#stream(request);
+    return { type: 'response', response };
+  }
+
+  async #log(request: ResourceRequest): Promise<ApiResponse> {
+    const pod = await readPod(this.#objects, request);
+    const query = request.request.query ?? new URLSearchParams();
+    const container = chooseContainer(pod, query.get('container') ?? '');
+    checkLogOptions(query);
+    const nodeName = pod.spec?.nodeName;
+    // A pod without a node has said nothing yet.
+    if (!nodeName) return logResponse(emptyBody());
+    const address = await addressOfNode(this.#objects, request.workspace, nodeName);
+    const wanted = new URLSearchParams();
+    for (const name of LOG_OPTIONS) {
+      const value = query.get(name);
+      if (value) wanted.set(name, value);
+    }
+    const { namespace, name } = request;
+    const path = `/containerLogs/${namespace}/${name}/${container}?${wanted}`;
+    const dialed = await this.#dial(address, { method: 'GET', path }, request.request.signal);
+    const { response } = dialed;
+    if (response.statusCode !== 200) throw await answeredError(response);
+    return logResponse(response);
+  }
+
+  async #stream(request: ResourceRequest): Promise<ApiResponse> {
+    const { upgrade } = request;
+    if (upgrade === undefined) throw new BadRequest('Upgrade request required');
+    const pod = await readPod(this.#objects, request);
+    const query = request.request.query ?? new URLSearchParams();
+    const path = streamPath(request, query, (wanted) => chooseContainer(pod, wanted));
+    const phase = pod.status?.phase;
+    if (request.subresource === 'exec' && (phase === 'Succeeded' || phase === 'Failed'))
+      throw new BadRequest(
+        `cannot exec into a container in a completed pod; current phase is ${phase}`,
+      );
+    const nodeName = pod.spec?.nodeName;
+    if (!nodeName) throw new BadRequest(`pod ${request.name} does not have a host assigned`);
+    const address = await addressOfNode(this.#objects, request.workspace, nodeName);
+    const headers = nodeHeaders(request.request.headers ?? {});
+    const options = { method: request.request.method, path, headers };
+    const dialed = await this.#dial(address, options, undefined);
+    if (dialed.socket === undefined) throw await answeredError(dialed.response);
+    join(upgrade.socket, upgrade.head, dialed.socket, dialed.head, dialed.response);
+    return { status: 101, headers: {}, body: new Uint8Array() };
+  }
+
+  async #dial(
+    address: NodeAddress,
+    options: RequestOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<{ response: IncomingMessage; socket?: Duplex; head: Uint8Array }> {
+    const { ca, certificate: cert, key } = await this.#credentials();
+    return new Promise((resolve, reject) => {
+      const request: ClientRequest = httpsRequest({
+        ...options,
+        ...address,
+        ca,
+        cert,
+        key,
+        agent: false,
+        minVersion: 'TLSv1.2',
+        ...(signal !== undefined && { signal }),
+      });
+      const timer = setTimeout(() => request.destroy(new Error('i/o timeout')), DIAL_TIMEOUT_MS);
+      request.once('error', (cause) => {
+        clearTimeout(timer);
+        reject(serviceUnavailable(`error dialing backend: ${messageOf(cause)}`, cause));
+      });
+      request.once('response', (response) => {
+        clearTimeout(timer);
+        resolve({ response, head: new Uint8Array() });
+      });
+      request.once('upgrade', (response, socket, head) => {
+        clearTimeout(timer);
+        resolve({ response, socket, head });
+      });
+      request.end();
+    });
+  }
+}
+
+function logResponse(body: AsyncIterable<Uint8Array>): ApiResponse {
+  return { status: 200, headers: { 'content-type': 'text/plain' }, body };
+}
+
+async function* emptyBody(): AsyncGenerator<Uint8Array> {
+  // Nothing.
+}
+
+/** @throws BadRequest; k8s.io/kubernetes/pkg/apis/core/validation ValidatePodLogOptions. */
+function checkLogOptions(query: URLSearchParams): void {
+  for (const name of ['tailLines', 'sinceSeconds', 'limitBytes']) {
+    const value = query.get(name);
+    if (value !== null && !/^\d+$/.test(value))
+      throw new BadRequest(`${name}: Invalid value: ${JSON.stringify(value)}: must be greater than or equal to 0`);
+  }
+  if (query.has('sinceSeconds') && query.has('sinceTime'))
+    throw new BadRequest('at most one of `sinceTime` or `sinceSeconds` may be specified');
+}
+
+function streamPath(
+  request: ResourceRequest,
+  query: URLSearchParams,
+  choose: (wanted: string) => string,
+): string {
+  const { namespace, name, subresource } = request;
+  const wanted = new URLSearchParams();
+  if (subresource === 'portforward') {
+    for (const ports of query.getAll('ports')) for (const port of ports.split(',')) wanted.append('port', port);
+    return `/portForward/${namespace}/${name}?${wanted}`;
+  }
+  for (const [theirs, nodes] of Object.entries(STREAM_OPTIONS))
+    if (isTrue(query.get(theirs))) wanted.set(nodes, '1');
+  for (const command of query.getAll('command')) wanted.append('command', command);
+  if (subresource === 'exec' && !wanted.has('command'))
+    throw new BadRequest('you must specify at least 1 command for the container');
+  return `/${subresource}/${namespace}/${name}/${choose(query.get('container') ?? '')}?${wanted}`;
+}
+
+const WEBSOCKET_TOKEN = 'base64url.bearer.authorization.k8s.io.';
+
+function nodeHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const kept = Object.entries(headers).filter(([name]) => !WITHHELD_HEADERS.has(name));
+  return Object.fromEntries(
+    kept.map(([name, value]) => [
+      name,
+      name === 'sec-websocket-protocol'
+        ? value
+            .split(',')
+            .filter((protocol) => !protocol.trim().startsWith(WEBSOCKET_TOKEN))
+            .join(',')
+        : value,
+    ]),
+  );
+}
+
+/** The node's answer goes to the client as it is; from then on each side's bytes, and its end, are the other's. */
+function join(
+  client: Duplex,
+  clientHead: Uint8Array,
+  node: Duplex,
+  nodeHead: Uint8Array,
+  response: IncomingMessage,
+): void {
+  const lines = [`HTTP/1.1 101 ${response.statusMessage ?? 'Switching Protocols'}`];
+  for (let index = 0; index < response.rawHeaders.length; index += 2)
+    lines.push(`${response.rawHeaders[index]}: ${response.rawHeaders[index + 1]}`);
+  client.write(`${lines.join('\r\n')}\r\n\r\n`);
+  if (nodeHead.length > 0) client.write(nodeHead);
+  if (clientHead.length > 0) node.write(clientHead);
+  client.pipe(node);
+  node.pipe(client);
+  for (const [one, other] of [
+    [client, node],
+    [node, client],
+  ] as const) {
+    one.once('error', () => other.destroy());
+    one.once('close', () => other.destroy());
+  }
+}
+
+/** What the node said instead; k8s.io/apiserver/pkg/registry/generic/rest GenericHttpResponseChecker. */
+async function answeredError(response: IncomingMessage): Promise<OrreryError> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > ERROR_LIMIT_BYTES) break;
+  }
+  const message = Buffer.concat(chunks).toString().trim();
+  if (response.statusCode === 400) return new BadRequest(message);
+  if (response.statusCode === 404) return new NotFound(message);
+  return internalError(message || `the node answered ${response.statusCode}`);
+}

@@ -1,0 +1,118 @@
+import type { Clock, Log } from '../../base/index.ts';
+import type { KubeObject, metav1, Resource } from '../../kube/index.ts';
+import type { AdmissionChain, AdmissionRequest, Operation } from '../admission/admission.ts';
+import type { ApiRequest, ApiResponse, UpgradeRequest, User } from '../http/messages.ts';
+import type { ObjectStorage, StoredObject } from '../storage/object-storage.ts';
+import type { ResourceCatalog } from './catalog.ts';
+
+/** What every verb of the registry works with. */
+export interface Registry {
+  storage: ObjectStorage;
+  catalog: ResourceCatalog;
+  admission: AdmissionChain;
+  clock: Clock;
+  log: Log;
+}
+
+/** One request to a resource, past authorization. */
+export interface ResourceRequest {
+  resource: Resource;
+  subresource?: string;
+  /** Never `*` for a write. */
+  workspace: string;
+  namespace?: string;
+  name?: string;
+  user: User;
+  request: ApiRequest;
+  /** The connection, when the client asked to switch protocols. */
+  upgrade?: Pick<UpgradeRequest, 'socket' | 'head'>;
+}
+
+/** What a verb answers; `encoding` writes it in the form the client asked for. */
+export type Answer =
+  | ObjectAnswer
+  | ListAnswer
+  | WatchAnswer
+  /** A kind that is not stored: Status, Scale, a review. */
+  | { type: 'plain'; status: number; body: object; warnings?: readonly string[] }
+  | { type: 'response'; response: ApiResponse };
+
+export interface ObjectAnswer {
+  type: 'object';
+  status: number;
+  resource: Resource;
+  stored: StoredObject;
+  warnings?: readonly string[];
+}
+
+export interface ListAnswer {
+  type: 'list';
+  resource: Resource;
+  items: StoredObject[];
+  metadata: metav1.ListMeta;
+}
+
+export interface WatchAnswer {
+  type: 'watch';
+  resource: Resource;
+  events: AsyncIterable<readonly WatchItem[]>;
+}
+
+export type WatchItem =
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; stored: StoredObject }
+  | { type: 'BOOKMARK'; revision: number; initialEventsEnd: boolean }
+  | { type: 'ERROR'; status: metav1.Status };
+
+export function plain(status: number, body: object, warnings?: readonly string[]): Answer {
+  return { type: 'plain', status, body, ...(warnings !== undefined && { warnings }) };
+}
+
+export function objectAnswer(
+  status: number,
+  resource: Resource,
+  stored: StoredObject,
+  warnings: readonly string[] = [],
+): ObjectAnswer {
+  return { type: 'object', status, resource, stored, warnings };
+}
+
+/** Where the request's object lies. */
+export function keyOf(registry: Registry, request: ResourceRequest, name: string): string {
+  const { resource, workspace, namespace } = request;
+  return registry.storage.keyOf(resource, {
+    workspace,
+    ...(resource.namespaced && { namespace: namespace ?? '' }),
+    name,
+  });
+}
+
+export function admissionRequest(
+  request: ResourceRequest,
+  operation: Operation,
+  name: string,
+  objects: { object?: KubeObject; oldObject?: Readonly<KubeObject>; body?: unknown; dryRun: boolean },
+): AdmissionRequest {
+  const { resource, subresource, workspace, namespace, user } = request;
+  return {
+    operation,
+    resource,
+    workspace,
+    name,
+    user,
+    ...(subresource !== undefined && { subresource }),
+    ...(namespace !== undefined && { namespace }),
+    ...objects,
+  };
+}
+
+/** Bytes as they would have been stored, of a write that is not made (dry run, nothing changed). */
+export function unstored(
+  key: string,
+  resource: Resource,
+  object: KubeObject,
+  revision: number,
+): StoredObject {
+  const { kind, apiVersion, metadata, ...rest } = object;
+  const ordered = { kind: kind ?? resource.kind, apiVersion, metadata, ...rest };
+  return { key, bytes: Buffer.from(JSON.stringify(ordered)), revision };
+}

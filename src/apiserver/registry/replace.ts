@@ -1,0 +1,164 @@
+import {
+  applyDefaults,
+  equalJson,
+  type KubeObject,
+  type metav1,
+  type Resource,
+  semanticallyEqual,
+  trackManagedFields,
+  validateUpdate,
+} from '../../kube/index.ts';
+import { objectConflict, objectInvalid } from '../errors.ts';
+import type { StoredObject } from '../storage/object-storage.ts';
+import type { ManagedFields } from './create.ts';
+import {
+  admissionRequest,
+  type ObjectAnswer,
+  objectAnswer,
+  type Registry,
+  type ResourceRequest,
+  unstored,
+} from './registry.ts';
+import type { WriteOptions } from './write-options.ts';
+
+export interface Replacement {
+  current: StoredObject;
+  /** `current`, parsed, the caller's own. */
+  old: KubeObject;
+  /** What the client wants, decoded; changed here. */
+  next: KubeObject;
+  options: WriteOptions;
+  warnings: readonly string[];
+  managedFields: ManagedFields;
+}
+
+/**
+ * The common end of PUT and PATCH: the server's fields, defaults, admission, validation, and the write, at the
+ * revision that was read. Writes nothing when nothing changed. Deletes instead when the last finalizer of an ending
+ * object went.
+ *
+ * Source: k8s.io/apiserver/pkg/registry/rest/update.go, registry/generic/registry/store.go Update.
+ * @throws WriteRace when the object has changed since.
+ */
+export async function replaceStored(
+  registry: Registry,
+  request: ResourceRequest,
+  replacement: Replacement,
+): Promise<ObjectAnswer> {
+  const { resource, subresource } = request;
+  const { current, old, options, managedFields, warnings } = replacement;
+  const now = new Date(registry.clock.now());
+  let next = replacement.next;
+  applyDefaults(resource, next);
+  checkUid(resource, next, old);
+  if (subresource === 'status') next = withStatusOf(resource, old, next);
+  fillMetadata(next.metadata, old.metadata);
+  if (subresource === undefined) resource.prepareForUpdate?.(next, old);
+  const admission = admissionRequest(request, 'UPDATE', old.metadata.name, {
+    object: next,
+    oldObject: old,
+    dryRun: options.dryRun,
+  });
+  await registry.admission.mutate(admission);
+  bumpGeneration(resource, next, old);
+  if (managedFields === 'track')
+    trackManagedFields({
+      resource,
+      old,
+      object: next,
+      manager: options.fieldManager,
+      ...(subresource !== undefined && { subresource }),
+      now,
+    });
+  const errors =
+    subresource === 'status'
+      ? (resource.validateStatusUpdate?.(next, old) ?? [])
+      : validateUpdate(resource, next, old);
+  if (errors.length > 0) throw objectInvalid(resource, old.metadata.name, errors);
+  await registry.admission.validate(admission);
+  if (isSame(old, next)) return objectAnswer(200, resource, current, warnings);
+  const stored = await registry.admission.around(admission, () => {
+    if (options.dryRun) return Promise.resolve(unstored(current.key, resource, next, current.revision));
+    return isFinished(next)
+      ? registry.storage.delete(resource, current.key, next, current.revision)
+      : registry.storage.update(resource, current.key, next, current.revision);
+  });
+  return objectAnswer(200, resource, stored, warnings);
+}
+
+/** An ending object that nothing holds any more; rest.ShouldDeleteDuringUpdate. */
+export function isFinished(object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata;
+  if (deletionTimestamp === undefined || (deletionGracePeriodSeconds ?? 0) > 0) return false;
+  return (finalizers ?? []).length === 0 && namespaceFinalizers(object).length === 0;
+}
+
+/** `spec.finalizers`, which only Namespaces have. */
+export function namespaceFinalizers(object: KubeObject): readonly string[] {
+  if (object.kind !== 'Namespace') return [];
+  return (object as { spec?: { finalizers?: string[] } }).spec?.finalizers ?? [];
+}
+
+function checkUid(resource: Resource, next: KubeObject, old: KubeObject): void {
+  const { uid } = next.metadata;
+  if (!uid || uid === old.metadata.uid) return;
+  throw objectConflict(
+    resource,
+    old.metadata.name,
+    `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+  );
+}
+
+/** Through `status` only the status changes, and of the metadata what a kubelet or controller may note there. */
+function withStatusOf(resource: Resource, old: KubeObject, next: KubeObject): KubeObject {
+  const { metadata } = next;
+  const kept: metav1.ObjectMeta = { ...old.metadata, resourceVersion: metadata.resourceVersion };
+  if (metadata.managedFields !== undefined) kept.managedFields = metadata.managedFields;
+  if (resource.group === '') {
+    for (const field of ['annotations', 'labels', 'finalizers'] as const) {
+      if (metadata[field] === undefined) delete kept[field];
+      else Object.assign(kept, { [field]: metadata[field] });
+    }
+  }
+  const merged = { ...old, metadata: kept, status: (next as { status?: unknown }).status };
+  if (merged.status === undefined) delete (merged as { status?: unknown }).status;
+  return merged;
+}
+
+/** What the server owns stays as it was; rest.BeforeUpdate, ValidateObjectMetaUpdate. */
+function fillMetadata(next: metav1.ObjectMeta, old: metav1.ObjectMeta): void {
+  next.uid ||= old.uid;
+  next.creationTimestamp ||= old.creationTimestamp;
+  if (old.generateName !== undefined) next.generateName ??= old.generateName;
+  if (old.deletionTimestamp !== undefined) next.deletionTimestamp ??= old.deletionTimestamp;
+  if (old.deletionTimestamp === undefined) delete next.deletionTimestamp;
+  if (old.deletionGracePeriodSeconds === undefined) delete next.deletionGracePeriodSeconds;
+  else next.deletionGracePeriodSeconds ??= old.deletionGracePeriodSeconds;
+  if (old.generation === undefined) delete next.generation;
+  else next.generation = old.generation;
+  if (old.managedFields !== undefined) next.managedFields ??= structuredClone(old.managedFields);
+  delete next.selfLink;
+}
+
+function bumpGeneration(resource: Resource, next: KubeObject, old: KubeObject): void {
+  if (!resource.hasGeneration) return;
+  const specOf = (object: KubeObject) => (object as { spec?: unknown }).spec;
+  // A Deployment's annotations are copied down to its ReplicaSets, so they count (apps/deployment/strategy.go).
+  const annotationsCount = resource.group === 'apps' && resource.name === 'deployments';
+  const changed =
+    !semanticallyEqual(specOf(old), specOf(next)) ||
+    (annotationsCount && !semanticallyEqual(old.metadata.annotations, next.metadata.annotations));
+  if (changed) next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+}
+
+/** Nothing but the times in managedFields differs: then those stay too, and nothing is written. */
+function isSame(old: KubeObject, next: KubeObject): boolean {
+  const bare = (object: KubeObject) => {
+    const { resourceVersion: _, managedFields, ...metadata } = object.metadata;
+    return {
+      ...object,
+      metadata: { ...metadata, managedFields: managedFields?.map(({ time: __, ...entry }) => entry) },
+    };
+  };
+  return equalJson(bare(old), bare(next));
+}

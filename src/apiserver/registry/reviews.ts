@@ -1,0 +1,154 @@
+import { BadRequest } from '../../base/index.ts';
+import { type authenticationv1, type authorizationv1, decodeKind } from '../../kube/index.ts';
+import type { ServiceAccountTokens } from '../authentication/service-account-tokens.ts';
+import type { AuthorizationAttributes, Authorizer } from '../authorization/authorizer.ts';
+import { readBody } from '../encoding/body.ts';
+import { objectInvalid } from '../errors.ts';
+import { MASTERS_GROUP, type User } from '../http/messages.ts';
+import { type Answer, plain, type Registry, type ResourceRequest } from './registry.ts';
+import { readWriteOptions } from './write-options.ts';
+
+export interface ReviewParts {
+  authorizer: Authorizer;
+  tokens: ServiceAccountTokens;
+  /** Who a bearer token is, of whatever kind. */
+  authenticateToken(token: string): Promise<User | undefined>;
+}
+
+type AccessReview = authorizationv1.SubjectAccessReview & authorizationv1.SelfSubjectAccessReview;
+
+/** POST of the kinds that only ask. Source: k8s.io/kubernetes/pkg/registry/{authentication,authorization}. */
+export async function review(
+  registry: Registry,
+  request: ResourceRequest,
+  parts: ReviewParts,
+): Promise<Answer> {
+  const { resource } = request;
+  const options = readWriteOptions(request.request, 'CreateOptions');
+  const body = await readBody(request.request);
+  const { object, warnings } = decodeKind<Record<string, unknown>>(
+    resource,
+    resource.schema.ref,
+    body,
+    options.fieldValidation,
+  );
+  const status = await answer(registry, request, parts, object);
+  return plain(201, { ...object, status }, warnings);
+}
+
+function answer(
+  registry: Registry,
+  request: ResourceRequest,
+  parts: ReviewParts,
+  object: Record<string, unknown>,
+): Promise<object> | object {
+  switch (request.resource.name) {
+    case 'selfsubjectreviews':
+      return { userInfo: infoOf(request.user) };
+    case 'tokenreviews':
+      return reviewToken(parts, object as unknown as authenticationv1.TokenReview);
+    case 'selfsubjectrulesreviews':
+      return rulesOf(request.user);
+    default:
+      return reviewAccess(registry, request, parts, object as unknown as AccessReview);
+  }
+}
+
+function infoOf(user: User): authenticationv1.UserInfo {
+  return {
+    username: user.name,
+    ...(user.uid !== undefined && { uid: user.uid }),
+    groups: [...user.groups],
+    ...(user.extra !== undefined && { extra: user.extra }),
+  };
+}
+
+async function reviewToken(parts: ReviewParts, object: authenticationv1.TokenReview): Promise<object> {
+  const { token, audiences } = object.spec ?? {};
+  if (!token) throw new BadRequest('token is required for TokenReview in authentication');
+  if (audiences?.length) {
+    const found = await parts.tokens.review(token, audiences);
+    if (found === undefined) return { authenticated: false, user: {} };
+    return { authenticated: true, user: infoOf(found.user), audiences: found.audiences };
+  }
+  const user = await parts.authenticateToken(token);
+  if (user === undefined) return { authenticated: false, user: {} };
+  return { authenticated: true, user: infoOf(user), audiences: parts.tokens.audiences };
+}
+
+async function reviewAccess(
+  _registry: Registry,
+  request: ResourceRequest,
+  parts: ReviewParts,
+  object: AccessReview,
+): Promise<object> {
+  const { resourceAttributes: wanted, nonResourceAttributes: path } = object.spec ?? {};
+  if ((wanted === undefined) === (path === undefined))
+    throw objectInvalid(request.resource, '', [
+      {
+        type: 'FieldValueInvalid',
+        field: 'spec.resourceAttributes',
+        message: `Invalid value: ${JSON.stringify(wanted ?? null)}: exactly one of nonResourceAttributes or resourceAttributes must be specified`,
+      },
+    ]);
+  const attributes: AuthorizationAttributes = {
+    user: subjectOf(request, object),
+    workspace: request.workspace,
+    verb: wanted?.verb ?? path?.verb ?? '',
+    path: path?.path ?? '',
+  };
+  if (wanted !== undefined)
+    attributes.resource = {
+      group: wanted.group ?? '',
+      version: wanted.version ?? '',
+      resource: wanted.resource ?? '',
+      ...(wanted.subresource && { subresource: wanted.subresource }),
+      ...(wanted.namespace && { namespace: wanted.namespace }),
+      ...(wanted.name && { name: wanted.name }),
+      ...(wanted.fieldSelector?.rawSelector && { fieldSelector: wanted.fieldSelector.rawSelector }),
+    };
+  const decision = await parts.authorizer.authorize(attributes);
+  return {
+    allowed: decision.verdict === 'allow',
+    ...(decision.verdict === 'deny' && { denied: true }),
+    ...(decision.reason !== '' && { reason: decision.reason }),
+  };
+}
+
+function subjectOf(request: ResourceRequest, object: AccessReview): User {
+  if (request.resource.name === 'selfsubjectaccessreviews') return request.user;
+  const { user, groups, uid, extra } = object.spec;
+  if (!user && !groups?.length)
+    throw objectInvalid(request.resource, '', [
+      {
+        type: 'FieldValueInvalid',
+        field: 'spec.user',
+        message: 'Invalid value: "": at least one of user or group must be specified',
+      },
+    ]);
+  return {
+    name: user ?? '',
+    groups: groups ?? [],
+    ...(uid !== undefined && { uid }),
+    ...(extra !== undefined && { extra: extra as Record<string, string[]> }),
+  };
+}
+
+/** What can be listed of the fixed rules; the node authorizer's cannot, so the list says it is incomplete. */
+function rulesOf(user: User): authorizationv1.SubjectRulesReviewStatus {
+  const everything = user.groups.includes(MASTERS_GROUP);
+  const reviews = {
+    verbs: ['create'],
+    apiGroups: ['authorization.k8s.io'],
+    resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
+  };
+  const self = { verbs: ['create'], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] };
+  const discovery = ['/api', '/api/*', '/apis', '/apis/*', '/healthz', '/livez', '/openapi', '/openapi/*', '/readyz', '/version', '/version/'];
+  return {
+    resourceRules: everything ? [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }] : [reviews, self],
+    nonResourceRules: everything
+      ? [{ verbs: ['*'], nonResourceURLs: ['*'] }]
+      : [{ verbs: ['get'], nonResourceURLs: discovery }],
+    incomplete: user.groups.includes('system:nodes'),
+  };
+}

@@ -1,0 +1,57 @@
+import { BadRequest } from '../../base/index.ts';
+import {
+  type FieldSelector,
+  type KubeObject,
+  parseFieldSelector,
+  parseLabelSelector,
+  type Resource,
+  type Selector,
+} from '../../kube/index.ts';
+
+/** Which objects of a list or watch the client wants. */
+export interface Selection {
+  /** Nothing was asked: every object matches without being looked at. */
+  readonly everything: boolean;
+  /** The one name that can match, when the field selector says so. */
+  readonly name?: string;
+  matches(object: Readonly<KubeObject>): boolean;
+}
+
+const EVERYTHING: Selection = { everything: true, matches: () => true };
+
+/** @throws BadRequest for a selector that cannot be read or a field that cannot be selected by. */
+export function readSelection(resource: Resource, query: URLSearchParams | undefined): Selection {
+  const labels = query?.get('labelSelector');
+  const fields = query?.get('fieldSelector');
+  if (!labels && !fields) return EVERYTHING;
+  const labelSelector: Selector | undefined = labels ? parseLabelSelector(labels) : undefined;
+  const fieldSelector: FieldSelector | undefined = fields ? parseFieldSelector(fields) : undefined;
+  for (const { field } of fieldSelector?.requirements ?? []) checkField(resource, field);
+  const name = fieldSelector?.requirements.find(
+    ({ field, operator }) => field === 'metadata.name' && operator === '=',
+  )?.value;
+  return {
+    everything: false,
+    ...(name !== undefined && { name }),
+    matches: (object) =>
+      (labelSelector?.matches(object.metadata.labels) ?? true) &&
+      (fieldSelector?.matches((field) => fieldOf(resource, object, field)) ?? true),
+  };
+}
+
+function fieldOf(resource: Resource, object: Readonly<KubeObject>, field: string): string | undefined {
+  if (field === 'metadata.name') return object.metadata.name;
+  if (field === 'metadata.namespace') return object.metadata.namespace;
+  return resource.selectableFields?.[field]?.(object);
+}
+
+/** k8s.io/apimachinery/pkg/runtime DefaultMetaV1FieldSelectorConversion, and each kind's own. */
+function checkField(resource: Resource, field: string): void {
+  if (field === 'metadata.name' || field === 'metadata.namespace') return;
+  if (resource.selectableFields?.[field] !== undefined) return;
+  throw new BadRequest(
+    resource.selectableFields === undefined
+      ? `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
+      : `field label not supported: ${field}`,
+  );
+}
