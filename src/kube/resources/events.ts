@@ -36,6 +36,9 @@ export const eventsResource: Resource = {
     schema: { ref: 'core/v1.Event' },
     columns: eventColumns,
   }),
+  defaults: (event) => {
+    (event as Partial<corev1.Event>).involvedObject ??= {};
+  },
   validateCreate: (event): FieldError[] => validateEvent(event as corev1.Event),
   validateUpdate: (event): FieldError[] => validateEvent(event as corev1.Event),
   selectableFields: selectable<corev1.Event>({

@@ -8,6 +8,7 @@ type Pod = corev1.Pod;
 
 /** Defaults that a pod gets and a template does not (core/v1 SetDefaults_Pod). */
 export function defaultPod(pod: Pod): void {
+  pod.spec ??= { initContainers: [], containers: [] };
   defaultPodSpec(pod.spec);
   const containers = [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? [])];
   for (const { resources } of containers) {

@@ -3,6 +3,7 @@ import type { corev1 } from '../types/index.generated.ts';
 
 /** The defaults of a pod's spec that a template gets too (core/v1 SetDefaults_PodSpec and below). */
 export function defaultPodSpec(spec: corev1.PodSpec): void {
+  spec.containers ??= [];
   spec.dnsPolicy ||= 'ClusterFirst';
   spec.restartPolicy ||= 'Always';
   spec.securityContext ??= {};
@@ -18,7 +19,7 @@ export function defaultPodSpec(spec: corev1.PodSpec): void {
 function allContainers(spec: corev1.PodSpec): corev1.Container[] {
   return [
     ...(spec.initContainers ?? []),
-    ...(spec.containers ?? []),
+    ...spec.containers,
     ...((spec.ephemeralContainers ?? []) as corev1.Container[]),
   ];
 }

@@ -5,6 +5,7 @@ const AFFINITY_SECONDS = 10800;
 
 /** core/v1 SetDefaults_Service. */
 export function defaultService(service: corev1.Service): void {
+  service.spec ??= { ports: [] };
   const { spec } = service;
   spec.sessionAffinity ||= 'None';
   if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../object.ts';
 import type { Resource } from '../resource.ts';
 import { deploymentColumns, replicaSetColumns } from '../table/workload-columns.ts';
-import type { appsv1 } from '../types/index.generated.ts';
+import type { appsv1, corev1, metav1 } from '../types/index.generated.ts';
 import {
   validateDeployment,
   validateDeploymentUpdate,
@@ -18,9 +18,20 @@ import {
 } from './builtin.ts';
 import { defaultPodSpec } from './pod-spec-defaults.ts';
 
+/** A template that is not there is an empty one, with everything wrong that an empty one has. */
+function defaultTemplate(spec: { template?: corev1.PodTemplateSpec }): void {
+  const template: Partial<corev1.PodTemplateSpec> = spec.template ?? {};
+  template.metadata ??= {} as metav1.ObjectMeta;
+  template.spec ??= {} as corev1.PodSpec;
+  defaultPodSpec(template.spec);
+  spec.template = template as corev1.PodTemplateSpec;
+}
+
 /** apps/v1 SetDefaults_Deployment. */
 function defaultDeployment(object: KubeObject): void {
-  const { spec } = object as appsv1.Deployment;
+  const deployment = object as Partial<appsv1.Deployment>;
+  deployment.spec ??= {} as appsv1.DeploymentSpec;
+  const { spec } = deployment;
   spec.replicas ??= 1;
   spec.strategy ??= {};
   spec.strategy.type ||= 'RollingUpdate';
@@ -31,7 +42,7 @@ function defaultDeployment(object: KubeObject): void {
   }
   spec.revisionHistoryLimit ??= 10;
   spec.progressDeadlineSeconds ??= 600;
-  if (spec.template?.spec !== undefined) defaultPodSpec(spec.template.spec);
+  defaultTemplate(spec);
 }
 
 export const deploymentsResource: Resource = {
@@ -56,9 +67,11 @@ export const deploymentsResource: Resource = {
 
 /** apps/v1 SetDefaults_ReplicaSet. */
 function defaultReplicaSet(object: KubeObject): void {
-  const { spec } = object as appsv1.ReplicaSet;
+  const set = object as Partial<appsv1.ReplicaSet>;
+  set.spec ??= {} as appsv1.ReplicaSetSpec;
+  const { spec } = set;
   spec.replicas ??= 1;
-  if (spec.template?.spec !== undefined) defaultPodSpec(spec.template.spec);
+  defaultTemplate(spec);
 }
 
 export const replicaSetsResource: Resource = {

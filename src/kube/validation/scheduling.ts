@@ -80,7 +80,7 @@ function validatePodAffinity(affinity: corev1.PodAffinity | undefined, field: st
     const at = `${field}.${PREFERRED}[${index}]`;
     return [
       ...validateWeight(weighted.weight, at),
-      ...validatePodAffinityTerm(weighted.podAffinityTerm, `${at}.podAffinityTerm`),
+      ...validatePodAffinityTerm(weighted.podAffinityTerm ?? { topologyKey: '' }, `${at}.podAffinityTerm`),
     ];
   });
   return [...hard, ...soft];
