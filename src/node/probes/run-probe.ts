@@ -77,12 +77,13 @@ async function probeExec(
   return { result: exitCode === 0 ? 'success' : 'failure', output };
 }
 
-/** Runs a command in a container; the exit code is undefined when it took too long and was ended. */
+/** Runs a command in a container; the exit code is undefined when it took too long, or `signal` ended it. */
 export async function execute(
   engine: Engine,
   containerId: string,
   command: readonly string[],
   timeoutMs: number,
+  signal?: AbortSignal,
 ): Promise<{ exitCode: number | undefined; output: string }> {
   const session = await engine.exec(containerId, { command: [...command], tty: false, stdin: false });
   const chunks: Buffer[] = [];
@@ -93,14 +94,15 @@ export async function execute(
   };
   session.stdout.on('data', take);
   session.stderr?.on('data', take);
-  let timer: NodeJS.Timeout | undefined;
-  const timedOut = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => {
-      session.kill();
-      resolve(undefined);
-    }, timeoutMs);
-  });
-  const exitCode = await Promise.race([session.exit, timedOut]);
+  const cutOff = Promise.withResolvers<undefined>();
+  const end = () => {
+    session.kill();
+    cutOff.resolve(undefined);
+  };
+  const timer = setTimeout(end, timeoutMs);
+  signal?.addEventListener('abort', end, { once: true });
+  const exitCode = await Promise.race([session.exit, cutOff.promise]);
   clearTimeout(timer);
+  signal?.removeEventListener('abort', end);
   return { exitCode, output: Buffer.concat(chunks).subarray(0, longestOutput).toString() };
 }
