@@ -29,6 +29,9 @@ const SUB_DATA = 0x02;
 const NODE_HEADER_BYTES = 8;
 const TREE_BYTES = 48;
 const DEPTH_LIMIT = 32;
+const FREE_PAGES = 'free pages';
+/** Far above any file; so far only what cannot be true is refused. */
+const MAP_LIMIT_BYTES = 2 ** 42;
 
 /** `MDB_db`: one tree. */
 interface Tree {
@@ -43,15 +46,25 @@ interface Tree {
 interface Meta {
   trees: [free: Tree, main: Tree];
   txnId: bigint;
+  lastPage: number;
+}
+
+export interface PageCheckOptions {
+  /**
+   * Above this many pages the leaves are taken on trust, which leaves the branches: a hundredth of the
+   * file. Default no limit.
+   */
+  limitPages?: number;
+  /** Also looks whether a page in use is in the list of free ones. */
+  freePages?: boolean;
 }
 
 /**
- * Checks the file at `path`; undefined when there is none. Above `limitPages` the leaves are taken on
- * trust, which leaves the branches: a hundredth of the file.
+ * Checks the file at `path`; undefined when there is none.
  *
  * @throws StoreCorrupt, StoreForeign, StoreUnavailable
  */
-export function checkPages(path: string, options: { limitPages: number }): PageCheckResult | undefined {
+export function checkPages(path: string, options: PageCheckOptions): PageCheckResult | undefined {
   let file: number;
   try {
     file = openSync(path, 'r');
@@ -60,7 +73,7 @@ export function checkPages(path: string, options: { limitPages: number }): PageC
     throw storeUnavailable(path, messageOf(cause), cause);
   }
   try {
-    return new PageCheck(path, file, options.limitPages).run();
+    return new PageCheck(path, file, options).run();
   } finally {
     closeSync(file);
   }
@@ -71,29 +84,35 @@ class PageCheck {
   readonly #file: number;
   readonly #bytes: number;
   readonly #skipLeaves: boolean;
+  readonly #checkFreePages: boolean;
+  readonly #meta: Meta;
+  /** One bit a page. */
   readonly #seen: Uint8Array;
+  /** The lists of free pages, as LMDB keeps them. */
+  readonly #freeLists: Buffer[] = [];
   /** One buffer for each level of a walk, so that reading a child leaves its parent in place. */
   readonly #buffers: Buffer[] = [];
-  #txnId = 0n;
   #pages = 0;
 
-  constructor(path: string, file: number, limitPages: number) {
+  constructor(path: string, file: number, options: PageCheckOptions) {
     this.#path = path;
     this.#file = file;
     const stats = fstatSync(file);
     if (!stats.isFile()) throw storeForeign(path, 'it is not a file');
     this.#bytes = stats.size;
-    const pages = Math.floor(this.#bytes / PAGE_BYTES);
-    this.#skipLeaves = pages > limitPages;
-    this.#seen = new Uint8Array((pages >> 3) + 1);
+    const { limitPages = Number.POSITIVE_INFINITY, freePages = false } = options;
+    this.#skipLeaves = this.#bytes / PAGE_BYTES > limitPages;
+    this.#checkFreePages = freePages;
+    this.#meta = this.#readMeta();
+    if (!(this.#meta.lastPage * PAGE_BYTES < MAP_LIMIT_BYTES)) throw this.#corrupt('it claims to be endless');
+    this.#seen = new Uint8Array((this.#meta.lastPage >> 3) + 1);
   }
 
   run(): PageCheckResult {
-    const { trees, txnId } = this.#readMeta();
-    this.#txnId = txnId;
-    this.#mark(0);
-    this.#mark(1);
-    for (const tree of trees) this.#walkTree(tree);
+    this.#mark(0, 1);
+    this.#mark(1, 1);
+    for (const tree of this.#meta.trees) this.#walkTree(tree);
+    for (const list of this.#freeLists) this.#markFree(list);
     return { bytes: this.#bytes, pages: this.#pages };
   }
 
@@ -116,9 +135,13 @@ class PageCheck {
     });
     const [first, second] = metas as [Buffer, Buffer];
     const page = first.readBigUInt64LE(TXN_ID_AT) >= second.readBigUInt64LE(TXN_ID_AT) ? first : second;
-    const free = this.#readTree(page, HEADER_BYTES + 24, 'free pages', false);
+    const free = this.#readTree(page, HEADER_BYTES + 24, FREE_PAGES, false);
     const main = this.#readTree(page, HEADER_BYTES + 24 + TREE_BYTES, 'main', true);
-    return { trees: [free, main], txnId: page.readBigUInt64LE(TXN_ID_AT) };
+    return {
+      trees: [free, main],
+      txnId: page.readBigUInt64LE(TXN_ID_AT),
+      lastPage: Number(page.readBigUInt64LE(TXN_ID_AT - 8)),
+    };
   }
 
   #readTree(page: Buffer, at: number, name: string, byteOrder: boolean): Tree {
@@ -147,7 +170,8 @@ class PageCheck {
   /** Returns the entries below the page; undefined where leaves are skipped. `low`: no key may be smaller. */
   #walkPage(tree: Tree, number: number, depth: number, low: Buffer | undefined): number | undefined {
     const leaf = depth === tree.depth;
-    this.#mark(number);
+    this.#mark(number, 1);
+    this.#assertInFile(number);
     if (leaf && depth > 1 && this.#skipLeaves) return undefined;
     const page = this.#readPage(number, leaf ? LEAF : BRANCH, level(tree, depth));
     const count = page.readUInt16LE(20) >> 1;
@@ -200,6 +224,7 @@ class PageCheck {
     if (node.dataAt + here > PAGE_BYTES)
       throw this.#corrupt(`a value of page ${number} reaches outside of it`);
     if (node.flags & BIG_DATA) this.#checkOverflow(page, node.dataAt, node.dataBytes);
+    if (tree.name === FREE_PAGES && this.#checkFreePages) this.#freeLists.push(this.#readValue(page, node));
     if (!(node.flags & SUB_DATA)) return;
     if (tree.name !== 'main' || node.dataBytes !== TREE_BYTES)
       throw this.#corrupt(`page ${number} holds a tree where none belongs`);
@@ -212,7 +237,8 @@ class PageCheck {
     const pages = Number(page.readBigUInt64LE(at + 16));
     if (HEADER_BYTES + dataBytes > pages * PAGE_BYTES)
       throw this.#corrupt(`page ${first} is too short for its value`);
-    for (let i = 0; i < pages; i++) this.#mark(first + i);
+    this.#mark(first, pages);
+    this.#assertInFile(first + pages - 1);
     const header = this.#readPage(first, OVERFLOW, 0);
     if (header.readUInt32LE(20) !== pages) throw this.#corrupt(`page ${first} claims a different length`);
   }
@@ -224,7 +250,8 @@ class PageCheck {
     this.#pages++;
     if (page.readBigUInt64LE(0) !== BigInt(number) || (page.readUInt16LE(18) & 0xff) !== type)
       throw this.#corrupt(`page ${number} is not what its place in the tree asks for`);
-    if (page.readBigUInt64LE(8) > this.#txnId) throw this.#corrupt(`page ${number} is newer than the file`);
+    if (page.readBigUInt64LE(8) > this.#meta.txnId)
+      throw this.#corrupt(`page ${number} is newer than the file`);
     if (type === OVERFLOW) return page;
     const lower = page.readUInt16LE(20);
     const upper = page.readUInt16LE(22);
@@ -233,13 +260,41 @@ class PageCheck {
     return page;
   }
 
-  /** Every page belongs into one place and must be there. */
-  #mark(number: number): void {
-    if (!((number + 1) * PAGE_BYTES <= this.#bytes))
+  #readValue(page: Buffer, node: { flags: number; dataAt: number; dataBytes: number }): Buffer {
+    const value = Buffer.alloc(node.dataBytes);
+    if (node.flags & BIG_DATA) {
+      const first = Number(page.readBigUInt64LE(node.dataAt));
+      readSync(this.#file, value, 0, value.length, first * PAGE_BYTES + HEADER_BYTES);
+    } else page.copy(value, 0, node.dataAt);
+    return value;
+  }
+
+  /** `[count, …]`, where n is page n, 0 nothing, and -n, p the n pages from p on. */
+  #markFree(list: Buffer): void {
+    const count = list.length < 8 ? -1 : Number(list.readBigInt64LE(0));
+    if (count < 0 || 8 * (count + 1) > list.length) throw this.#corrupt('a list of free pages is cut short');
+    for (let i = 1; i <= count; i++) {
+      const entry = Number(list.readBigInt64LE(8 * i));
+      if (entry === 0) continue;
+      if (entry > 0) this.#mark(entry, 1);
+      else if (++i <= count) this.#mark(Number(list.readBigInt64LE(8 * i)), -entry);
+    }
+  }
+
+  /** Every page has one place only. */
+  #mark(first: number, pages: number): void {
+    if (first < 0 || pages < 1 || !(first + pages - 1 <= this.#meta.lastPage))
+      throw this.#corrupt(`page ${first} is none`);
+    for (let number = first; number < first + pages; number++) {
+      const bit = 1 << (number & 7);
+      if (this.#seen[number >> 3]! & bit) throw this.#corrupt(`page ${number} is used twice`);
+      this.#seen[number >> 3]! |= bit;
+    }
+  }
+
+  #assertInFile(number: number): void {
+    if ((number + 1) * PAGE_BYTES > this.#bytes)
       throw this.#corrupt(`it is cut short: page ${number} is missing`);
-    const bit = 1 << (number & 7);
-    if (this.#seen[number >> 3]! & bit) throw this.#corrupt(`page ${number} is used twice`);
-    this.#seen[number >> 3]! |= bit;
   }
 
   #corrupt(what: string) {

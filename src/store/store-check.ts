@@ -34,7 +34,7 @@ export async function checkStore(directory: string): Promise<StoreCheckReport> {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) throw storeMissing(directory);
   const lock = await DirectoryLock.take(directory);
   try {
-    checkPages(path, { limitPages: Number.POSITIVE_INFINITY });
+    checkPages(path, { freePages: true });
     const tables = await LmdbTables.open(path, 'read');
     try {
       return new TableCheck(tables, statSync(path).size).run();
