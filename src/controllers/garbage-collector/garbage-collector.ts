@@ -115,7 +115,7 @@ export class GarbageCollector implements RunnableController {
       onDelete: (object) => {
         const { uid } = object.metadata;
         const known = this.#graph.get(uid);
-        if (known !== undefined && !known.virtual) this.#absent.add(absentKey(uid, known.identity));
+        if (known !== undefined && !known.virtual) this.#markAbsent(absentKey(uid, known.identity));
         this.#enqueue(this.#graph.remove(uid));
       },
     });
@@ -212,9 +212,14 @@ export class GarbageCollector implements RunnableController {
     if (ref === undefined || (ref.namespaced && identity.namespace === '')) return 'exists';
     const live = await this.#readLive({ uid, identity });
     if (live !== undefined) return isWaiting(live) ? 'waits-for-dependents' : 'exists';
-    this.#absent.add(key);
-    if (this.#absent.size > MAX_ABSENT) this.#absent.clear();
+    this.#markAbsent(key);
     return 'absent';
+  }
+
+  /** Only a memory that saves questions: forgetting it all now and then costs nothing but those. */
+  #markAbsent(key: string): void {
+    if (this.#absent.size >= MAX_ABSENT) this.#absent.clear();
+    this.#absent.add(key);
   }
 
   /** The object as the server has it; undefined when there is none of that uid. */

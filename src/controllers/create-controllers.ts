@@ -1,0 +1,90 @@
+import { type Clock, type Log, messageOf } from '../base/index.ts';
+import { type Client, type EventRecorder, InformerFactory } from '../client/index.ts';
+import type { ControllerContext, ControllersConfig, RunnableController } from './context.ts';
+import { DeploymentController } from './deployment/deployment-controller.ts';
+import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
+import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { NamespaceController } from './namespace/namespace-controller.ts';
+import { NodeIpamController } from './node-ipam/node-ipam-controller.ts';
+import { NodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
+import { PodGarbageCollector } from './node-lifecycle/pod-garbage-collector.ts';
+import { TaintEvictionController } from './node-lifecycle/taint-eviction-controller.ts';
+import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
+import { ServiceLoadBalancerController } from './service-load-balancer/service-load-balancer-controller.ts';
+import { ServiceAccountController } from './serviceaccount/serviceaccount-controller.ts';
+
+export interface ControllersOptions {
+  client: Client;
+  /** Somebody runs it (BackgroundEventRecorder.run). */
+  recorder: EventRecorder;
+  clock: Clock;
+  log: Log;
+  config: ControllersConfig;
+  /** Shared with the scheduler, so that each kind is watched once. Made here and run by `run` in any case. */
+  informers?: InformerFactory;
+}
+
+export interface Controllers {
+  informers: InformerFactory;
+  /** Runs the caches and all controllers until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Resolves when all caches that the controllers asked for are whole. */
+  ready(): Promise<void>;
+}
+
+const RESTART_MS = 1_000;
+
+const CONTROLLERS: readonly (new (context: ControllerContext) => RunnableController)[] = [
+  ServiceAccountController,
+  DeploymentController,
+  ReplicaSetController,
+  EndpointSliceController,
+  NamespaceController,
+  NodeIpamController,
+  NodeLifecycleController,
+  TaintEvictionController,
+  PodGarbageCollector,
+  ServiceLoadBalancerController,
+  GarbageCollector,
+];
+
+/**
+ * All controllers over one set of caches.
+ *
+ * @throws BadRequest when the configuration is wrong (clusterCidr).
+ */
+export function createControllers(options: ControllersOptions): Controllers {
+  const { client, recorder, clock, log, config } = options;
+  const informers = options.informers ?? new InformerFactory({ client, clock, log });
+  const context: ControllerContext = { client, informers, recorder, clock, log, config };
+  const controllers = CONTROLLERS.map((Constructor) => new Constructor(context));
+  return {
+    informers,
+    ready: () => informers.synced(),
+    run: async (signal) => {
+      await Promise.all([
+        informers.run(signal),
+        ...controllers.map((controller) => keepRunning(controller, context, signal)),
+      ]);
+    },
+  };
+}
+
+/** A controller that fails as a whole starts again; the others do not notice. */
+async function keepRunning(
+  controller: RunnableController,
+  { clock, log }: ControllerContext,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await controller.run(signal);
+      if (!signal.aborted) log.error('controller ended by itself', { controller: controller.name });
+    } catch (error) {
+      if (signal.aborted) return;
+      log.error('controller failed', { controller: controller.name, why: messageOf(error), error });
+    }
+    // Rejects only because of the signal, which ends the loop.
+    if (!signal.aborted) await clock.sleep(RESTART_MS, signal).catch(() => undefined);
+  }
+}

@@ -1,0 +1,4 @@
+/** The pure part: who goes where. No I/O, no clock, no randomness of its own. */
+export * from './cluster-state.ts';
+export { type Amounts, type PodFacts, podFacts } from './pod-facts.ts';
+export * from './schedule-pod.ts';
