@@ -76,15 +76,15 @@ export class Cgroups {
 
   /** Moves a process into the group, in each hierarchy. False when the process is gone. */
   async enter(path: string, pid: number): Promise<boolean> {
-    for (const root of this.#roots()) {
-      try {
-        await writeFile(join(root, path, 'cgroup.procs'), String(pid));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-        throw error;
-      }
+    try {
+      await Promise.all(
+        this.#roots().map((root) => writeFile(join(root, path, 'cgroup.procs'), String(pid))),
+      );
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+      throw error;
     }
-    return true;
   }
 
   /** Whether the process is in a group at or below `path`. */

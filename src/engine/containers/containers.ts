@@ -186,7 +186,6 @@ export class Containers {
   }
 
   async #createProcess(record: ContainerRecord, programs: EnginePrograms): Promise<void> {
-    await this.#cgroups.make(record.cgroupParent);
     if (!this.#isConmonGroupMade) await this.#cgroups.make(this.#conmonGroup);
     this.#isConmonGroupMade = true;
     await createWithConmon({

@@ -9,6 +9,8 @@ import { libc } from '../system/libc.ts';
 import type { OciConfig, OciProcess } from './oci-config.ts';
 import { readJson, readText } from './records.ts';
 
+const RUNC_FAILED = 255;
+
 export interface ExecTarget {
   id: string;
   /** The container's folder with its config.json. */
@@ -29,7 +31,7 @@ export async function execInContainer(target: ExecTarget, options: ExecOptions):
   const prefix = `${target.bundle}/exec-${randomBytes(6).toString('hex')}`;
   await writeFile(`${prefix}.json`, JSON.stringify(processFor(config.process, options)), { mode: 0o600 });
   const args = [
-    ...['--root', target.runcRoot, '--log', '/dev/null', 'exec'],
+    ...['--root', target.runcRoot, '--log', `${prefix}.log`, '--log-format', 'json', 'exec'],
     ...['--process', `${prefix}.json`, '--pid-file', `${prefix}.pid`, target.id],
   ];
   const session = options.tty
@@ -128,7 +130,10 @@ function superviseSession(
         reject(
           new OrreryError('ExecTimeout', `command ${JSON.stringify(about.command.join(' '))} timed out`),
         );
-      else resolve(code ?? 128 + (signal === 'SIGKILL' ? 9 : 15));
+      else
+        resolve(
+          code === RUNC_FAILED ? exitCodeOf(about.prefix) : (code ?? 128 + (signal === 'SIGKILL' ? 9 : 15)),
+        );
     });
   }).finally(() => removeFiles(about.prefix));
   // Whoever does not ask for the exit code must not bring the process down by that.
@@ -136,7 +141,19 @@ function superviseSession(
   return { ...(stdin && { stdin }), stdout, ...(stderr && { stderr }), resize: session.resize, exit, kill };
 }
 
+/**
+ * A shell's and Docker's exit codes for what never ran: 127 not found, 126 not executable. runc says 255 for
+ * these, as a command may itself; its log tells the two apart.
+ */
+async function exitCodeOf(prefix: string): Promise<number> {
+  const log = await readText(`${prefix}.log`);
+  if (log === undefined || !/exec failed/.test(log)) return RUNC_FAILED;
+  if (/executable file not found|no such file or directory/.test(log)) return 127;
+  return /permission denied|exec format error|is a directory/.test(log) ? 126 : RUNC_FAILED;
+}
+
 async function removeFiles(prefix: string): Promise<void> {
+  await rm(`${prefix}.log`, { force: true });
   await rm(`${prefix}.json`, { force: true });
   await rm(`${prefix}.pid`, { force: true });
 }

@@ -1,7 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlreadyExists, NotFound, OrreryError } from '../../base/index.ts';
+import { exists } from '../images/blobs.ts';
+import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
 
 /** What is fixed when a container is made; `record.json` in its folder. */
 export interface ContainerRecord {
@@ -88,30 +90,29 @@ export class Records {
   /** Takes the name for the id: atomic between processes. @throws AlreadyExists */
   async claimName(name: string, id: string): Promise<void> {
     const path = this.#nameFile(name);
-    for (let tries = 0; tries < 2; tries++) {
-      try {
-        const file = await open(path, 'wx', 0o600);
-        await file.writeFile(id);
-        await file.close();
-        return;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const claim = `${path}.${id}.tmp`;
+    await writeFile(claim, `${id} ${processIdentity(process.pid)}`, { mode: 0o600 });
+    try {
+      for (let tries = 0; tries < 3; tries++) {
+        if (await linkUnlessThere(claim, path)) return;
+        const [holder, maker] = (await readText(path))?.split(' ') ?? [];
+        if (holder === undefined) continue;
+        const isTaken =
+          (await exists(this.file(holder, 'record.json'))) || (maker !== undefined && isProcessAlive(maker));
+        if (isTaken)
+          throw new AlreadyExists(`the container name "${name}" is already in use by container ${holder}`);
+        // Its maker died before the record was there.
+        await rm(path, { force: true });
       }
-      const holder = await this.idOf(name);
-      if (holder !== undefined && (await readJson(this.file(holder, 'record.json'))) !== undefined)
-        throw new AlreadyExists(`the container name "${name}" is already in use by container ${holder}`);
-      // Its maker died before the record was there.
-      await rm(path, { force: true });
+      throw new AlreadyExists(`the container name "${name}" is being taken by another process`);
+    } finally {
+      await rm(claim, { force: true });
     }
-    throw new AlreadyExists(`the container name "${name}" is being taken by another process`);
-  }
-
-  async idOf(name: string): Promise<string | undefined> {
-    return await readText(this.#nameFile(name));
   }
 
   async releaseName(name: string, id: string): Promise<void> {
-    if ((await this.idOf(name)) === id) await rm(this.#nameFile(name), { force: true });
+    const path = this.#nameFile(name);
+    if ((await readText(path))?.split(' ')[0] === id) await rm(path, { force: true });
   }
 
   /** Names may be longer than a file name may be. */
@@ -141,6 +142,16 @@ export class Records {
     await rm(join(this.events, record.id), { force: true });
     await this.forgetStarted(record.id);
     await this.releaseName(record.name, record.id);
+  }
+}
+
+async function linkUnlessThere(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
 }
 

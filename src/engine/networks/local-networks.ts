@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { BadRequest, runCommand, writeFileAtomic } from '../../base/index.ts';
+import { BadRequest, NotFound, runCommand, writeFileAtomic } from '../../base/index.ts';
 import { readJson } from '../containers/records.ts';
 import type { NetworkAttachment, NetworkResult, Networks } from '../engine.ts';
 import { withFileLock } from '../system/lock.ts';
@@ -22,6 +22,8 @@ export interface LocalNetworksOptions {
 
 interface AttachmentRecord {
   attachment: NetworkAttachment;
+  /** Inode of the namespace: after a reboot the same name is another namespace. */
+  namespaceInode: number;
   result: NetworkResult;
 }
 
@@ -75,21 +77,21 @@ export class LocalNetworks implements Networks {
   async attach(attachment: NetworkAttachment): Promise<NetworkResult> {
     await this.#options.programs();
     const known = await readJson<AttachmentRecord>(this.#recordOf(attachment.containerId));
-    if (known !== undefined && JSON.stringify(known.attachment) === JSON.stringify(attachment))
-      return known.result;
+    const namespaceInode = await this.#inodeOf(attachment.namespace);
+    if (known !== undefined && isSame(known, { attachment, namespaceInode })) return known.result;
     await this.#prepare();
     // Half of an ADD that was cut off (an address, a link) goes first.
     if (known !== undefined) await this.detach(attachment);
-    await this.#write({ attachment, result: { addresses: [] } });
+    await this.#write({ attachment, namespaceInode, result: { addresses: [] } });
     try {
-      return await this.#add(attachment);
+      return await this.#add(attachment, namespaceInode);
     } catch (error) {
       await this.detach(attachment);
       throw error;
     }
   }
 
-  async #add(attachment: NetworkAttachment): Promise<NetworkResult> {
+  async #add(attachment: NetworkAttachment, namespaceInode: number): Promise<NetworkResult> {
     const answer = await this.#invoke('ADD', attachment);
     const addresses = (answer?.ips ?? []).map((ip) => ip.address.split('/')[0]!);
     const gateway = answer?.ips?.[0]?.gateway;
@@ -97,12 +99,21 @@ export class LocalNetworks implements Networks {
       addresses: addresses.sort((a, b) => Number(a.includes(':')) - Number(b.includes(':'))),
       ...(gateway !== undefined && { gateway }),
     };
-    await this.#write({ attachment, result });
+    await this.#write({ attachment, namespaceInode, result });
     // Host ports answer on 127.0.0.1 too; the table's guard keeps containers from the host's loopback.
     if ((attachment.portMappings ?? []).length > 0)
       await writeFile(`/proc/sys/net/ipv4/conf/${this.bridge}/route_localnet`, '1');
     await this.#table.addPorts(result.addresses[0]!, attachment.portMappings ?? []);
     return result;
+  }
+
+  async #inodeOf(namespace: string): Promise<number> {
+    try {
+      return (await stat(this.#pinOf(namespace))).ino;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new NotFound(`no such network namespace: ${namespace}`, { cause: error });
+    }
   }
 
   async #write(record: AttachmentRecord): Promise<void> {
@@ -114,7 +125,8 @@ export class LocalNetworks implements Networks {
     const record = await readJson<AttachmentRecord>(path);
     const known = record?.attachment ?? attachment;
     const address = record?.result.addresses[0];
-    if (address !== undefined) await this.#table.removePorts(address, known.portMappings ?? []);
+    if (address !== undefined && (known.portMappings ?? []).length > 0)
+      await this.#table.removePorts(address);
     await this.#invoke('DEL', known);
     await rm(path, { force: true });
   }
@@ -207,6 +219,14 @@ export class LocalNetworks implements Networks {
   #recordOf(containerId: string): string {
     return join(this.#records, `${checkedFileName(containerId)}.json`);
   }
+}
+
+function isSame(known: AttachmentRecord, asked: Omit<AttachmentRecord, 'result'>): boolean {
+  return (
+    known.result.addresses.length > 0 &&
+    known.namespaceInode === asked.namespaceInode &&
+    JSON.stringify(known.attachment) === JSON.stringify(asked.attachment)
+  );
 }
 
 function checkedFileName(name: string): string {

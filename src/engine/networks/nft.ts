@@ -1,6 +1,10 @@
 import { BadRequest, CommandFailed, runCommand } from '../../base/index.ts';
 import type { NetworkAttachment } from '../engine.ts';
 
+interface Concat {
+  concat: (string | number)[];
+}
+
 type PortMapping = NonNullable<NetworkAttachment['portMappings']>[number];
 
 /**
@@ -77,9 +81,25 @@ export class NetworkTable {
     }
   }
 
-  async removePorts(address: string, mappings: readonly PortMapping[]): Promise<void> {
-    for (const one of mappings)
-      await unlessAbsent(() => nft(`delete element ip ${this.#table} ${this.#element(one, address)}`));
+  /** Takes away the host ports that lead to `address`, and no other's. */
+  async removePorts(address: string): Promise<void> {
+    for (const map of ['ports', 'address_ports']) {
+      const keys = (await this.#elements(map)).filter((one) => one.to === address).map((one) => one.key);
+      for (const key of keys)
+        await unlessAbsent(() => nft(`delete element ip ${this.#table} ${map} { ${key} }`));
+    }
+  }
+
+  async #elements(map: string): Promise<{ key: string; to: string }[]> {
+    try {
+      const { stdout } = await runCommand('nft', ['-j', 'list', 'map', 'ip', this.#table, map]);
+      const { nftables } = JSON.parse(stdout) as { nftables: { map?: { elem?: [Concat, Concat][] } }[] };
+      const elements = nftables.flatMap((one) => one.map?.elem ?? []);
+      return elements.map(([key, value]) => ({ key: key.concat.join(' . '), to: String(value.concat[0]) }));
+    } catch (error) {
+      if (error instanceof CommandFailed && /No such file or directory/.test(error.stderr)) return [];
+      throw error;
+    }
   }
 
   async remove(): Promise<void> {
