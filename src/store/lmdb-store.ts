@@ -3,7 +3,7 @@ import { AutoCompaction, type CompactionOptions } from './auto-compaction.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import type { LmdbTables } from './lmdb-tables.ts';
-import { readSnapshot, valueAt } from './snapshot.ts';
+import { readSnapshot } from './snapshot.ts';
 import type {
   ListOptions,
   ListResult,
@@ -91,7 +91,7 @@ class LmdbStore implements Store {
     this.#assertOpen();
     const head = this.#tables.head(key);
     if (head === undefined) return undefined;
-    const value = this.#tables.record(head.modRevision)!.copyValue();
+    const value = this.#tables.existingRecord(head.modRevision).copyValue();
     return { key, value, ...head };
   }
 
@@ -189,7 +189,8 @@ class LmdbStore implements Store {
   }
 
   #valueOf(revision: number): Uint8Array | undefined {
-    return valueAt(this.#tables, revision, revision)?.value;
+    const record = this.#tables.record(revision);
+    return record?.type === 'put' ? record.copyValue() : undefined;
   }
 
   #assertOpen(): void {

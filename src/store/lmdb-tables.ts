@@ -127,7 +127,7 @@ export class LmdbTables {
 
   head(key: string): Head | undefined {
     const bytes = this.#index.getBinaryFast(key);
-    return bytes && decodeHead(bytes);
+    return bytes && this.#headOf(key, bytes);
   }
 
   /** The revision of the deletion of a key that is gone. */
@@ -144,9 +144,17 @@ export class LmdbTables {
     return view;
   }
 
+  /** The same, of a revision that another table names. */
+  existingRecord(revision: number): RecordView {
+    const record = this.record(revision);
+    if (record === undefined) throw storeCorrupt(this.#path, `log entry ${revision} is missing`);
+    return record;
+  }
+
   /** Live keys in order. */
   *heads(range: KeyRange): Generator<{ key: string } & Head> {
-    for (const { key, value } of this.#index.getRange(keyRange(range))) yield { key, ...decodeHead(value) };
+    for (const { key, value } of this.#index.getRange(keyRange(range)))
+      yield { key, ...this.#headOf(key, value) };
   }
 
   *graves(range: KeyRange): Generator<{ key: string; revision: number }> {
@@ -194,6 +202,12 @@ export class LmdbTables {
       else void this.#graves.put(change.key, encodeRevision(change.revision));
     } else if (change.record === undefined) void this.#log.remove(change.revision);
     else void this.#log.put(change.revision, encodeRecord(change.record));
+  }
+
+  #headOf(key: string, bytes: Uint8Array): Head {
+    const head = decodeHead(bytes);
+    if (head === undefined) throw storeCorrupt(this.#path, `the index entry of "${key}" cannot be read`);
+    return head;
   }
 
   /** lmdb rejects with a general error that carries the promise of the real one. */

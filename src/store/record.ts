@@ -54,7 +54,9 @@ export class RecordView {
   /** Returns undefined for bytes that are no record. */
   static open(bytes: Buffer, length: number): RecordView | undefined {
     if (length < HEADER_BYTES || TYPES[bytes[0]! - 1] === undefined) return undefined;
-    return HEADER_BYTES + bytes.readUInt16BE(17) > length ? undefined : new RecordView(bytes, length);
+    if (HEADER_BYTES + bytes.readUInt16BE(17) > length) return undefined;
+    const view = new RecordView(bytes, length);
+    return isRevision(view.createRevision) && isRevision(view.previousRevision) ? view : undefined;
   }
 
   private constructor(bytes: Buffer, length: number) {
@@ -95,7 +97,14 @@ export function encodeHead(head: Head): Buffer {
   return bytes;
 }
 
-export function decodeHead(bytes: Uint8Array): Head {
+/** Returns undefined for bytes that are no head. */
+export function decodeHead(bytes: Uint8Array): Head | undefined {
+  if (bytes.length !== 16) return undefined;
   const buffer = bytes as Buffer;
-  return { modRevision: buffer.readDoubleBE(0), createRevision: buffer.readDoubleBE(8) };
+  const head = { modRevision: buffer.readDoubleBE(0), createRevision: buffer.readDoubleBE(8) };
+  return isRevision(head.modRevision) && isRevision(head.createRevision) ? head : undefined;
+}
+
+function isRevision(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }

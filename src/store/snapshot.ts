@@ -1,5 +1,6 @@
 import { compareKeys } from './keys.ts';
 import type { LmdbTables } from './lmdb-tables.ts';
+import type { RecordView } from './record.ts';
 import type { StoredValue } from './store.ts';
 
 export interface SnapshotRange {
@@ -23,22 +24,19 @@ export function readSnapshot(tables: LmdbTables, range: SnapshotRange): StoredVa
 }
 
 /** The state at `revision` of a key that last changed at `lastRevision`; undefined when it did not exist. */
-export function valueAt(
+function valueAt(
   tables: LmdbTables,
   lastRevision: number,
   revision: number,
 ): Omit<StoredValue, 'key'> | undefined {
+  let record: RecordView | undefined = tables.existingRecord(lastRevision);
   let modRevision = lastRevision;
-  for (;;) {
-    const record = tables.record(modRevision);
-    if (record === undefined) return undefined;
-    if (modRevision <= revision) {
-      if (record.type !== 'put') return undefined;
-      return { value: record.copyValue(), createRevision: record.createRevision, modRevision };
-    }
+  while (record !== undefined && modRevision > revision) {
     modRevision = record.previousRevision;
-    if (modRevision === 0) return undefined;
+    record = modRevision === 0 ? undefined : tables.record(modRevision);
   }
+  if (record?.type !== 'put') return undefined;
+  return { value: record.copyValue(), createRevision: record.createRevision, modRevision };
 }
 
 interface Candidate {
