@@ -171,6 +171,3 @@ function scaled(digits: bigint, fractionDigits: number, scale: Scale): bigint {
 function capped(nano: bigint, short: boolean): bigint {
   return !short && nano > MAX_NANO ? MAX_NANO : nano;
 }
-
-/** Zero, in the format that a sum takes from its first summand. */
-export const zeroQuantity = new Quantity(0n, 'DecimalSI');

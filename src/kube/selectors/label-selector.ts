@@ -50,8 +50,6 @@ export const nothingSelector: Selector = {
   toString: () => '',
 };
 
-export const everythingSelector: Selector = new RequirementsSelector([]);
-
 function requirementMatches(requirement: LabelRequirement, labels: Record<string, string>): boolean {
   const present = Object.hasOwn(labels, requirement.key);
   const value = labels[requirement.key] ?? '';

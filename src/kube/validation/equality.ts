@@ -1,8 +1,6 @@
-import { parseQuantity } from '../quantity/quantity.ts';
-
 /**
  * apiequality.Semantic.DeepEqual for JSON: an absent field, null, an empty list and an empty map are the
- * same. Quantities are canonical once decoded, so they compare as text (and as quantities where told).
+ * same. Quantities are canonical once defaulted, so they compare as text.
  */
 export function semanticallyEqual(left: unknown, right: unknown): boolean {
   if (isEmpty(left) && isEmpty(right)) return true;
@@ -19,10 +17,6 @@ export function semanticallyEqual(left: unknown, right: unknown): boolean {
     return [...keys].every((key) => semanticallyEqual(left[key], right[key]));
   }
   return left === right;
-}
-
-export function quantitiesEqual(left: string | number, right: string | number): boolean {
-  return parseQuantity(left).compare(parseQuantity(right)) === 0;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -17,14 +17,6 @@ export function invalid(field: string, value: unknown, detail: string): FieldErr
   };
 }
 
-export function typeInvalid(field: string, value: unknown, detail: string): FieldError {
-  return {
-    type: 'FieldValueTypeInvalid',
-    field,
-    message: sentence(`Invalid value: ${showValue(value)}`, detail),
-  };
-}
-
 export function notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
   const detail =
     supported.length === 0

@@ -17,7 +17,7 @@ const KUBELET_PORT = 10250;
 const LONGEST_AFFINITY_SECONDS = 86400;
 const LOAD_BALANCER_ONLY = "may only be used when `type` is 'LoadBalancer'";
 
-export function isHeadless(service: Service): boolean {
+function isHeadless(service: Service): boolean {
   return service.spec.clusterIPs?.length === 1 && service.spec.clusterIPs[0] === 'None';
 }
 
