@@ -1,4 +1,4 @@
-import { NotFound } from '../../base/index.ts';
+import type { NotFound } from '../../base/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 import { forbidden, objectNotFound } from '../errors.ts';
 import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from './admission.ts';
@@ -43,7 +43,12 @@ export class NamespaceLifecycle implements AdmissionPlugin {
 
   validate(request: AdmissionRequest): void {
     const { resource, operation, name } = request;
-    if (operation === 'DELETE' && resource.group === '' && resource.name === 'namespaces' && IMMORTAL.has(name))
+    if (
+      operation === 'DELETE' &&
+      resource.group === '' &&
+      resource.name === 'namespaces' &&
+      IMMORTAL.has(name)
+    )
       throw forbidden(resource, name, 'this namespace may not be deleted');
   }
 }

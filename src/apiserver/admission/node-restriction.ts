@@ -23,7 +23,11 @@ export class NodeRestriction implements AdmissionPlugin {
     switch (request.resource.name) {
       case 'nodes':
         if (request.name !== node)
-          throw forbidden(request.resource, request.name, `node "${node}" is not allowed to modify node "${request.name}"`);
+          throw forbidden(
+            request.resource,
+            request.name,
+            `node "${node}" is not allowed to modify node "${request.name}"`,
+          );
         return;
       case 'pods':
         return this.#validatePod(request, node);
@@ -36,9 +40,17 @@ export class NodeRestriction implements AdmissionPlugin {
     if (request.operation === 'CREATE' && request.subresource === undefined) {
       const pod = request.object as corev1.Pod;
       if (pod.metadata.annotations?.[MIRROR_ANNOTATION] === undefined)
-        throw forbidden(request.resource, request.name, `pod does not have "${MIRROR_ANNOTATION}" annotation, node "${node}" can only create mirror pods`);
+        throw forbidden(
+          request.resource,
+          request.name,
+          `pod does not have "${MIRROR_ANNOTATION}" annotation, node "${node}" can only create mirror pods`,
+        );
       if (pod.spec?.nodeName !== node)
-        throw forbidden(request.resource, request.name, `node "${node}" can only create pods with spec.nodeName set to itself`);
+        throw forbidden(
+          request.resource,
+          request.name,
+          `node "${node}" can only create pods with spec.nodeName set to itself`,
+        );
       return;
     }
     const pod = (request.oldObject ??
@@ -48,7 +60,11 @@ export class NodeRestriction implements AdmissionPlugin {
       ))) as Readonly<corev1.Pod> | undefined;
     if (pod === undefined || pod.spec?.nodeName === node) return;
     const what = request.operation === 'DELETE' ? 'delete' : 'update status for';
-    throw forbidden(request.resource, request.name, `node "${node}" can only ${what} pods with spec.nodeName set to itself`);
+    throw forbidden(
+      request.resource,
+      request.name,
+      `node "${node}" can only ${what} pods with spec.nodeName set to itself`,
+    );
   }
 
   async #validateToken(request: AdmissionRequest, node: string): Promise<void> {
@@ -60,6 +76,10 @@ export class NodeRestriction implements AdmissionPlugin {
       { workspace: request.workspace, namespace: request.namespace!, name: bound.name },
     );
     if (pod?.spec?.nodeName !== node)
-      throw forbidden(request.resource, request.name, 'node requested token bound to a pod scheduled on a different node');
+      throw forbidden(
+        request.resource,
+        request.name,
+        'node requested token bound to a pod scheduled on a different node',
+      );
   }
 }

@@ -16,7 +16,8 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
     for (const key of TOLERATED) {
       const tolerates = (spec.tolerations ?? []).some(
         (toleration) =>
-          (toleration.key === key || !toleration.key) && (toleration.effect === 'NoExecute' || !toleration.effect),
+          (toleration.key === key || !toleration.key) &&
+          (toleration.effect === 'NoExecute' || !toleration.effect),
       );
       if (tolerates) continue;
       spec.tolerations = [

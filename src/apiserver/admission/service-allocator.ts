@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import type { FieldError } from '../../base/index.ts';
 import { BadRequest } from '../../base/index.ts';
 import type { corev1 } from '../../kube/index.ts';
-import { ALL_WORKSPACES } from '../request-info/request-info.ts';
 import { internalError, objectInvalid } from '../errors.ts';
+import { ALL_WORKSPACES } from '../request-info/request-info.ts';
 import type { AdmissionPlugin, AdmissionRequest, Reservation, StoredObjects } from './admission.ts';
 
 const SERVICE_KIND = { group: '', kind: 'Service' };
@@ -52,7 +52,8 @@ export class ServiceAllocator implements AdmissionPlugin {
       this.#free(taken);
       throw error;
     }
-    const held = next === undefined ? { addresses: new Set<string>(), ports: new Set<string>() } : claimsOf(next);
+    const held =
+      next === undefined ? { addresses: new Set<string>(), ports: new Set<string>() } : claimsOf(next);
     const released = subtract(old === undefined ? undefined : claimsOf(old), held);
     return { commit: () => this.#free(released), rollback: () => this.#free(taken) };
   }
@@ -138,16 +139,12 @@ export class ServiceAllocator implements AdmissionPlugin {
     throw internalError('failed to allocate a serviceIP: range is full');
   }
 
-  #allocatePorts(
-    service: corev1.Service,
-    before: Claims | undefined,
-    owner: string,
-    taken: Claims,
-  ): void {
+  #allocatePorts(service: corev1.Service, before: Claims | undefined, owner: string, taken: Claims): void {
     const wanted = needsNodePorts(service);
     const own = new Map<number, Set<string>>();
     for (const port of service.spec?.ports ?? []) {
-      if (port.nodePort) own.set(port.nodePort, (own.get(port.nodePort) ?? new Set()).add(port.protocol ?? 'TCP'));
+      if (port.nodePort)
+        own.set(port.nodePort, (own.get(port.nodePort) ?? new Set()).add(port.protocol ?? 'TCP'));
     }
     for (const [index, port] of (service.spec?.ports ?? []).entries()) {
       const protocol = port.protocol ?? 'TCP';
@@ -173,7 +170,8 @@ export class ServiceAllocator implements AdmissionPlugin {
     let why: string | undefined;
     if (port < first || port > last)
       why = `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
-    else if (this.#nodePorts.has(claim) || this.#heldByOther(port, owner)) why = 'provided port is already allocated';
+    else if (this.#nodePorts.has(claim) || this.#heldByOther(port, owner))
+      why = 'provided port is already allocated';
     if (why !== undefined)
       throw objectInvalid(SERVICE_KIND, service.metadata.name, [
         invalid(`spec.ports[${index}].nodePort`, String(port), why),
@@ -228,7 +226,9 @@ function subtract(claims: Claims | undefined, held: Claims): Claims {
 }
 
 function needsAddress(service: corev1.Service): boolean {
-  return service.spec !== undefined && service.spec.type !== 'ExternalName' && service.spec.clusterIP !== 'None';
+  return (
+    service.spec !== undefined && service.spec.type !== 'ExternalName' && service.spec.clusterIP !== 'None'
+  );
 }
 
 function needsNodePorts(service: corev1.Service): boolean {

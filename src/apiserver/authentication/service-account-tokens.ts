@@ -24,7 +24,12 @@ export interface TokenSubject {
 
 /** Looks whether the account (and the pod, …) a token names still is the one it was made for. */
 export interface TokenSubjects {
-  exists(kind: 'ServiceAccount' | BoundObject['kind'], uid: string, namespace: string, name: string): Promise<boolean>;
+  exists(
+    kind: 'ServiceAccount' | BoundObject['kind'],
+    uid: string,
+    namespace: string,
+    name: string,
+  ): Promise<boolean>;
 }
 
 interface PrivateClaims {
@@ -117,7 +122,10 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     const claims = payload['kubernetes.io'] as PrivateClaims | undefined;
     if (claims?.serviceaccount === undefined || !(await this.#alive(claims))) return undefined;
     const held = ([] as string[]).concat(payload.aud as string | string[]);
-    return { user: userOf(claims, String(payload.jti)), audiences: audiences.filter((a) => held.includes(a)) };
+    return {
+      user: userOf(claims, String(payload.jti)),
+      audiences: audiences.filter((a) => held.includes(a)),
+    };
   }
 
   async #alive(claims: PrivateClaims): Promise<boolean> {

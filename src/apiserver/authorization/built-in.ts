@@ -9,7 +9,8 @@ export const mastersAuthorizer: Authorizer = {
 
 /** upstream's ClusterRole system:discovery and system:public-info-viewer, as paths. */
 const PUBLIC_PATHS = /^\/(livez|readyz|healthz)(\/[^/]*)?$|^\/version\/?$/;
-const DISCOVERY_PATHS = /^\/$|^\/(api|apis|openapi)(\/.*)?$|^\/(livez|readyz|healthz|version)\/?$|^\/\.well-known\/openid-configuration$|^\/openid\/v1\/jwks$/;
+const DISCOVERY_PATHS =
+  /^\/$|^\/(api|apis|openapi)(\/.*)?$|^\/(livez|readyz|healthz|version)\/?$|^\/\.well-known\/openid-configuration$|^\/openid\/v1\/jwks$/;
 
 /** upstream's ClusterRole system:basic-user. */
 const SELF_REVIEWS: Readonly<Record<string, readonly string[]>> = {

@@ -90,9 +90,12 @@ function refuse(reason: string): Decision {
 
 function ownLease(attributes: AuthorizationAttributes, node: string): Decision {
   const { namespace, name } = oneName(attributes);
-  if (namespace !== 'kube-node-lease') return refuse('can only access leases in the kube-node-lease namespace');
+  if (namespace !== 'kube-node-lease')
+    return refuse('can only access leases in the kube-node-lease namespace');
   if (attributes.verb === 'create') return ALLOW;
-  return name === node ? ALLOW : refuse('can only access node lease with the same name as the requesting node');
+  return name === node
+    ? ALLOW
+    : refuse('can only access node lease with the same name as the requesting node');
 }
 
 /** A list or watch of `metadata.name=x` is a read of x. */

@@ -1,6 +1,6 @@
 import type { metav1, Resource } from '../../kube/index.ts';
-import { groupVersion } from '../storage/object-storage.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
+import { groupVersion } from '../storage/object-storage.ts';
 
 const GROUP_PRIORITY = ['', 'apps', 'events.k8s.io', 'authentication.k8s.io', 'authorization.k8s.io'];
 

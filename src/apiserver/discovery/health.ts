@@ -1,6 +1,6 @@
 import { messageOf } from '../../base/index.ts';
-import { type ApiRequest, type ApiResponse, textResponse } from '../http/messages.ts';
 import { pathNotFound } from '../errors.ts';
+import { type ApiRequest, type ApiResponse, textResponse } from '../http/messages.ts';
 
 /** One thing that must work; throws when it does not. */
 export interface HealthCheck {

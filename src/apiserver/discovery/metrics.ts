@@ -56,7 +56,10 @@ export class RequestMetrics {
     for (const [labels, value] of this.#totals) lines.push(`apiserver_request_total{${labels}} ${value}`);
     lines.push('# TYPE apiserver_request_duration_seconds histogram');
     for (const [labels, histogram] of this.#durations) lines.push(...histogramLines(labels, histogram));
-    for (const [name, value] of Object.entries({ apiserver_current_inflight_requests: this.#inFlight, ...gauges }))
+    for (const [name, value] of Object.entries({
+      apiserver_current_inflight_requests: this.#inFlight,
+      ...gauges,
+    }))
       lines.push(`# TYPE ${name} gauge`, `${name} ${value}`);
     return textResponse(200, `${lines.join('\n')}\n`, {
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',

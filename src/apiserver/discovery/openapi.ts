@@ -1,9 +1,4 @@
-import {
-  type Descriptions,
-  openApiV2,
-  openApiV2Protobuf,
-  openApiV3,
-} from '../../kube/index.ts';
+import { type Descriptions, openApiV2, openApiV2Protobuf, openApiV3 } from '../../kube/index.ts';
 import { fingerprint } from '../encoding/fingerprint.ts';
 import { formatOf, parseAccept } from '../encoding/negotiation.ts';
 import { notAcceptable, pathNotFound } from '../errors.ts';
@@ -101,10 +96,7 @@ export class OpenApiDocuments {
     return all;
   }
 
-  #made(
-    name: string,
-    make: () => Promise<{ contentType: string; body: Uint8Array }>,
-  ): Promise<Document> {
+  #made(name: string, make: () => Promise<{ contentType: string; body: Uint8Array }>): Promise<Document> {
     let document = this.#documents.get(name);
     if (document === undefined) {
       document = make().then((made) => ({ ...made, etag: fingerprint(made.body) }));

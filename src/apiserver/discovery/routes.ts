@@ -21,11 +21,7 @@ export interface RouteParts {
 }
 
 /** Everything that is no resource. @throws NotFound, MethodNotAllowed */
-export async function servePath(
-  request: ApiRequest,
-  path: string,
-  parts: RouteParts,
-): Promise<ApiResponse> {
+export async function servePath(request: ApiRequest, path: string, parts: RouteParts): Promise<ApiResponse> {
   if (request.method !== 'GET') throw methodNotAllowed();
   switch (path) {
     case '/':
@@ -110,7 +106,17 @@ async function answer(
 }
 
 function rootPaths(catalog: ResourceCatalog): string[] {
-  const paths = new Set(['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version']);
+  const paths = new Set([
+    '/api',
+    '/apis',
+    '/healthz',
+    '/livez',
+    '/metrics',
+    '/openapi/v2',
+    '/openapi/v3',
+    '/readyz',
+    '/version',
+  ]);
   const pathOf = ({ group, version }: Resource) =>
     group === '' ? [`/api/${version}`] : [`/apis/${group}`, `/apis/${group}/${version}`];
   for (const resource of catalog.all) for (const path of pathOf(resource)) paths.add(path);

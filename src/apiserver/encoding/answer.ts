@@ -1,8 +1,8 @@
-import { type KubeObject, type metav1, type Resource, tableOf } from '../../kube/index.ts';
 import { BadRequest } from '../../base/index.ts';
+import { type KubeObject, type metav1, type Resource, tableOf } from '../../kube/index.ts';
 import { type ApiRequest, type ApiResponse, decodeText, encodeText } from '../http/messages.ts';
-import { isTrue } from '../request-info/request-info.ts';
 import type { Answer, ListAnswer, ObjectAnswer } from '../registry/registry.ts';
+import { isTrue } from '../request-info/request-info.ts';
 import { groupVersion, type ObjectStorage } from '../storage/object-storage.ts';
 import { type Encoding, negotiate, PLAIN_JSON } from './negotiation.ts';
 import { watchResponse } from './watch-stream.ts';
@@ -53,7 +53,13 @@ function encodeObject(
   const object = parse(stored.bytes);
   switch (encoding.as) {
     case 'Table':
-      return printed(status, table(resource, [object], object.metadata, context), encoding, context, warnings);
+      return printed(
+        status,
+        table(resource, [object], object.metadata, context),
+        encoding,
+        context,
+        warnings,
+      );
     case 'PartialObjectMetadata':
       return printed(status, partial(object), encoding, context, warnings);
     default:
@@ -71,7 +77,12 @@ function encodeList(
   if (encoding.as === 'Table')
     return printed(
       200,
-      table(resource, items.map((item) => context.storage.sharedBytes(item)), metadata, context),
+      table(
+        resource,
+        items.map((item) => context.storage.sharedBytes(item)),
+        metadata,
+        context,
+      ),
       encoding,
       context,
     );
@@ -106,8 +117,7 @@ function listParts({ resource, items, metadata }: ListAnswer): Uint8Array[] {
 
 /** `?pretty` and conversions need a parse. */
 function isPlain(encoding: Encoding, context: EncodeContext): boolean {
-  const plainJson =
-    encoding === PLAIN_JSON || (encoding.format === 'json' && encoding.as === 'object');
+  const plainJson = encoding === PLAIN_JSON || (encoding.format === 'json' && encoding.as === 'object');
   return plainJson && !isPretty(context.request);
 }
 

@@ -49,8 +49,7 @@ export function negotiate(accept: string | undefined): Encoding {
     const as = range.parameters.as;
     if (as === undefined) return { format, as: 'object' };
     const { g, v } = range.parameters;
-    if (TRANSFORMS.has(as) && g === 'meta.k8s.io' && v === 'v1')
-      return { format, as: as as Encoding['as'] };
+    if (TRANSFORMS.has(as) && g === 'meta.k8s.io' && v === 'v1') return { format, as: as as Encoding['as'] };
   }
   throw notAcceptable(ACCEPTED);
 }

@@ -1,10 +1,10 @@
 import type { metav1 } from '../../kube/index.ts';
+import { notAcceptable } from '../errors.ts';
 import { type ApiResponse, decodeText, encodeText } from '../http/messages.ts';
 import type { WatchAnswer, WatchItem } from '../registry/registry.ts';
 import { groupVersion } from '../storage/object-storage.ts';
 import { type EncodeContext, partial, table } from './answer.ts';
 import type { Encoding } from './negotiation.ts';
-import { notAcceptable } from '../errors.ts';
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
@@ -12,8 +12,7 @@ type Encoder = (item: WatchItem) => Uint8Array[];
 
 /** A watch: one JSON text an event, a batch of events a chunk. YAML cannot be streamed here. */
 export function watchResponse(answer: WatchAnswer, encoding: Encoding, context: EncodeContext): ApiResponse {
-  if (encoding.format !== 'json')
-    throw notAcceptable(['application/json', 'application/json;stream=watch']);
+  if (encoding.format !== 'json') throw notAcceptable(['application/json', 'application/json;stream=watch']);
   return {
     status: 200,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' },

@@ -107,7 +107,12 @@ function pathsIn(directory: string): PkiPaths {
 }
 
 function serverHosts(options: PkiOptions): string[] {
-  const own = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local'];
+  const own = [
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+  ];
   return [
     ...new Set([
       'localhost',

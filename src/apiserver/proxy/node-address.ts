@@ -15,7 +15,10 @@ export interface NodeAddress {
 }
 
 /** @throws NotFound */
-export async function readPod(objects: StoredObjects, request: ResourceRequest): Promise<Readonly<corev1.Pod>> {
+export async function readPod(
+  objects: StoredObjects,
+  request: ResourceRequest,
+): Promise<Readonly<corev1.Pod>> {
   const pod = await objects.find<corev1.Pod>(
     { group: '', resource: 'pods' },
     { workspace: request.workspace, namespace: request.namespace!, name: request.name! },
@@ -57,7 +60,8 @@ export function chooseContainer(pod: Readonly<corev1.Pod>, wanted: string): stri
   }
   const only = containers[0];
   if (only !== undefined && containers.length === 1) return only.name;
-  const init = initContainers.length > 0 ? ` or one of the init containers: [${names(initContainers).join(' ')}]` : '';
+  const init =
+    initContainers.length > 0 ? ` or one of the init containers: [${names(initContainers).join(' ')}]` : '';
   throw new BadRequest(
     `a container name must be specified for pod ${podName}, choose one of: [${names(containers).join(' ')}]${init}`,
   );

@@ -1,9 +1,10 @@
-import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { BadRequest, messageOf, NotFound, type OrreryError } from '../../base/index.ts';
+import { type corev1, validatePodLogOptions } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
-import { internalError, serviceUnavailable } from '../errors.ts';
+import { internalError, objectInvalid, serviceUnavailable } from '../errors.ts';
 import type { ApiResponse } from '../http/messages.ts';
 import type { Answer, ResourceRequest } from '../registry/registry.ts';
 import { isTrue } from '../request-info/request-info.ts';
@@ -18,7 +19,16 @@ export interface NodeCredentials {
 
 const DIAL_TIMEOUT_MS = 10_000;
 const ERROR_LIMIT_BYTES = 16 * 1024;
-const LOG_OPTIONS = ['follow', 'previous', 'sinceSeconds', 'sinceTime', 'timestamps', 'tailLines', 'limitBytes', 'stream'];
+const LOG_OPTIONS = [
+  'follow',
+  'previous',
+  'sinceSeconds',
+  'sinceTime',
+  'timestamps',
+  'tailLines',
+  'limitBytes',
+  'stream',
+];
 /** kubectl's word → the kubelet's. */
 const STREAM_OPTIONS = { stdin: 'input', stdout: 'output', stderr: 'error', tty: 'tty' };
 /** Not for the node: hop by hop, or the client's secrets. */
@@ -38,8 +48,7 @@ export class NodeProxy {
   }
 
   async connect(request: ResourceRequest): Promise<Answer> {
-    const response =
-      request.subresource === 'log' ? await this.#log(request) : await this.#stream(request);
+    const response = request.subresource === 'log' ? await this.#log(request) : await this.#stream(request);
     return { type: 'response', response };
   }
 
@@ -47,7 +56,7 @@ export class NodeProxy {
     const pod = await readPod(this.#objects, request);
     const query = request.request.query ?? new URLSearchParams();
     const container = chooseContainer(pod, query.get('container') ?? '');
-    checkLogOptions(query);
+    checkLogOptions(query, request.name!);
     const nodeName = pod.spec?.nodeName;
     // A pod without a node has said nothing yet.
     if (!nodeName) return logResponse(emptyBody());
@@ -73,9 +82,7 @@ export class NodeProxy {
     const path = streamPath(request, query, (wanted) => chooseContainer(pod, wanted));
     const phase = pod.status?.phase;
     if (request.subresource === 'exec' && (phase === 'Succeeded' || phase === 'Failed'))
-      throw new BadRequest(
-        `cannot exec into a container in a completed pod; current phase is ${phase}`,
-      );
+      throw new BadRequest(`cannot exec into a container in a completed pod; current phase is ${phase}`);
     const nodeName = pod.spec?.nodeName;
     if (!nodeName) throw new BadRequest(`pod ${request.name} does not have a host assigned`);
     const address = await addressOfNode(this.#objects, request.workspace, nodeName);
@@ -130,15 +137,20 @@ async function* emptyBody(): AsyncGenerator<Uint8Array> {
   // Nothing.
 }
 
-/** @throws BadRequest; k8s.io/kubernetes/pkg/apis/core/validation ValidatePodLogOptions. */
-function checkLogOptions(query: URLSearchParams): void {
-  for (const name of ['tailLines', 'sinceSeconds', 'limitBytes']) {
-    const value = query.get(name);
-    if (value !== null && !/^\d+$/.test(value))
-      throw new BadRequest(`${name}: Invalid value: ${JSON.stringify(value)}: must be greater than or equal to 0`);
+/** @throws BadRequest for what is no number, Invalid for one that makes no sense. */
+function checkLogOptions(query: URLSearchParams, name: string): void {
+  const options: Record<string, unknown> = {};
+  for (const field of ['tailLines', 'sinceSeconds', 'limitBytes']) {
+    const value = query.get(field);
+    if (value === null) continue;
+    if (!/^-?\d+$/.test(value))
+      throw new BadRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+    options[field] = Number(value);
   }
-  if (query.has('sinceSeconds') && query.has('sinceTime'))
-    throw new BadRequest('at most one of `sinceTime` or `sinceSeconds` may be specified');
+  const since = query.get('sinceTime');
+  if (since !== null) options.sinceTime = since;
+  const errors = validatePodLogOptions(options as unknown as corev1.PodLogOptions);
+  if (errors.length > 0) throw objectInvalid({ group: '', kind: 'PodLogOptions' }, name, errors);
 }
 
 function streamPath(
@@ -149,7 +161,8 @@ function streamPath(
   const { namespace, name, subresource } = request;
   const wanted = new URLSearchParams();
   if (subresource === 'portforward') {
-    for (const ports of query.getAll('ports')) for (const port of ports.split(',')) wanted.append('port', port);
+    for (const ports of query.getAll('ports'))
+      for (const port of ports.split(',')) wanted.append('port', port);
     return `/portForward/${namespace}/${name}?${wanted}`;
   }
   for (const [theirs, nodes] of Object.entries(STREAM_OPTIONS))

@@ -1,5 +1,5 @@
 import { BadRequest } from '../../base/index.ts';
-import { type corev1, decodeKind } from '../../kube/index.ts';
+import { type corev1, decodeKind, validateBinding } from '../../kube/index.ts';
 import { readBody } from '../encoding/body.ts';
 import { objectConflict, objectInvalid } from '../errors.ts';
 import { success } from '../status.ts';
@@ -17,11 +17,17 @@ const BINDING = { group: '', version: 'v1', kind: 'Binding' };
 export async function bind(registry: Registry, request: ResourceRequest): Promise<Answer> {
   const options = readWriteOptions(request.request, 'CreateOptions');
   const body = await readBody(request.request);
-  const binding = decodeKind<corev1.Binding>(BINDING, 'core/v1.Binding', body, options.fieldValidation).object;
+  const binding = decodeKind<corev1.Binding>(
+    BINDING,
+    'core/v1.Binding',
+    body,
+    options.fieldValidation,
+  ).object;
   const name = request.name ?? binding.metadata.name;
   if (binding.metadata.name && binding.metadata.name !== name)
     throw new BadRequest('name in URL does not match name in Binding object');
-  const target = checkTarget(binding, name);
+  const errors = validateBinding(binding);
+  if (errors.length > 0) throw objectInvalid(BINDING, name, errors);
   const at = { ...request, name };
   const admission = admissionRequest(at, 'CREATE', name, { body: binding, dryRun: options.dryRun });
   await registry.admission.mutate(admission);
@@ -29,7 +35,7 @@ export async function bind(registry: Registry, request: ResourceRequest): Promis
   for (;;) {
     const stored = await readNamed(registry, at);
     const pod = registry.storage.decode<corev1.Pod>(request.resource, stored.bytes);
-    assign(pod, binding, target, new Date(registry.clock.now()));
+    assign(pod, binding, binding.target.name!, new Date(registry.clock.now()));
     if (options.dryRun) break;
     try {
       await registry.storage.update(request.resource, stored.key, pod, stored.revision);
@@ -41,39 +47,24 @@ export async function bind(registry: Registry, request: ResourceRequest): Promis
   return plain(201, success());
 }
 
-function checkTarget(binding: corev1.Binding, name: string): string {
-  const { kind, name: target } = binding.target ?? {};
-  const errors = [];
-  if (kind && kind !== 'Node')
-    errors.push({
-      type: 'FieldValueNotSupported' as const,
-      field: 'target.kind',
-      message: `Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`,
-    });
-  if (!target)
-    errors.push({ type: 'FieldValueRequired' as const, field: 'target.name', message: 'Required value' });
-  if (errors.length > 0) throw objectInvalid(BINDING, name, errors);
-  return target!;
-}
-
 function assign(pod: corev1.Pod, binding: corev1.Binding, node: string, now: Date): void {
   const { name, uid, deletionTimestamp } = pod.metadata;
   const conflict = (why: string) => objectConflict({ group: '', name: 'pods/binding' }, name, why);
   if (binding.metadata.uid && binding.metadata.uid !== uid)
-    throw conflict(`Precondition failed: UID in precondition: ${binding.metadata.uid}, UID in object meta: ${uid}`);
+    throw conflict(
+      `Precondition failed: UID in precondition: ${binding.metadata.uid}, UID in object meta: ${uid}`,
+    );
   if (deletionTimestamp !== undefined)
     throw conflict(`pod ${name} is being deleted, cannot be assigned to a host`);
   if (pod.spec?.nodeName) throw conflict(`pod ${name} is already assigned to node "${pod.spec.nodeName}"`);
-  if (pod.spec?.schedulingGates?.length)
-    throw conflict(`pod ${name} has non-empty .spec.schedulingGates`);
+  if (pod.spec?.schedulingGates?.length) throw conflict(`pod ${name} has non-empty .spec.schedulingGates`);
   pod.spec = { ...pod.spec!, nodeName: node };
   if (binding.metadata.annotations !== undefined)
     pod.metadata.annotations = { ...pod.metadata.annotations, ...binding.metadata.annotations };
   const status = (pod.status ??= {} as corev1.PodStatus);
   const others = (status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
   const before = status.conditions?.find(({ type }) => type === 'PodScheduled');
-  const since =
-    before?.status === 'True' ? before.lastTransitionTime : `${now.toISOString().slice(0, 19)}Z`;
+  const since = before?.status === 'True' ? before.lastTransitionTime : `${now.toISOString().slice(0, 19)}Z`;
   status.conditions = [
     ...others,
     { type: 'PodScheduled', status: 'True', lastTransitionTime: since } as corev1.PodCondition,

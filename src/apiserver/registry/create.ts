@@ -128,8 +128,7 @@ function prepare(resource: Resource, object: KubeObject, now: Date): void {
 export function checkPlace(request: ResourceRequest, object: KubeObject): void {
   const { metadata } = object;
   if (!request.resource.namespaced) {
-    if (metadata.namespace)
-      throw new BadRequest('namespace is not allowed on this type');
+    if (metadata.namespace) throw new BadRequest('namespace is not allowed on this type');
     delete metadata.namespace;
     return;
   }

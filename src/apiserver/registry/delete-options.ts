@@ -2,8 +2,8 @@ import { BadRequest, type FieldError } from '../../base/index.ts';
 import { decodeKind, type metav1 } from '../../kube/index.ts';
 import { readBody } from '../encoding/body.ts';
 import { objectInvalid } from '../errors.ts';
-import { isTrue } from '../request-info/request-info.ts';
 import type { ApiRequest } from '../http/messages.ts';
+import { isTrue } from '../request-info/request-info.ts';
 import { readDryRun } from './write-options.ts';
 
 export interface DeleteOptions {
@@ -34,7 +34,9 @@ function fromQuery({ query }: ApiRequest): metav1.DeleteOptions {
   const grace = query?.get('gracePeriodSeconds');
   if (grace) {
     if (!/^-?\d+$/.test(grace))
-      throw new BadRequest(`gracePeriodSeconds: strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax`);
+      throw new BadRequest(
+        `gracePeriodSeconds: strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax`,
+      );
     options.gracePeriodSeconds = Number(grace);
   }
   const policy = query?.get('propagationPolicy');

@@ -57,8 +57,7 @@ export async function deleteNamed(
       return await deleteOnce(registry, request, current, options);
     } catch (error) {
       if (!(error instanceof WriteRace)) throw error;
-      if (options.preconditions?.resourceVersion !== undefined)
-        throw objectConflict(request.resource, name);
+      if (options.preconditions?.resourceVersion !== undefined) throw objectConflict(request.resource, name);
     }
   }
 }

@@ -1,8 +1,9 @@
-import type { ServiceAccountTokens } from '../authentication/service-account-tokens.ts';
 import { BadRequest } from '../../base/index.ts';
+import type { ServiceAccountTokens } from '../authentication/service-account-tokens.ts';
 import { methodNotAllowed, pathNotFound } from '../errors.ts';
 import type { ResourceVerb } from '../request-info/request-info.ts';
 import { bind } from './binding.ts';
+import { REVIEW_RESOURCES } from './catalog.ts';
 import { create } from './create.ts';
 import { deleteCollection, deleteObject } from './delete.ts';
 import { evict } from './eviction.ts';
@@ -10,9 +11,8 @@ import { finalize } from './finalize.ts';
 import { get } from './get.ts';
 import { list } from './list.ts';
 import { patch } from './patch.ts';
-import { REVIEW_RESOURCES } from './catalog.ts';
-import { type ReviewParts, review } from './reviews.ts';
 import type { Answer, Registry, ResourceRequest } from './registry.ts';
+import { type ReviewParts, review } from './reviews.ts';
 import { getScale, patchScale, updateScale } from './scale.ts';
 import { requestToken } from './token.ts';
 import { update } from './update.ts';
@@ -79,7 +79,10 @@ export function dispatch(
     return handler(registry, request, parts);
   }
   // POST to a name, PUT or PATCH to a collection.
-  if ((verb === 'create') === (name !== undefined) && (verb === 'create' || verb === 'update' || verb === 'patch'))
+  if (
+    (verb === 'create') === (name !== undefined) &&
+    (verb === 'create' || verb === 'update' || verb === 'patch')
+  )
     throw methodNotAllowed();
   if (REVIEWS.has(resource) && verb === 'create') return review(registry, request, parts);
   if (resource.group === '' && resource.name === 'bindings' && verb === 'create')

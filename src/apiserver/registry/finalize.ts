@@ -1,6 +1,6 @@
-import { type corev1, decodeObject } from '../../kube/index.ts';
+import { type corev1, decodeObject, validateNamespaceFinalize } from '../../kube/index.ts';
 import { readBody } from '../encoding/body.ts';
-import { objectConflict } from '../errors.ts';
+import { objectConflict, objectInvalid } from '../errors.ts';
 import { WriteRace } from '../storage/object-storage.ts';
 import { readNamed } from './get.ts';
 import { type Answer, objectAnswer, type Registry, type ResourceRequest, unstored } from './registry.ts';
@@ -18,6 +18,8 @@ export async function finalize(registry: Registry, request: ResourceRequest): Pr
   const body = await readBody(request.request);
   const { object, warnings } = decodeObject(resource, body, options.fieldValidation);
   checkNamed(request, object);
+  const errors = validateNamespaceFinalize(object as corev1.Namespace);
+  if (errors.length > 0) throw objectInvalid(resource, request.name!, errors);
   const wanted = object.metadata.resourceVersion;
   for (;;) {
     const current = await readNamed(registry, request);

@@ -1,15 +1,19 @@
 import { objectNotFound } from '../errors.ts';
+import type { StoredObject } from '../storage/object-storage.ts';
 import { checkReached } from './list.ts';
 import { readListOptions } from './list-options.ts';
 import { type Answer, keyOf, objectAnswer, type Registry, type ResourceRequest } from './registry.ts';
-import type { StoredObject } from '../storage/object-storage.ts';
 import { presented } from './workspaces.ts';
 
 /** GET of one object: the stored bytes, untouched. */
 export async function get(registry: Registry, request: ResourceRequest): Promise<Answer> {
   const { query } = request.request;
   if (query?.has('resourceVersion')) checkReached(registry, readListOptions(onlyRevision(query), false));
-  return objectAnswer(200, request.resource, presented(registry, request, await readNamed(registry, request)));
+  return objectAnswer(
+    200,
+    request.resource,
+    presented(registry, request, await readNamed(registry, request)),
+  );
 }
 
 /** @throws NotFound */

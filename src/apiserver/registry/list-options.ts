@@ -31,8 +31,7 @@ export function readListOptions(query: URLSearchParams | undefined, watching: bo
     timeoutSeconds: text('timeoutSeconds') === '' ? undefined : numberOf(query, 'timeoutSeconds'),
   };
   const errors = watching ? watchErrors(options) : listErrors(options);
-  if (errors.length > 0)
-    throw objectInvalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
+  if (errors.length > 0) throw objectInvalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
   return options;
 }
 
@@ -43,10 +42,15 @@ function listErrors(options: ListOptions): FieldError[] {
     errors.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
   if (match === ('' as string)) return errors;
   if (options.continue !== '')
-    errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'));
+    errors.push(
+      forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'),
+    );
   if (resourceVersion === '')
     errors.push(
-      forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'),
+      forbidden(
+        'resourceVersionMatch',
+        'resourceVersionMatch is forbidden unless resourceVersion is provided',
+      ),
     );
   if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(unknownMatch(match));
   if (match === 'Exact' && resourceVersion === '0')
@@ -75,8 +79,7 @@ function watchErrors(options: ListOptions): FieldError[] {
           )
         : unknownMatch(match, ['NotOlderThan']),
     );
-  if (options.continue !== '')
-    errors.push(forbidden('continue', 'continue is forbidden for watch'));
+  if (options.continue !== '') errors.push(forbidden('continue', 'continue is forbidden for watch'));
   return errors;
 }
 

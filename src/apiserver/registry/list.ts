@@ -5,7 +5,7 @@ import { expired, resourceVersionTooLarge } from '../errors.ts';
 import { addressOf } from '../storage/keys.ts';
 import type { StoredObject } from '../storage/object-storage.ts';
 import { type ListOptions, readListOptions } from './list-options.ts';
-import { type Answer, type Registry, type ResourceRequest } from './registry.ts';
+import type { Answer, Registry, ResourceRequest } from './registry.ts';
 import { readSelection, type Selection } from './selection.ts';
 import { presented } from './workspaces.ts';
 
@@ -160,9 +160,13 @@ function decodeContinue(text: string): { rv: number; start: string } {
     throw new BadRequest('continue key is not valid: illegal base64 or JSON', { cause });
   }
   if (token.v !== 'meta.k8s.io/v1')
-    throw new BadRequest(`continue key is not valid: server does not recognize this encoded version "${token.v}"`);
+    throw new BadRequest(
+      `continue key is not valid: server does not recognize this encoded version "${token.v}"`,
+    );
   if (typeof token.rv !== 'number' || !Number.isSafeInteger(token.rv) || token.rv === 0)
-    throw new BadRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+    throw new BadRequest(
+      'continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)',
+    );
   if (typeof token.start !== 'string' || token.start === '' || token.start.includes('..'))
     throw new BadRequest('continue key is not valid: encoded start key empty (version meta.k8s.io/v1)');
   return { rv: token.rv, start: token.start.replace(/\0$/, '') };

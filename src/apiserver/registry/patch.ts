@@ -49,8 +49,7 @@ export async function patch(registry: Registry, request: ResourceRequest): Promi
       });
     } catch (error) {
       if (!(error instanceof WriteRace)) throw error;
-      if (attempt === TRIES || namesRevision(content))
-        throw objectConflict(request.resource, request.name!);
+      if (attempt === TRIES || namesRevision(content)) throw objectConflict(request.resource, request.name!);
     }
   }
 }
@@ -116,7 +115,11 @@ async function createApplied(
 }
 
 function uidGone(resource: Resource, name: string, uid: string) {
-  return objectConflict(resource, name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
+  return objectConflict(
+    resource,
+    name,
+    `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+  );
 }
 
 function checkPatchOptions(type: PatchType, options: WriteOptions): void {

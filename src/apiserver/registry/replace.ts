@@ -6,6 +6,7 @@ import {
   type Resource,
   semanticallyEqual,
   trackManagedFields,
+  validateStatusUpdate,
   validateUpdate,
 } from '../../kube/index.ts';
 import { objectConflict, objectInvalid } from '../errors.ts';
@@ -72,7 +73,7 @@ export async function replaceStored(
     });
   const errors =
     subresource === 'status'
-      ? (resource.validateStatusUpdate?.(next, old) ?? [])
+      ? validateStatusUpdate(resource, next, old)
       : validateUpdate(resource, next, old);
   if (errors.length > 0) throw objectInvalid(resource, old.metadata.name, errors);
   await registry.admission.validate(admission);
@@ -136,7 +137,6 @@ function fillMetadata(next: metav1.ObjectMeta, old: metav1.ObjectMeta): void {
   else next.deletionGracePeriodSeconds ??= old.deletionGracePeriodSeconds;
   if (old.generation === undefined) delete next.generation;
   else next.generation = old.generation;
-  if (old.managedFields !== undefined) next.managedFields ??= structuredClone(old.managedFields);
   delete next.selfLink;
 }
 

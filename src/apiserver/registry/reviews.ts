@@ -143,7 +143,19 @@ function rulesOf(user: User): authorizationv1.SubjectRulesReviewStatus {
     resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
   };
   const self = { verbs: ['create'], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] };
-  const discovery = ['/api', '/api/*', '/apis', '/apis/*', '/healthz', '/livez', '/openapi', '/openapi/*', '/readyz', '/version', '/version/'];
+  const discovery = [
+    '/api',
+    '/api/*',
+    '/apis',
+    '/apis/*',
+    '/healthz',
+    '/livez',
+    '/openapi',
+    '/openapi/*',
+    '/readyz',
+    '/version',
+    '/version/',
+  ];
   return {
     resourceRules: everything ? [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }] : [reviews, self],
     nonResourceRules: everything

@@ -1,4 +1,11 @@
-import { decodeKind, formatLabelSelector, type KubeObject, type metav1 } from '../../kube/index.ts';
+import {
+  applyScale,
+  type autoscalingv1,
+  decodeKind,
+  type KubeObject,
+  scaleOf,
+  validateScale,
+} from '../../kube/index.ts';
 import { readBody, readPatch } from '../encoding/body.ts';
 import { objectConflict, objectInvalid, unsupportedMediaType } from '../errors.ts';
 import { WriteRace } from '../storage/object-storage.ts';
@@ -12,19 +19,12 @@ const SCALE = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 const SCALE_REF = 'autoscaling/v1.Scale';
 const TRIES = 5;
 
-interface Scalable extends KubeObject {
-  spec?: { replicas?: number; selector?: metav1.LabelSelector };
-  status?: { replicas?: number };
-}
-
-interface Scale extends KubeObject {
-  spec?: { replicas?: number };
-}
+type Scale = autoscalingv1.Scale;
 
 /** GET, PUT and PATCH of `…/scale`, an autoscaling/v1 Scale. Source: k8s.io/kubernetes/pkg/registry/apps/deployment/storage. */
 export async function getScale(registry: Registry, request: ResourceRequest): Promise<Answer> {
   const stored = await readNamed(registry, request);
-  return plain(200, scaleOf(registry.storage.decode<Scalable>(request.resource, stored.bytes)));
+  return plain(200, scaleOf(request.resource, registry.storage.decode(request.resource, stored.bytes)));
 }
 
 export async function updateScale(registry: Registry, request: ResourceRequest): Promise<Answer> {
@@ -60,50 +60,30 @@ async function writeScale(
   const options = readWriteOptions(request.request, kind);
   for (let attempt = 1; ; attempt++) {
     const current = await readNamed(registry, request);
-    const old = registry.storage.decode<Scalable>(resource, current.bytes);
-    const { scale, warnings } = change(scaleOf(old));
+    const old = registry.storage.decode<KubeObject>(resource, current.bytes);
+    const { scale, warnings } = change(scaleOf(resource, old));
     const wanted = scale.metadata.resourceVersion;
     if (wanted && wanted !== String(current.revision)) throw objectConflict(resource, request.name!);
-    const replicas = scale.spec?.replicas ?? 0;
-    if (replicas < 0)
-      throw objectInvalid(SCALE, request.name!, [
-        {
-          type: 'FieldValueInvalid',
-          field: 'spec.replicas',
-          message: `Invalid value: ${replicas}: must be greater than or equal to 0`,
-        },
-      ]);
-    const next = structuredClone(old);
-    next.spec = { ...next.spec, replicas };
+    const errors = validateScale(scale);
+    if (errors.length > 0) throw objectInvalid(SCALE, request.name!, errors);
+    const next = applyScale(resource, structuredClone(old), scale);
     try {
-      const answer = await replaceStored(registry, { ...request, subresource: 'scale' }, {
-        current,
-        old,
-        next,
-        options,
-        warnings,
-        managedFields: 'track',
-      });
-      return plain(200, scaleOf(registry.storage.decode(resource, answer.stored.bytes)), warnings);
+      const answer = await replaceStored(
+        registry,
+        { ...request, subresource: 'scale' },
+        {
+          current,
+          old,
+          next,
+          options,
+          warnings,
+          managedFields: 'track',
+        },
+      );
+      return plain(200, scaleOf(resource, registry.storage.decode(resource, answer.stored.bytes)), warnings);
     } catch (error) {
       if (!(error instanceof WriteRace)) throw error;
       if (attempt === TRIES) throw objectConflict(resource, request.name!);
     }
   }
-}
-
-function scaleOf(object: Scalable): Scale {
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = object.spec?.selector;
-  const scale = {
-    kind: 'Scale',
-    apiVersion: 'autoscaling/v1',
-    metadata: { name, namespace, uid, resourceVersion, creationTimestamp } as metav1.ObjectMeta,
-    spec: object.spec?.replicas ? { replicas: object.spec.replicas } : {},
-    status: {
-      replicas: object.status?.replicas ?? 0,
-      ...(selector !== undefined && { selector: formatLabelSelector(selector) }),
-    },
-  };
-  return scale;
 }

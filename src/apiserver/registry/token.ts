@@ -4,7 +4,14 @@ import type { BoundObject, ServiceAccountTokens } from '../authentication/servic
 import { readBody } from '../encoding/body.ts';
 import { objectConflict, objectInvalid, objectNotFound } from '../errors.ts';
 import { readNamed } from './get.ts';
-import { type Answer, admissionRequest, keyOf, plain, type Registry, type ResourceRequest } from './registry.ts';
+import {
+  type Answer,
+  admissionRequest,
+  keyOf,
+  plain,
+  type Registry,
+  type ResourceRequest,
+} from './registry.ts';
 import { readWriteOptions } from './write-options.ts';
 
 const TOKEN_REQUEST = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' };
@@ -83,7 +90,8 @@ function check(name: string, expirationSeconds: number): void {
     field: 'spec.expirationSeconds',
     message: `Invalid value: ${expirationSeconds}: ${why}`,
   });
-  if (expirationSeconds < MIN_SECONDS) errors.push(invalid('may not specify a duration less than 10 minutes'));
+  if (expirationSeconds < MIN_SECONDS)
+    errors.push(invalid('may not specify a duration less than 10 minutes'));
   if (expirationSeconds > MAX_SECONDS)
     errors.push(invalid('may not specify a duration larger than 2^32 seconds'));
   if (errors.length > 0) throw objectInvalid(TOKEN_REQUEST, name, errors);

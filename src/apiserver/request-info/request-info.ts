@@ -53,7 +53,12 @@ export function readRequestInfo(request: Pick<ApiRequest, 'method' | 'path' | 'q
     segments = segments.slice(2);
   }
   const path = `/${segments.join('/')}`;
-  const plain = (): PathRequestInfo => ({ type: 'path', path, workspace, verb: request.method.toLowerCase() });
+  const plain = (): PathRequestInfo => ({
+    type: 'path',
+    path,
+    workspace,
+    verb: request.method.toLowerCase(),
+  });
 
   let group: string;
   let rest: string[];

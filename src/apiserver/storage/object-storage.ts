@@ -6,7 +6,6 @@ import { entityTooLarge } from '../errors.ts';
 import { decodeText, encodeText } from '../http/messages.ts';
 import { DecodedCache } from './decoded-cache.ts';
 import { listPrefix, type ObjectAddress, objectKey } from './keys.ts';
-import { viewOf } from './views.ts';
 
 /** An object as it lies in the store. */
 export interface StoredObject {
@@ -42,17 +41,17 @@ export class ObjectStorage {
     this.#cache = new DecodedCache(options.cacheLimitBytes ?? 16 * 1024 * 1024);
   }
 
+  get cachedBytes(): number {
+    return this.#cache.totalBytes;
+  }
+
   keyOf(resource: Resource, address: ObjectAddress): string {
-    return objectKey(viewOf(resource)?.stored ?? resource, address);
+    return objectKey(resource.storage ?? resource, address);
   }
 
   prefixOf(resource: Resource, workspace: string, namespace?: string): string {
-    const stored = viewOf(resource)?.stored;
-    return listPrefix(
-      stored === undefined ? resource : { ...stored, namespaced: resource.namespaced },
-      workspace,
-      namespace,
-    );
+    const { group, name } = resource.storage ?? resource;
+    return listPrefix({ group, name, namespaced: resource.namespaced }, workspace, namespace);
   }
 
   async get(key: string): Promise<StoredObject | undefined> {
@@ -67,7 +66,7 @@ export class ObjectStorage {
   /** A parsed object of the caller's own, in the words of `resource`. */
   decode<T extends KubeObject>(resource: Resource, bytes: Uint8Array): T {
     const object = JSON.parse(decodeText(bytes)) as KubeObject;
-    return (viewOf(resource)?.fromStored(object) ?? object) as T;
+    return (resource.storage?.fromStored(object) ?? object) as T;
   }
 
   /** The same in the words it is stored in. */
@@ -83,7 +82,7 @@ export class ObjectStorage {
     bytes: Uint8Array,
   ): Readonly<T> {
     const object = this.#cache.get(key, revision, bytes, (b) => JSON.parse(decodeText(b)) as KubeObject);
-    return (viewOf(resource)?.fromStored(object) ?? object) as T;
+    return (resource.storage?.fromStored(object) ?? object) as T;
   }
 
   /**
@@ -92,21 +91,26 @@ export class ObjectStorage {
    */
   sharedBytes(stored: StoredObject): Readonly<KubeObject> {
     if (stored.rewritten === true) return JSON.parse(decodeText(stored.bytes)) as KubeObject;
-    return this.#cache.get(stored.key, stored.revision, stored.bytes, (b) => JSON.parse(decodeText(b)) as KubeObject);
+    return this.#cache.get(
+      stored.key,
+      stored.revision,
+      stored.bytes,
+      (b) => JSON.parse(decodeText(b)) as KubeObject,
+    );
   }
 
   /** The last state before an event, shared; of the key's previous revision. */
   sharedPrevious<T extends KubeObject>(resource: Resource, event: StoreEvent): Readonly<T> | undefined {
     if (event.previous === undefined) return undefined;
     const object = previousOf(event.previous);
-    return (viewOf(resource)?.fromStored(object) ?? object) as T;
+    return (resource.storage?.fromStored(object) ?? object) as T;
   }
 
   /** The bytes in the words of `resource`; the stored ones untouched unless it is a view. */
   bytesFor(resource: Resource, bytes: Uint8Array): Uint8Array {
-    const view = viewOf(resource);
-    if (view === undefined) return bytes;
-    return encodeText(JSON.stringify(view.fromStored(JSON.parse(decodeText(bytes)) as KubeObject)));
+    if (resource.storage === undefined) return bytes;
+    const object = JSON.parse(decodeText(bytes)) as KubeObject;
+    return encodeText(JSON.stringify(resource.storage.fromStored(object)));
   }
 
   /** @throws WriteRace when the key exists; OrreryError RequestEntityTooLarge. */
@@ -165,8 +169,11 @@ const MARK_JSON = JSON.stringify(REVISION_MARK);
  * Encodes now, all but the revision: the store's one writer thread then only joins two texts.
  * The mark cannot occur in a client's text by chance before the real one: metadata is written first.
  */
-function encoder(resource: Resource, object: KubeObject): ((revision: number) => Uint8Array) & { sizeBytes: number } {
-  const stored = viewOf(resource)?.toStored(object) ?? object;
+function encoder(
+  resource: Resource,
+  object: KubeObject,
+): ((revision: number) => Uint8Array) & { sizeBytes: number } {
+  const stored = resource.storage?.toStored(object) ?? object;
   const { apiVersion, kind, metadata, ...rest } = stored;
   const { name, generateName, namespace, uid, resourceVersion: _replaced, ...others } = metadata;
   const text = JSON.stringify({

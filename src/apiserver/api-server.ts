@@ -1,0 +1,259 @@
+import { readFile } from 'node:fs/promises';
+import type { TLSSocket } from 'node:tls';
+import { OrreryError, systemClock } from '../base/index.ts';
+import { builtinResources, type corev1 } from '../kube/index.ts';
+import { AdmissionChain } from './admission/admission.ts';
+import { NamespaceLifecycle } from './admission/namespace-lifecycle.ts';
+import { NodeRestriction } from './admission/node-restriction.ts';
+import { defaultTolerationSeconds, podPriority } from './admission/pod-defaults.ts';
+import { ServiceAccountAdmission } from './admission/service-account.ts';
+import { ServiceAllocator } from './admission/service-allocator.ts';
+import { CachedStoredObjects } from './admission/stored-objects.ts';
+import { RequestAuthenticator, type TokenAuthenticator } from './authentication/authenticator.ts';
+import { ServiceAccountTokens } from './authentication/service-account-tokens.ts';
+import { StaticTokenAuthenticator } from './authentication/static-tokens.ts';
+import { UnionAuthorizer } from './authorization/authorizer.ts';
+import { basicAuthorizer, mastersAuthorizer } from './authorization/built-in.ts';
+import { NodeAuthorizer } from './authorization/node-authorizer.ts';
+import { bootstrap } from './bootstrap.ts';
+import { RequestMetrics } from './discovery/metrics.ts';
+import { OpenApiDocuments } from './discovery/openapi.ts';
+import { versionInfo } from './discovery/version.ts';
+import { expireEvents } from './event-expiry.ts';
+import { type RequestHandler, TlsListener } from './http/listener.ts';
+import type { ApiRequest, ApiResponse, UpgradeRequest, User } from './http/messages.ts';
+import { type ApiServerOptions, DEFAULT_NODE_PORT_RANGE, DEFAULT_SERVICE_CIDR } from './options.ts';
+import { Pipeline } from './pipeline.ts';
+import { NodeProxy } from './proxy/node-proxy.ts';
+import { REVIEW_RESOURCES, ResourceCatalog } from './registry/catalog.ts';
+import type { Registry } from './registry/registry.ts';
+import { ObjectStorage } from './storage/object-storage.ts';
+
+export interface ApiServer {
+  /** One request of a known user: what every transport ends in. Never rejects: errors are Status answers. */
+  handle(request: ApiRequest, user: User): Promise<ApiResponse>;
+  /** The client room's Transport without a wire, for controllers in this process. */
+  localTransport(user: User): { request(request: ApiRequest): Promise<ApiResponse> };
+  /** Makes the initial objects; /readyz fails until it is done. */
+  bootstrap(): Promise<void>;
+  /** Serves HTTPS; port 0 for any. @throws OrreryError PortInUse, CannotListen. */
+  listen(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
+  /** Housekeeping (old events) until aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Ends watches, lets requests finish (at most `graceMs`, default 2,000), closes the port. Not the store. */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
+
+/** Wires the request pipeline over a store. Nothing runs and no port is open before `listen`. */
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const serviceAccountKey = await readFile(options.pki.serviceAccountKey, 'utf8');
+  return new PipelineApiServer(options, serviceAccountKey);
+}
+
+class PipelineApiServer implements ApiServer {
+  readonly #options: ApiServerOptions;
+  readonly #registry: Registry;
+  readonly #pipeline: Pipeline;
+  readonly #authenticator: RequestAuthenticator;
+  readonly #closing = new AbortController();
+  #listener: TlsListener | undefined;
+  #bootstrapped = false;
+
+  constructor(options: ApiServerOptions, serviceAccountKey: string) {
+    this.#options = options;
+    const clock = options.clock ?? systemClock;
+    const catalog = new ResourceCatalog([...builtinResources, ...REVIEW_RESOURCES]);
+    const storage = new ObjectStorage(
+      options.store,
+      options.decodedCacheLimitBytes === undefined ? {} : { cacheLimitBytes: options.decodedCacheLimitBytes },
+    );
+    const objects = new CachedStoredObjects(storage, catalog);
+    const tokens = new ServiceAccountTokens({
+      keyPem: serviceAccountKey,
+      clock,
+      subjects: {
+        exists: async (kind, uid, namespace, name) =>
+          (
+            await objects.find(
+              { group: '', resource: `${kind.toLowerCase()}s` },
+              { workspace: 'root', ...(kind !== 'Node' && { namespace }), name },
+            )
+          )?.metadata.uid === uid,
+      },
+    });
+    const tokenAuthenticators: TokenAuthenticator[] = [
+      new StaticTokenAuthenticator(options.staticTokens ?? []),
+      tokens,
+    ];
+    this.#authenticator = new RequestAuthenticator(tokenAuthenticators);
+    const authorizer = new UnionAuthorizer([
+      mastersAuthorizer,
+      basicAuthorizer,
+      new NodeAuthorizer({ podsOnNode: (...where) => podsOnNode(objects, ...where) }),
+    ]);
+    this.#registry = { storage, catalog, clock, log: options.log, admission: this.#admission(objects) };
+    const proxy = new NodeProxy(objects, () => this.#nodeCredentials());
+    const metrics = new RequestMetrics();
+    this.#pipeline = new Pipeline({
+      registry: this.#registry,
+      catalog,
+      authorizer,
+      metrics,
+      log: options.log,
+      dispatch: {
+        authorizer,
+        tokens,
+        authenticateToken: (token) => firstUser(tokenAuthenticators, token),
+        connect: (request) => proxy.connect(request),
+        closing: this.#closing.signal,
+      },
+      routes: {
+        catalog,
+        openApi: new OpenApiDocuments(catalog, options.loadDescriptions ?? (async () => ({}))),
+        version: versionInfo(options.productVersion),
+        checks: this.#healthChecks(),
+        metrics: () => metrics.response(this.#gauges()),
+        serverAddress: () => `${options.advertise.address}:${options.advertise.port}`,
+      },
+    });
+  }
+
+  handle(request: ApiRequest, user: User): Promise<ApiResponse> {
+    return this.#pipeline.serve(request, user);
+  }
+
+  localTransport(user: User): { request(request: ApiRequest): Promise<ApiResponse> } {
+    const known: User = { ...user, groups: [...new Set([...user.groups, 'system:authenticated'])] };
+    return { request: (request) => this.#pipeline.serve(request, known) };
+  }
+
+  async bootstrap(): Promise<void> {
+    await bootstrap((request, user) => this.handle(request, user), {
+      serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
+      advertise: this.#options.advertise,
+    });
+    this.#bootstrapped = true;
+  }
+
+  async listen(address: { host: string; port: number }): Promise<{ host: string; port: number }> {
+    if (this.#listener !== undefined)
+      throw new OrreryError('CannotListen', 'the API server already listens', { details: address });
+    const { pki, log } = this.#options;
+    const [certificate, key, clientCa] = await Promise.all(
+      [pki.serverCertificate, pki.serverKey, pki.caCertificate].map((path) => readFile(path, 'utf8')),
+    );
+    const handler: RequestHandler = {
+      handle: (request, socket) => this.#authenticated(request, socket),
+      upgrade: (upgrade, socket) => this.#authenticated(upgrade.request, socket, upgrade),
+      errorResponse: (error, request) => this.#pipeline.errorResponse(error, request),
+    };
+    const listener = new TlsListener(
+      { certificate: certificate!, key: key!, clientCa: clientCa!, log },
+      handler,
+    );
+    const bound = await listener.listen(address);
+    this.#listener = listener;
+    return bound;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { storage, catalog, clock, log } = this.#registry;
+    await expireEvents({ storage, clock, log, signal, events: catalog.findStored('', 'events')! });
+  }
+
+  async close(options: { graceMs?: number } = {}): Promise<void> {
+    this.#closing.abort();
+    await this.#listener?.close(options.graceMs ?? 2000);
+    this.#listener = undefined;
+  }
+
+  async #authenticated(
+    request: ApiRequest,
+    socket: TLSSocket,
+    upgrade?: UpgradeRequest,
+  ): Promise<ApiResponse> {
+    let user: User;
+    try {
+      user = await this.#authenticator.authenticate(request, socket);
+    } catch (error) {
+      return this.#pipeline.errorResponse(error, request);
+    }
+    return this.#pipeline.serve(request, user, upgrade);
+  }
+
+  #admission(objects: CachedStoredObjects): AdmissionChain {
+    return new AdmissionChain([
+      new NamespaceLifecycle(objects),
+      new ServiceAccountAdmission(objects),
+      new NodeRestriction(objects),
+      podPriority,
+      defaultTolerationSeconds,
+      new ServiceAllocator(objects, {
+        serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
+        nodePortRange: this.#options.nodePortRange ?? DEFAULT_NODE_PORT_RANGE,
+      }),
+    ]);
+  }
+
+  #healthChecks() {
+    const { store } = this.#options;
+    return [
+      { name: 'ping', check: () => undefined },
+      { name: 'store', check: async () => void (await store.get('/health')) },
+      {
+        name: 'poststarthook/bootstrap',
+        readinessOnly: true,
+        check: () => {
+          if (!this.#bootstrapped) throw new OrreryError('ServiceUnavailable', 'not finished');
+        },
+      },
+      {
+        name: 'shutdown',
+        readinessOnly: true,
+        check: () => {
+          if (this.#closing.signal.aborted)
+            throw new OrreryError('ServiceUnavailable', 'process is shutting down');
+        },
+      },
+    ];
+  }
+
+  #gauges(): Record<string, number> {
+    return {
+      process_resident_memory_bytes: process.memoryUsage.rss(),
+      orrery_store_revision: this.#options.store.revision(),
+      orrery_decoded_cache_bytes: this.#registry.storage.cachedBytes,
+    };
+  }
+
+  async #nodeCredentials() {
+    const { pki } = this.#options;
+    const [ca, certificate, key] = await Promise.all(
+      [pki.caCertificate, pki.kubeletClientCertificate, pki.kubeletClientKey].map((path) =>
+        readFile(path, 'utf8'),
+      ),
+    );
+    return { ca: ca!, certificate: certificate!, key: key! };
+  }
+}
+
+async function podsOnNode(
+  objects: CachedStoredObjects,
+  workspace: string,
+  namespace: string,
+  node: string,
+): Promise<Readonly<corev1.Pod>[]> {
+  const pods = await objects.list<corev1.Pod>({ group: '', resource: 'pods' }, { workspace, namespace });
+  return pods.flatMap(({ object }) => (object.spec?.nodeName === node ? [object] : []));
+}
+
+async function firstUser(
+  authenticators: readonly TokenAuthenticator[],
+  token: string,
+): Promise<User | undefined> {
+  for (const authenticator of authenticators) {
+    const user = await authenticator.authenticate(token);
+    if (user !== undefined) return user;
+  }
+  return undefined;
+}

@@ -1,0 +1,131 @@
+import { NotFound, OrreryError } from '../base/index.ts';
+import { firstServiceAddress } from './admission/service-allocator.ts';
+import {
+  type ApiRequest,
+  type ApiResponse,
+  decodeText,
+  encodeText,
+  MASTERS_GROUP,
+  type User,
+} from './http/messages.ts';
+
+const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const SELF: User = { name: 'system:apiserver', groups: [MASTERS_GROUP, 'system:authenticated'] };
+const SERVICE_LABELS = { component: 'apiserver', provider: 'kubernetes' };
+/** What `kubernetes` answers on, whatever port we listen on. */
+const SERVICE_PORT = 443;
+
+export interface BootstrapOptions {
+  serviceCidr: string;
+  advertise: { address: string; port: number };
+}
+
+/**
+ * The objects every cluster has: four namespaces, and the `kubernetes` Service with its endpoints, which are this
+ * server's address. Run at every start: what is there stays, what has changed (the address) is corrected.
+ * Source: k8s.io/kubernetes/pkg/controlplane/controller/{systemnamespaces,kubernetesservice}, pkg/controlplane/reconcilers.
+ */
+export async function bootstrap(
+  handle: (request: ApiRequest, user: User) => Promise<ApiResponse>,
+  options: BootstrapOptions,
+): Promise<void> {
+  const server = new Server(handle);
+  await Promise.all(
+    NAMESPACES.map((name) =>
+      server.ensure('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
+    ),
+  );
+  await server.ensure('/api/v1/namespaces/default/services', kubernetesService(options));
+  const { address, port } = options.advertise;
+  const ports = [{ name: 'https', port, protocol: 'TCP' }];
+  // A loopback address means another host to every pod; the API refuses it in endpoints, so there are none.
+  const reachable = !address.startsWith('127.');
+  await server.replace('/api/v1/namespaces/default/endpoints', {
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: {
+      name: 'kubernetes',
+      namespace: 'default',
+      labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' },
+    },
+    ...(reachable && { subsets: [{ addresses: [{ ip: address }], ports }] }),
+  });
+  await server.replace('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: 'kubernetes',
+      namespace: 'default',
+      labels: { 'kubernetes.io/service-name': 'kubernetes' },
+    },
+    addressType: 'IPv4',
+    endpoints: reachable ? [{ addresses: [address], conditions: { ready: true } }] : [],
+    ports,
+  });
+}
+
+function kubernetesService(options: BootstrapOptions): Sent {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'kubernetes', namespace: 'default', labels: SERVICE_LABELS },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: firstServiceAddress(options.serviceCidr),
+      sessionAffinity: 'None',
+      ports: [{ name: 'https', port: SERVICE_PORT, protocol: 'TCP', targetPort: options.advertise.port }],
+    },
+  };
+}
+
+interface Sent {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
+  [field: string]: unknown;
+}
+
+/** Our own pipeline, spoken to as any client does. */
+class Server {
+  readonly #handle: (request: ApiRequest, user: User) => Promise<ApiResponse>;
+
+  constructor(handle: (request: ApiRequest, user: User) => Promise<ApiResponse>) {
+    this.#handle = handle;
+  }
+
+  /** Creates unless there; what is there is its owner's. */
+  async ensure(collection: string, object: Sent): Promise<void> {
+    if ((await this.#find(`${collection}/${object.metadata.name}`)) === undefined)
+      await this.#send('POST', collection, object);
+  }
+
+  /** As sent, whatever is there; nothing is written when nothing differs. */
+  async replace(collection: string, object: Sent): Promise<void> {
+    const path = `${collection}/${object.metadata.name}`;
+    if ((await this.#find(path)) === undefined) await this.#send('POST', collection, object);
+    else await this.#send('PUT', path, object);
+  }
+
+  async #find(path: string): Promise<unknown> {
+    try {
+      return await this.#send('GET', path);
+    } catch (error) {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  async #send(method: ApiRequest['method'], path: string, body?: object): Promise<unknown> {
+    const headers = { 'content-type': 'application/json', 'user-agent': 'kube-apiserver' };
+    const response = await this.#handle(
+      { method, path, headers, ...(body !== undefined && { body: encodeText(JSON.stringify(body)) }) },
+      SELF,
+    );
+    const answer = JSON.parse(decodeText(response.body as Uint8Array)) as { message?: string };
+    if (response.status < 300) return answer;
+    if (response.status === 404 && method === 'GET') throw new NotFound(answer.message ?? path);
+    throw new OrreryError('BootstrapFailed', `cannot make ${path}: ${answer.message}`, {
+      details: { path, status: response.status },
+    });
+  }
+}

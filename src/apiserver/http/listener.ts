@@ -1,0 +1,244 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { type Duplex, finished } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { type Log, messageOf, OrreryError } from '../../base/index.ts';
+import { methodNotAllowed } from '../errors.ts';
+import type { ApiRequest, ApiResponse, UpgradeRequest } from './messages.ts';
+import { readBodyBytes, requestOf } from './read-request.ts';
+
+/** What the listener hands a request to, with the connection it came by. Neither throws. */
+export interface RequestHandler {
+  handle(request: ApiRequest, socket: TLSSocket): Promise<ApiResponse>;
+  /** Status 101: the connection has been taken over; anything else is written and the connection ended. */
+  upgrade(request: UpgradeRequest, socket: TLSSocket): Promise<ApiResponse>;
+  errorResponse(error: unknown, request: Pick<ApiRequest, 'method' | 'path'>): ApiResponse;
+}
+
+export interface ListenerOptions {
+  /** PEM. */
+  certificate: string;
+  key: string;
+  /** Signs the clients' certificates. */
+  clientCa: string;
+  log: Log;
+}
+
+/** One TLS port for HTTP/1.1 and HTTP/2 (ALPN), client certificates asked for but not required, TLS 1.2 and newer. */
+export class TlsListener {
+  readonly #server: Http2SecureServer;
+  readonly #handler: RequestHandler;
+  readonly #log: Log;
+  readonly #sockets = new Set<Duplex>();
+
+  constructor(options: ListenerOptions, handler: RequestHandler) {
+    this.#handler = handler;
+    this.#log = options.log;
+    this.#server = createSecureServer({
+      allowHTTP1: true,
+      cert: options.certificate,
+      key: options.key,
+      ca: options.clientCa,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      maxSessionMemory: 256,
+      settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },
+    });
+    this.#wire();
+  }
+
+  /** @throws OrreryError PortInUse, CannotListen. */
+  async listen(address: { host: string; port: number }): Promise<{ host: string; port: number }> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (cause: NodeJS.ErrnoException) => reject(cannotListen(address, cause)));
+      this.#server.listen(address.port, address.host, resolve);
+    });
+    this.#server.on('error', (error) => this.#log.error('listener failed', { error }));
+    const bound = this.#server.address() as AddressInfo;
+    return { host: bound.address, port: bound.port };
+  }
+
+  /** No new connections; those there get `graceMs` to finish what they do. */
+  async close(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, graceMs);
+    (this.#server as unknown as { closeIdleConnections?(): void }).closeIdleConnections?.();
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #wire(): void {
+    const server = this.#server;
+    server.on('secureConnection', (socket: TLSSocket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+      socket.setNoDelay(true);
+    });
+    server.on('session', (session) => {
+      session.on('error', (error) => this.#log.debug('HTTP/2 session failed', { error: messageOf(error) }));
+    });
+    server.on('request', (message, response) => {
+      if (message.httpVersionMajor === 1)
+        void this.#http1(message as unknown as IncomingMessage, response as unknown as ServerResponse);
+    });
+    // 'request' switched on the compatibility layer for HTTP/2; its streams are served without it.
+    server.removeAllListeners('stream');
+    server.on('stream', (stream, headers, flags) => void this.#http2(stream, headers, flags));
+    server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+      void this.#upgrade(message, socket as TLSSocket, head);
+    });
+    for (const event of ['clientError', 'tlsClientError', 'sessionError'])
+      server.on(event, (error: Error, socket?: Duplex) => {
+        this.#log.debug('connection failed', { event, error: messageOf(error) });
+        if (event === 'clientError' && socket?.writable)
+          socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+      });
+  }
+
+  async #http1(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const method = message.method ?? 'GET';
+    const answer = await this.#serve(method, message.url ?? '/', message.headers, {
+      body: message,
+      hasBody:
+        message.headers['content-length'] !== undefined || message.headers['transfer-encoding'] !== undefined,
+      socket: message.socket as TLSSocket,
+      whole: response,
+    });
+    const headers: Record<string, string | number> = { ...answer.headers };
+    // A body that was refused is not read to its end: the connection cannot be used again.
+    if (!message.complete) headers.connection = 'close';
+    if (answer.body instanceof Uint8Array) headers['content-length'] = answer.body.length;
+    response.writeHead(answer.status, headers);
+    await this.#send(response, answer, method === 'HEAD');
+  }
+
+  async #http2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number): Promise<void> {
+    const END_STREAM = 1;
+    stream.on('error', (error) => this.#log.debug('HTTP/2 stream failed', { error: messageOf(error) }));
+    const method = headers[':method'] ?? 'GET';
+    const answer = await this.#serve(method, headers[':path'] ?? '/', headers, {
+      body: stream,
+      hasBody: (flags & END_STREAM) === 0,
+      socket: stream.session?.socket as TLSSocket,
+      whole: stream,
+    });
+    if (stream.destroyed || stream.closed) return endUnused(answer);
+    stream.respond({ ':status': answer.status, ...answer.headers });
+    await this.#send(stream, answer, method === 'HEAD');
+  }
+
+  async #serve(
+    method: string,
+    url: string,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+    wire: {
+      body: IncomingMessage | ServerHttp2Stream;
+      hasBody: boolean;
+      socket: TLSSocket;
+      whole: Duplex | ServerResponse;
+    },
+  ): Promise<ApiResponse> {
+    const request = requestOf(method, url, headers);
+    if (request === undefined)
+      return this.#handler.errorResponse(methodNotAllowed(), { method: 'GET', path: url });
+    try {
+      if (wire.hasBody) request.body = await readBodyBytes(wire.body, request.headers?.['content-length']);
+    } catch (error) {
+      // Our refusal, or a client that went away while it sent: then nobody reads the answer.
+      const refused = error instanceof OrreryError ? error : new OrreryError('BadRequest', messageOf(error));
+      return this.#handler.errorResponse(refused, request);
+    }
+    if (request.method === 'GET') {
+      const controller = new AbortController();
+      finished(wire.whole as Duplex, { readable: false }, () => controller.abort());
+      request.signal = controller.signal;
+    }
+    return this.#handler.handle(request, wire.socket);
+  }
+
+  async #send(to: ServerResponse | ServerHttp2Stream, answer: ApiResponse, headOnly: boolean): Promise<void> {
+    if (headOnly || answer.status === 304) {
+      to.end();
+      return endUnused(answer);
+    }
+    if (answer.body instanceof Uint8Array) {
+      to.end(answer.body);
+      return;
+    }
+    // Headers at once: a watch may have nothing to say for long.
+    if ('flushHeaders' in to) to.flushHeaders();
+    try {
+      for await (const chunk of answer.body) {
+        if (to.destroyed) break;
+        if (!to.write(chunk)) await drained(to);
+      }
+      to.end();
+    } catch (error) {
+      this.#log.debug('stream of an answer broke', { error: messageOf(error) });
+      to.destroy();
+    }
+  }
+
+  async #upgrade(message: IncomingMessage, socket: TLSSocket, head: Buffer): Promise<void> {
+    socket.on('error', (error) => this.#log.debug('upgraded connection failed', { error: messageOf(error) }));
+    const request = requestOf(message.method ?? 'GET', message.url ?? '/', message.headers);
+    const answer =
+      request === undefined
+        ? this.#handler.errorResponse(methodNotAllowed(), { method: 'GET', path: message.url ?? '/' })
+        : await this.#handler.upgrade({ request, socket, head }, socket);
+    if (answer.status === 101) return;
+    const body = answer.body instanceof Uint8Array ? answer.body : new Uint8Array();
+    const lines = [
+      `HTTP/1.1 ${answer.status} Refused`,
+      'connection: close',
+      `content-length: ${body.length}`,
+    ];
+    for (const [name, value] of Object.entries(answer.headers)) lines.push(`${name}: ${value}`);
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    socket.end(body);
+  }
+}
+
+function drained(to: ServerResponse | ServerHttp2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      to.off('drain', done);
+      to.off('close', done);
+      resolve();
+    };
+    to.once('drain', done);
+    to.once('close', done);
+  });
+}
+
+/** Lets a stream nobody will read give back what it holds. */
+async function endUnused(answer: ApiResponse): Promise<void> {
+  if (answer.body instanceof Uint8Array) return;
+  await answer.body[Symbol.asyncIterator]().return?.();
+}
+
+function cannotListen(address: { host: string; port: number }, cause: NodeJS.ErrnoException): OrreryError {
+  if (cause.code === 'EADDRINUSE')
+    return new OrreryError('PortInUse', `port ${address.port} on ${address.host} is already in use`, {
+      details: address,
+      cause,
+      hint: 'Stop the program that uses it, or choose another port.',
+    });
+  return new OrreryError(
+    'CannotListen',
+    `cannot listen on ${address.host}:${address.port}: ${cause.message}`,
+    {
+      details: address,
+      cause,
+    },
+  );
+}

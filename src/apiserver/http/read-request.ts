@@ -1,0 +1,50 @@
+import type { Readable } from 'node:stream';
+import { BODY_LIMIT_BYTES } from '../encoding/body.ts';
+import { entityTooLarge } from '../errors.ts';
+import type { ApiRequest } from './messages.ts';
+
+const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
+
+/** The part of both wires that is the same. `url` is the request target: path and query. */
+export function requestOf(
+  method: string,
+  url: string,
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): ApiRequest | undefined {
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  if (!METHODS.has(wanted)) return undefined;
+  const at = url.indexOf('?');
+  const request: ApiRequest = {
+    method: wanted as ApiRequest['method'],
+    path: at === -1 ? url : url.slice(0, at),
+    headers: flattened(headers),
+  };
+  if (at !== -1) request.query = new URLSearchParams(url.slice(at + 1));
+  return request;
+}
+
+function flattened(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  const flat: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value === undefined || name.charCodeAt(0) === 58) continue; // ':method' and its like
+    flat[name] = typeof value === 'string' ? value : value.join(', ');
+  }
+  return flat;
+}
+
+/** @throws OrreryError RequestEntityTooLarge as soon as more than the limit has come. */
+export async function readBodyBytes(
+  stream: Readable,
+  contentLength: string | undefined,
+): Promise<Uint8Array> {
+  if (Number(contentLength) > BODY_LIMIT_BYTES) throw entityTooLarge(BODY_LIMIT_BYTES);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > BODY_LIMIT_BYTES) throw entityTooLarge(BODY_LIMIT_BYTES);
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+}

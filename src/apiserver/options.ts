@@ -1,0 +1,31 @@
+import type { Clock, Log } from '../base/index.ts';
+import type { Descriptions } from '../kube/index.ts';
+import type { Store } from '../store/index.ts';
+import type { User } from './http/messages.ts';
+import type { PkiPaths } from './pki/pki.ts';
+
+/** The API server's slice of the configuration. */
+export interface ApiServerOptions {
+  store: Store;
+  /** From `ensurePki(…).paths`. */
+  pki: PkiPaths;
+  log: Log;
+  /** This product's version: `0.1.0`. */
+  productVersion: string;
+  /** Default 10.43.0.0/16. */
+  serviceCidr?: string;
+  /** Default 30000-32767. */
+  nodePortRange?: { first: number; last: number };
+  /** Where others reach this server: the Endpoints of the `kubernetes` Service. */
+  advertise: { address: string; port: number };
+  /** Bearer tokens that do not change while the server runs. */
+  staticTokens?: readonly { token: string; user: User }[];
+  /** Descriptions for `kubectl explain`, loaded when OpenAPI is first asked for. Default: none. */
+  loadDescriptions?: () => Promise<Descriptions>;
+  /** Parsed objects kept for selectors, tables and watches, by size of their JSON. Default 16 MiB. */
+  decodedCacheLimitBytes?: number;
+  clock?: Clock;
+}
+
+export const DEFAULT_SERVICE_CIDR = '10.43.0.0/16';
+export const DEFAULT_NODE_PORT_RANGE = { first: 30_000, last: 32_767 };

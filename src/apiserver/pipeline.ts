@@ -1,0 +1,186 @@
+import { type Log, NotFound } from '../base/index.ts';
+import {
+  type AuthorizationAttributes,
+  type Authorizer,
+  forbiddenSentence,
+} from './authorization/authorizer.ts';
+import type { RequestMetrics } from './discovery/metrics.ts';
+import { type RouteParts, servePath } from './discovery/routes.ts';
+import { checkAcceptable, encodeAnswer } from './encoding/answer.ts';
+import { forbidden, methodNotAllowed, pathNotFound, qualifiedName } from './errors.ts';
+import { FlowControl } from './http/flow-control.ts';
+import {
+  type ApiRequest,
+  type ApiResponse,
+  jsonResponse,
+  MASTERS_GROUP,
+  type UpgradeRequest,
+  type User,
+} from './http/messages.ts';
+import type { ResourceCatalog } from './registry/catalog.ts';
+import { type DispatchParts, dispatch } from './registry/dispatch.ts';
+import type { Registry, ResourceRequest } from './registry/registry.ts';
+import {
+  ALL_WORKSPACES,
+  DEFAULT_WORKSPACE,
+  isTrue,
+  type RequestInfo,
+  type ResourceRequestInfo,
+  readRequestInfo,
+} from './request-info/request-info.ts';
+import { isServerFault, statusOf } from './status.ts';
+
+export interface PipelineParts {
+  registry: Registry;
+  catalog: ResourceCatalog;
+  authorizer: Authorizer;
+  dispatch: DispatchParts;
+  routes: RouteParts;
+  metrics: RequestMetrics;
+  log: Log;
+}
+
+const LONG_RUNNING = new Set(['log', 'exec', 'attach', 'portforward']);
+
+/**
+ * One request, its identity known, to its answer: request info → workspace → flow control → authorization →
+ * resource → encoding. Never throws: every error is a Status.
+ */
+export class Pipeline {
+  readonly #parts: PipelineParts;
+  readonly #flow = new FlowControl();
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+  }
+
+  async serve(
+    request: ApiRequest,
+    user: User,
+    upgrade?: Pick<UpgradeRequest, 'socket' | 'head'>,
+  ): Promise<ApiResponse> {
+    const { metrics } = this.#parts;
+    const startMs = performance.now();
+    let info: RequestInfo | undefined;
+    let leave: (() => void) | undefined;
+    let response: ApiResponse;
+    metrics.begin();
+    try {
+      info = readRequestInfo(request);
+      if (!isLongRunning(request, info) && !user.groups.includes(MASTERS_GROUP))
+        leave = this.#flow.enter(request.method);
+      response = await this.#answer(request, user, info, upgrade);
+    } catch (error) {
+      response = this.errorResponse(error, request);
+    }
+    leave?.();
+    const longRunning = info !== undefined && isLongRunning(request, info);
+    metrics.end(labelsOf(request, info, response.status), (performance.now() - startMs) / 1000, longRunning);
+    return response;
+  }
+
+  /** The Status of an error; what is our own fault is logged with its cause. */
+  errorResponse(error: unknown, request: Pick<ApiRequest, 'method' | 'path'>): ApiResponse {
+    const status = statusOf(error);
+    if (isServerFault(status))
+      this.#parts.log.error('request failed', { method: request.method, path: request.path, error });
+    const retryAfter = status.details?.retryAfterSeconds;
+    return jsonResponse(
+      status.code,
+      status,
+      retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) },
+    );
+  }
+
+  async #answer(
+    request: ApiRequest,
+    user: User,
+    info: RequestInfo,
+    upgrade: Pick<UpgradeRequest, 'socket' | 'head'> | undefined,
+  ): Promise<ApiResponse> {
+    await this.#authorize(request, user, info);
+    checkWorkspace(info);
+    if (info.type === 'path') return servePath(request, info.path, this.#parts.routes);
+    const resource = this.#parts.catalog.find(info.group, info.version, info.resource);
+    if (resource === undefined) throw pathNotFound();
+    if (!resource.namespaced && info.namespace !== undefined && info.resource !== 'namespaces')
+      throw pathNotFound();
+    if (upgrade === undefined && request.method !== 'GET') checkAcceptable(request);
+    const { registry, dispatch: parts } = this.#parts;
+    const target: ResourceRequest = {
+      resource,
+      workspace: info.workspace,
+      user,
+      request,
+      ...(info.subresource !== undefined && { subresource: info.subresource }),
+      ...(info.namespace !== undefined && resource.namespaced && { namespace: info.namespace }),
+      ...(info.name !== undefined && { name: info.name }),
+      ...(upgrade !== undefined && { upgrade }),
+    };
+    if (info.rest !== undefined) throw pathNotFound();
+    const answer = await dispatch(registry, target, info.verb, parts);
+    const now = new Date(registry.clock.now());
+    return encodeAnswer(answer, { request, storage: registry.storage, now });
+  }
+
+  async #authorize(request: ApiRequest, user: User, info: RequestInfo): Promise<void> {
+    const attributes: AuthorizationAttributes = {
+      user,
+      workspace: info.workspace,
+      verb: info.verb,
+      path: info.path,
+      ...(info.type === 'resource' && { resource: resourceAttributes(info, request) }),
+    };
+    const decision = await this.#parts.authorizer.authorize(attributes);
+    if (decision.verdict === 'allow') return;
+    const why = forbiddenSentence(attributes, decision.reason);
+    if (info.type === 'path') throw forbidden(undefined, '', why);
+    throw forbidden({ group: info.group, name: info.resource }, info.name ?? '', why);
+  }
+}
+
+function resourceAttributes(info: ResourceRequestInfo, request: ApiRequest) {
+  const { group, version, resource, subresource, namespace, name } = info;
+  const fieldSelector = request.query?.get('fieldSelector');
+  return {
+    group,
+    version,
+    resource,
+    ...(subresource !== undefined && { subresource }),
+    ...(namespace !== undefined && { namespace }),
+    ...(name !== undefined && { name }),
+    ...(fieldSelector && { fieldSelector }),
+  };
+}
+
+/** One workspace exists on the first day; `*` is for looking at all. */
+function checkWorkspace(info: RequestInfo): void {
+  if (info.workspace === DEFAULT_WORKSPACE) return;
+  if (info.workspace !== ALL_WORKSPACES) {
+    const logicalClusters = { group: 'core.kcp.io', name: 'logicalclusters' };
+    throw new NotFound(`${qualifiedName(logicalClusters)} ${JSON.stringify(info.workspace)} not found`, {
+      details: { name: info.workspace, group: logicalClusters.group, kind: logicalClusters.name },
+    });
+  }
+  if (info.type === 'resource' && info.verb !== 'list' && info.verb !== 'watch') throw methodNotAllowed();
+}
+
+function isLongRunning(request: ApiRequest, info: RequestInfo): boolean {
+  if (info.type === 'path') return false;
+  if (info.verb === 'watch') return true;
+  if (info.subresource === undefined || !LONG_RUNNING.has(info.subresource)) return false;
+  return info.subresource !== 'log' || isTrue(request.query?.get('follow'));
+}
+
+function labelsOf(request: ApiRequest, info: RequestInfo | undefined, code: number) {
+  const resource = info?.type === 'resource' ? info : undefined;
+  // A path that is no resource is the client's word: it must not make a time series.
+  return {
+    verb: (resource?.verb ?? request.method).toUpperCase(),
+    group: code === 404 ? '' : (resource?.group ?? ''),
+    version: code === 404 ? '' : (resource?.version ?? ''),
+    resource: code === 404 ? '' : (resource?.resource ?? ''),
+    subresource: code === 404 ? '' : (resource?.subresource ?? ''),
+    code,
+  };
+}
