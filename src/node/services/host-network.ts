@@ -6,7 +6,8 @@ import type { TableNames } from './table-plan.ts';
 export interface HostNetwork {
   /** Runs a script as one transaction. @throws CommandFailed; then nothing has changed. */
   nft(script: string): Promise<void>;
-  /** @returns undefined when there is no such table. */
+  hasTable(table: string): Promise<boolean>;
+  /** Lists the whole table: slow for a large one. @returns undefined when there is no such table. */
   namesIn(table: string): Promise<TableNames | undefined>;
   listeners(): Promise<Listeners>;
   /** @returns false when there is no such link yet. */
@@ -35,6 +36,11 @@ export class LinuxHostNetwork implements HostNetwork {
 
   async nft(script: string): Promise<void> {
     await this.#run(['nft', '-f', '-'], script);
+  }
+
+  async hasTable(table: string): Promise<boolean> {
+    const tables = await this.#run(['nft', 'list', 'tables']);
+    return tables.split('\n').includes(`table ${table}`);
   }
 
   async namesIn(table: string): Promise<TableNames | undefined> {

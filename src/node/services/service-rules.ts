@@ -60,7 +60,7 @@ export async function removeServiceRules(options: {
 }): Promise<void> {
   const network = options.network ?? new LinuxHostNetwork();
   const table = `ip ${tableName(options.instance)}`;
-  if ((await network.namesIn(table)) !== undefined) await network.nft(`delete table ${table}\n`);
+  if (await network.hasTable(table)) await network.nft(`delete table ${table}\n`);
   if (options.bridge !== undefined) await network.setRouteLocalnet(options.bridge, false);
 }
 
@@ -154,7 +154,7 @@ class NftServiceRules implements ServiceRules {
     try {
       await this.#network.nft(script);
     } catch (error) {
-      if (!whole || (await this.#network.namesIn(plan.table)) === undefined) throw error;
+      if (!whole || !(await this.#network.hasTable(plan.table))) throw error;
       this.#options.log.warn('the table that stands cannot be changed, replacing it', { error });
       await this.#network.nft(`delete table ${plan.table}\n${wholeScript(plan)}`);
     }
@@ -221,7 +221,7 @@ class NftServiceRules implements ServiceRules {
       timer.abort();
       if (why !== 'timeout') return;
       if (this.#problems.size > 0) return;
-      if ((await this.#network.namesIn(this.#applied!.table)) !== undefined) continue;
+      if (await this.#network.hasTable(this.#applied!.table)) continue;
       this.#options.log.warn('somebody took the service rules away, setting them again');
       this.#applied = undefined;
       return;
