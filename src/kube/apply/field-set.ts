@@ -144,7 +144,8 @@ export function pathsOf(set: FieldSet, prefix = ''): string[] {
   return [...members, ...below];
 }
 
-function printElement(element: string): string {
+/** `f:image` → `.image`, `k:{"name":"a"}` → `[name="a"]`, `v:1` → `[=1]`. */
+export function printElement(element: string): string {
   const text = element.slice(2);
   if (element.startsWith('f:')) return `.${text}`;
   if (element.startsWith('v:')) return `[=${text}]`;

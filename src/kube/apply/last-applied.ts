@@ -5,7 +5,7 @@ import { decodeObject } from '../schema/decode.ts';
 import { groupVersionString } from '../schema/schema.ts';
 import { difference, type FieldSet } from './field-set.ts';
 import type { Shape } from './shape.ts';
-import { type Comparison, compareChildren, fieldSetOf } from './walk.ts';
+import { type Comparison, compareChildren, storedFieldSetOf } from './walk.ts';
 
 /** What kubectl's client-side apply leaves behind, so that its server-side apply can take over. */
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -28,7 +28,7 @@ export function allowedByLastApplied(resource: Resource, shape: Shape, live: Kub
   const { object } = decodeObject(resource, config, 'Ignore');
   const into: Comparison = { changed: {}, removed: {} };
   compareChildren(shape, object, live, into);
-  return difference(difference(fieldSetOf(shape, object), into.changed), into.removed);
+  return difference(difference(storedFieldSetOf(shape, object), into.changed), into.removed);
 }
 
 function parse(text: string): KubeObject {

@@ -27,7 +27,14 @@ import {
 } from './managed-fields.ts';
 import { PathElementError, type Shape } from './shape.ts';
 import { compareObjects, takeOver } from './track-managed-fields.ts';
-import { fieldSetOf, merge, removeItems, withNamedFields } from './walk.ts';
+import {
+  type Comparison,
+  fieldSetOf,
+  merge,
+  removeItems,
+  storedFieldSetOf,
+  withNamedFields,
+} from './walk.ts';
 
 export interface ApplyOptions {
   resource: Resource;
@@ -81,10 +88,11 @@ export function serverSideApply(options: ApplyOptions): KubeObject {
   const next: Manager = { ...self, time: last?.time, fields: own };
   let object = merge(shape, live, applied) as KubeObject;
   if (last !== undefined) object = prune(shape, object, last.fields, [...others, next]);
-  object = normalise(resource, object);
+  // Compared before zero values go: who applies `false` over another's `true` changes it.
   const comparison = compareObjects(resource, live, object, subresource);
+  object = normalise(resource, object);
   if (!options.force) refuseConflicts(options, shape, others, comparison.changed);
-  const managers = [...loseTo(others, self, comparison), next].filter((one) => !isEmptySet(one.fields));
+  const managers = [...loseTo(others, comparison), next].filter((one) => !isEmptySet(one.fields));
   const same = live !== undefined && isUnchanged(live, object) && sameManagers(before, managers);
   if (!same) next.time = timestamp(options.now);
   setManagedFields(object, encodeManagers(capUpdateManagers(managers)));
@@ -93,8 +101,17 @@ export function serverSideApply(options: ApplyOptions): KubeObject {
 
 /** Typed and canonical, zero values kept: an applier owns the `false` it wrote. */
 function decodeApplied(resource: Resource, sent: unknown): KubeObject {
-  const { object } = decodeObject(resource, cloneJson(sent), 'Ignore', undefined, { keepZeroValues: true });
+  const decoded = decodeObject(resource, cloneJson(sent), 'Warn', undefined, { keepZeroValues: true });
+  const { object, warnings } = decoded;
   if (object.metadata.managedFields !== undefined) throw new BadRequest('metadata.managedFields must be nil');
+  if (warnings.length > 0) {
+    const unknown = warnings.map((one) => `.${/"(.*)"/.exec(one)![1]}: field not declared in schema`);
+    throw notTyped(
+      resource,
+      object,
+      unknown.length === 1 ? unknown[0]! : `errors:\n  ${unknown.join('\n  ')}`,
+    );
+  }
   return object;
 }
 
@@ -140,8 +157,8 @@ function prune(shape: Shape, merged: KubeObject, last: FieldSet, managers: reado
   const named = (set: FieldSet) => withNamedFields(shape, set);
   const lastNamed = named(last);
   const pruned = removeItems(shape, merged, lastNamed) ?? {};
-  const mergedSet = named(fieldSetOf(shape, merged));
-  let kept = named(fieldSetOf(shape, pruned));
+  const mergedSet = named(storedFieldSetOf(shape, merged));
+  let kept = named(storedFieldSetOf(shape, pruned));
   for (const one of managers) kept = union(kept, named(one.fields));
   const gone = intersection(difference(mergedSet, kept), lastNamed);
   return removeItems(shape, merged, gone) as KubeObject;
@@ -158,17 +175,11 @@ function isUnchanged(live: KubeObject, object: KubeObject): boolean {
   return equalJson({ ...live, metadata }, object);
 }
 
-function loseTo(
-  managers: readonly Manager[],
-  self: Pick<Manager, 'manager' | 'operation' | 'apiVersion' | 'subresource'>,
-  { changed, removed }: { changed: FieldSet; removed: FieldSet },
-): Manager[] {
-  return managers
-    .filter((one) => !isSameManager(one, self))
-    .map((one) => {
-      const fields = difference(difference(one.fields, changed), removed);
-      return fields === one.fields ? one : { ...one, fields };
-    });
+function loseTo(managers: readonly Manager[], { changed, removed }: Comparison): Manager[] {
+  return managers.map((one) => {
+    const fields = difference(difference(one.fields, changed), removed);
+    return fields === one.fields ? one : { ...one, fields };
+  });
 }
 
 function refuseConflicts(

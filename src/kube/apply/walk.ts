@@ -1,6 +1,6 @@
 import { equalJson, isObject, type JsonObject, setKey } from '../patch/json-value.ts';
 import type { FieldInfo } from '../schema/fields.ts';
-import { childrenOf, type FieldSet, isEmptySet, isMember, putNode } from './field-set.ts';
+import { childrenOf, type FieldSet, isEmptySet, isMember, printElement, putNode } from './field-set.ts';
 import { itemElement, PathElementError, type Shape, shapeOf } from './shape.ts';
 
 /** The walks of structured-merge-diff over typed values: compare, field set, merge, remove. */
@@ -117,46 +117,72 @@ function elementOrUndefined(
   }
 }
 
-/** Every leaf of a value, every map key and list item. @throws PathElementError with the path of the list */
-export function fieldSetOf(shape: Shape, value: unknown, path = ''): FieldSet {
+/**
+ * Every leaf of a configuration, every map key and list item.
+ *
+ * @throws PathElementError with the path of the list, for items without key, repeated items and unknown fields
+ */
+export function fieldSetOf(shape: Shape, value: unknown): FieldSet {
+  return collect(shape, value, '', true);
+}
+
+/** The same of what is stored, where an item may be repeated or lack its key: it then counts once or not at all. */
+export function storedFieldSetOf(shape: Shape, value: unknown): FieldSet {
+  return collect(shape, value, '', false);
+}
+
+function collect(shape: Shape, value: unknown, path: string, strict: boolean): FieldSet {
   const set: FieldSet = {};
   if (shape.kind === 'list' || shape.kind === 'set') {
-    for (const item of Array.isArray(value) ? value : []) {
-      const element: string = describeErrors(path, (): string => itemElement(shape, item));
-      if (set[element] !== undefined)
-        throw new PathElementError(`${path}: duplicate entries for key ${element.slice(2)}`);
-      putNode(set, element, true, shape.kind === 'list' ? belowOf(shape.element, item, path) : undefined);
-    }
+    const items = strict ? checkedItems(shape, value, path) : indexItems(shape, value);
+    for (const [element, item] of items)
+      putNode(
+        set,
+        element,
+        true,
+        shape.kind === 'list' ? below(shape.element, item, path, strict) : undefined,
+      );
     return set;
   }
   if (!isObject(value)) return set;
   for (const name of Object.keys(value)) {
     const member = memberShape(shape, name);
-    if (member === undefined) throw new PathElementError(`${path}.${name}: field not declared in schema`);
     const one = value[name];
-    const atomic = member.kind === 'leaf';
+    if (member === undefined) {
+      if (!strict) continue;
+      throw new PathElementError(`${path}.${name}: field not declared in schema`);
+    }
     const blankMap = (member.kind === 'struct' || member.kind === 'map') && isBlank(one);
-    putNode(
-      set,
-      `f:${name}`,
-      atomic || blankMap || shape.kind === 'map',
-      belowOf(member, one, `${path}.${name}`),
-    );
+    const isLeaf = member.kind === 'leaf' || blankMap;
+    putNode(set, `f:${name}`, isLeaf || shape.kind === 'map', below(member, one, `${path}.${name}`, strict));
   }
   return set;
 }
 
-function belowOf(shape: Shape, value: unknown, path: string): FieldSet | undefined {
-  return shape.kind === 'leaf' ? undefined : fieldSetOf(shape, value, path);
+function below(shape: Shape, value: unknown, path: string, strict: boolean): FieldSet | undefined {
+  return shape.kind === 'leaf' ? undefined : collect(shape, value, path, strict);
 }
 
-function describeErrors<T>(path: string, run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof PathElementError) throw new PathElementError(`${path}: ${error.message}`);
-    throw error;
-  }
+function checkedItems(
+  shape: Extract<Shape, { kind: 'list' | 'set' }>,
+  list: unknown,
+  path: string,
+): Map<string, unknown> {
+  const items = new Map<string, unknown>();
+  if (!Array.isArray(list)) return items;
+  list.forEach((item, index) => {
+    let element: string;
+    try {
+      element = itemElement(shape, item);
+    } catch (error) {
+      if (!(error instanceof PathElementError)) throw error;
+      throw new PathElementError(`${path}: element ${index}: ${error.message}`);
+    }
+    if (items.has(element))
+      throw new PathElementError(`${path}: duplicate entries for key ${printElement(element)}`);
+    items.set(element, item);
+  });
+  return items;
 }
 
 /** `right` laid over `left`: leaves of the right win, lists and maps are united. Shares parts with both. */
