@@ -1,8 +1,17 @@
 /**
- * node: turns Pods into engine calls: registration and heartbeat, pod workers, probes, volumes, status.
+ * node: turns Pods into engine calls: registration and heartbeat, pod workers, probes, volumes, status;
+ * the kubelet's server; service rules.
  *
- * Guarantees: a pod's work is serialised; containers outlive this process and are adopted at its next
- * start with ids, start times and restart counts unchanged; the API server being away stops nothing.
- * Does not guarantee: that the API shows a change at the instant it happens (status is coalesced).
+ * Is not: a container engine (that is engine) and no scheduler: it takes the pods that are bound to it.
+ *
+ * Guarantees: a pod's work is serialised; containers outlive this process and are adopted at its next start
+ * with ids, start times and restart counts unchanged, back-off included; the API server being away stops
+ * nothing; what is gone from the API leaves neither process, mount, namespace, address nor file here.
+ * Does not guarantee: that the API shows a change at the instant it happens (status is coalesced), or that
+ * secrets for the environment of a crashed container are at hand when this process was restarted without an
+ * API server.
  */
+export * from './node.ts';
 export type * from './pod-lookup.ts';
+export { removeServiceRules, type ServiceRules, type ServiceRulesOptions } from './services/index.ts';
+export { removePodFolders } from './volumes/remove-pod-folders.ts';

@@ -1,6 +1,5 @@
 import { BadRequest } from '../../base/index.ts';
-import type { corev1 } from '../../kube/index.ts';
-import { parseQuantity } from '../../kube/index.ts';
+import { CLUSTER_ANNOTATION, type corev1, parseQuantity } from '../../kube/index.ts';
 
 /** What a pod's fields cannot tell about themselves. */
 export interface DownwardFacts {
@@ -50,6 +49,7 @@ export function fieldValue(pod: corev1.Pod, fieldPath: string, facts: DownwardFa
 
 function formatMap(map: Record<string, string> | undefined): string {
   return Object.keys(map ?? {})
+    .filter((key) => key !== CLUSTER_ANNOTATION)
     .sort()
     .map((key) => `${key}=${JSON.stringify(map![key])}`)
     .join('\n');

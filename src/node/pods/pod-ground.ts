@@ -29,9 +29,10 @@ export async function prepareGround(services: PodServices, request: GroundReques
   const podIPs = podAddresses(services, sandbox);
   const facts = { podIPs, hostIPs: services.hostIPs, allocatable: services.allocatable };
   const hostname = podHostname(pod, services.clusterDomain);
-  const [volumes, etc] = await Promise.all([
+  const [volumes, etc, clusterServices] = await Promise.all([
     services.volumes.setUp({ pod, folder: folder.volumes, facts, fresh: request.fresh }),
     writeEtcFiles(services, request, podIPs, hostname),
+    services.services(),
   ]);
   return {
     pod,
@@ -46,7 +47,7 @@ export async function prepareGround(services: PodServices, request: GroundReques
     etc,
     facts,
     services: serviceEnvironment(
-      services.services(),
+      clusterServices,
       pod.metadata.namespace ?? '',
       pod.spec.enableServiceLinks !== false,
     ),

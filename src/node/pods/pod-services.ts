@@ -37,8 +37,8 @@ export interface PodServices {
   allocatable: Readonly<Record<string, string>>;
   clusterDomain: string;
   clusterDns: readonly string[];
-  /** Services of the cluster, as far as known. */
-  services(): readonly corev1.Service[];
+  /** Services of the cluster; waits a moment for the first list. */
+  services(): Promise<readonly corev1.Service[]>;
   /** Whether this node takes a new pod. */
   admit(pod: corev1.Pod): Rejection | undefined;
 }

@@ -1,0 +1,282 @@
+import { join } from 'node:path';
+import type { Clock, Log } from '../base/index.ts';
+import { BackgroundEventRecorder, type Client, InformerFactory, SERVICES } from '../client/index.ts';
+import { type Engine, engineRequirements } from '../engine/index.ts';
+import type { corev1 } from '../kube/index.ts';
+import { ContainerStarter } from './containers/container-starter.ts';
+import { ContainerStopper } from './containers/container-stopper.ts';
+import { PodImages } from './containers/pod-images.ts';
+import type { PodLookup } from './pod-lookup.ts';
+import { ContainerCache } from './pods/container-cache.ts';
+import { admitPod } from './pods/pod-admission.ts';
+import { PodEvents } from './pods/pod-events.ts';
+import { PodManager } from './pods/pod-manager.ts';
+import { PodSandboxes } from './pods/pod-sandbox.ts';
+import type { PodServices } from './pods/pod-services.ts';
+import { StatusWriter } from './pods/status-writer.ts';
+import { Prober } from './probes/prober.ts';
+import { type HostFacts, readHostFacts } from './registration/host-facts.ts';
+import { NodeLease } from './registration/node-lease.ts';
+import { NodeRegistration } from './registration/node-registration.ts';
+import { nodeAllocatable, nodeLabels } from './registration/node-status.ts';
+import { createNodeServer } from './server/index.ts';
+import { createServiceRules } from './services/index.ts';
+import { PodVolumes } from './volumes/pod-volumes.ts';
+import { ReferencedObjects } from './volumes/referenced-objects.ts';
+import { ServiceAccountTokens } from './volumes/service-account-tokens.ts';
+
+export interface NodeOptions {
+  name: string;
+  /** InternalIP. */
+  ip: string;
+  /** Everything the node owns on disk, beside the engine's. */
+  directory: string;
+  /** Six hex digits that keep two Orreries on one host apart. */
+  instance: string;
+  engine: Engine;
+  /** With the node's own identity. */
+  client: Client;
+  /** Addresses of this node's pods: the engine's subnet. */
+  podCidr: string;
+  server: {
+    tls: { keyPem: string; certPem: string; caPem: string };
+    host: string;
+    /** 0 takes any free one. */
+    port: number;
+  };
+  /** Orrery's own, without a `v`. */
+  version: string;
+  /** Shown as `node-role.kubernetes.io/<role>`. Default: control-plane. */
+  roles?: readonly string[];
+  /** Default: cluster.local. */
+  clusterDomain?: string;
+  /** Addresses of the cluster's DNS servers; none yet. */
+  clusterDns?: readonly string[];
+  clock: Clock;
+  log: Log;
+}
+
+export interface Node {
+  /** Runs until `signal` aborts; containers go on. @throws OrreryError when the node's server cannot listen */
+  run(signal: AbortSignal): Promise<void>;
+  /** Resolves when the Node object shows this node's state, its server listens and its pods are known. */
+  ready(): Promise<NodeReady>;
+  readonly pods: PodLookup;
+}
+
+export interface NodeReady {
+  serverPort: number;
+  /** Why containers cannot run on this machine; undefined when they can. */
+  problem?: string;
+}
+
+/** The kubelet's part of Orrery: this machine's Node, its pods, its server and its service rules. */
+export async function createNode(options: NodeOptions): Promise<Node> {
+  const host = await readHostFacts(options.directory);
+  return new LocalNode(options, host);
+}
+
+const userAgent = 'kube-probe/1.36';
+/** A container that starts without an API server does without the variables of services. */
+const servicesPatienceMs = 3_000;
+
+class LocalNode implements Node {
+  readonly #options: NodeOptions;
+  readonly #recorder: BackgroundEventRecorder;
+  readonly #informers: InformerFactory;
+  readonly #objects: ReferencedObjects;
+  readonly #manager: PodManager;
+  readonly #ready = Promise.withResolvers<NodeReady>();
+
+  constructor(options: NodeOptions, host: HostFacts) {
+    this.#options = options;
+    const { client, clock, log } = options;
+    this.#recorder = new BackgroundEventRecorder({
+      client,
+      component: 'kubelet',
+      host: options.name,
+      clock,
+      log,
+    });
+    this.#informers = new InformerFactory({ client, clock, log });
+    this.#objects = new ReferencedObjects({
+      client,
+      clock,
+      log,
+      onChange: (podUids) => this.#manager.objectsChanged(podUids),
+    });
+    this.#manager = new PodManager(this.#podServices(host), options.name);
+    this.#ready.promise.catch(() => undefined);
+  }
+
+  get pods(): PodLookup {
+    return this.#manager;
+  }
+
+  ready(): Promise<NodeReady> {
+    return this.#ready.promise;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, engine, log, name, server } = this.#options;
+    const nodeServer = createNodeServer({
+      pods: this.#manager,
+      engine,
+      log,
+      clock,
+      nodeName: name,
+      ...server,
+    });
+    let serverPort: number;
+    try {
+      serverPort = (await nodeServer.listen()).port;
+    } catch (error) {
+      this.#ready.reject(error);
+      throw error;
+    }
+    const registration = this.#registration(serverPort);
+    const lease = new NodeLease({ client: this.#options.client, clock, log });
+    const running = [
+      this.#recorder.run(signal),
+      this.#manager.run(signal),
+      registration.run(signal),
+      registration.registered().then((node) => lease.run(node, signal)),
+      this.#runServices(signal),
+    ];
+    const started = Promise.all([registration.registered(), this.#manager.synced()]).then(async () => {
+      const problem = await engineProblem();
+      this.#ready.resolve({ serverPort, ...(problem !== undefined && { problem }) });
+    });
+    try {
+      await Promise.race([Promise.all([...running, started]), stopped(signal)]);
+    } catch (error) {
+      this.#ready.reject(error);
+      throw error;
+    } finally {
+      await nodeServer.close();
+    }
+  }
+
+  #registration(serverPort: number): NodeRegistration {
+    const { client, clock, directory, engine, ip, log, name, roles, version } = this.#options;
+    return new NodeRegistration({
+      identity: { name, ip, roles: roles ?? ['control-plane'], version },
+      client,
+      engine,
+      events: this.#recorder,
+      clock,
+      log,
+      directory,
+      serverPort,
+      problem: engineProblem,
+    });
+  }
+
+  /** Without the programs for it there are no service rules; the Node object says what is missing. */
+  async #runServices(signal: AbortSignal): Promise<void> {
+    const { clock, instance, ip, log, name, podCidr } = this.#options;
+    this.#informers.informer<corev1.Service>(SERVICES);
+    const informing = this.#informers.run(signal);
+    if ((await engineProblem()) === undefined) {
+      const rules = createServiceRules({
+        informers: this.#informers,
+        instance,
+        nodeName: name,
+        nodeIps: [ip],
+        podCidr,
+        bridge: `orr${instance}`,
+        log,
+        clock,
+        events: this.#recorder.for('kube-proxy'),
+      });
+      await rules.run(signal);
+    }
+    await informing;
+  }
+
+  #podServices(host: HostFacts): PodServices {
+    const { client, clock, directory, engine, instance, ip, log, name, roles, version } = this.#options;
+    const events = new PodEvents(this.#recorder);
+    const tokens = new ServiceAccountTokens({ client, clock });
+    const images = new PodImages({ images: engine.images, events, clock });
+    const allocatable = nodeAllocatable(host);
+    const labels = nodeLabels({ name, ip, roles: roles ?? ['control-plane'], version }, host);
+    const services = this.#informers.informer<corev1.Service>(SERVICES);
+    return {
+      engine,
+      client,
+      clock,
+      log,
+      events,
+      containers: new ContainerCache(engine),
+      sandboxes: new PodSandboxes({ networks: engine.networks, clock, bootId: host.bootId }),
+      volumes: new PodVolumes({ objects: this.#objects, tokens }),
+      objects: this.#objects,
+      tokens,
+      images,
+      starter: new ContainerStarter({
+        engine,
+        images,
+        objects: this.#objects,
+        events,
+        clock,
+        log,
+        cgroupParent: (podUid) => `/orrery-${instance}/pod-${podUid}`,
+        nodeMemoryBytes: host.memoryBytes,
+        seccompDirectory: join(directory, 'seccomp'),
+        userAgent,
+      }),
+      stopper: new ContainerStopper({ engine, events, clock, log, userAgent }),
+      prober: new Prober({
+        engine,
+        clock,
+        log,
+        userAgent,
+        onChange: (podUid) => this.#manager.wake(podUid),
+        onUnhealthy: (pod, container, message) =>
+          events.container(pod, container, 'Warning', 'Unhealthy', message),
+      }),
+      statuses: new StatusWriter({ client, clock, log }),
+      nodeDirectory: directory,
+      hostIPs: [ip],
+      allocatable,
+      clusterDomain: this.#options.clusterDomain ?? 'cluster.local',
+      clusterDns: this.#options.clusterDns ?? [],
+      services: async () => {
+        if (!services.isSynced) {
+          const timeout = new AbortController();
+          await Promise.race([
+            services.synced(),
+            // Rejects when the timer is not needed any more.
+            clock.sleep(servicesPatienceMs, timeout.signal).catch(() => undefined),
+          ]);
+          timeout.abort();
+        }
+        return services.list();
+      },
+      admit: (pod) =>
+        admitPod({
+          pod,
+          others: this.#manager.activeBeside(pod.metadata.uid),
+          allocatable,
+          nodeLabels: labels,
+        }),
+    };
+  }
+}
+
+async function engineProblem(): Promise<string | undefined> {
+  const { missing } = await engineRequirements();
+  if (missing.length === 0) return undefined;
+  const what = missing.map(({ name, why }) => `${name} (${why})`).join(', ');
+  const packages = [...new Set(missing.map((one) => one.package).filter((one) => one !== ''))];
+  const hint = packages.length > 0 ? `; apt-get install ${packages.join(' ')}` : '';
+  return `container runtime is not usable: missing ${what}${hint}`;
+}
+
+function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
