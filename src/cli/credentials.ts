@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { writeFileAtomic } from '../base/index.ts';
 import { ensurePki, type Pki } from '../apiserver/index.ts';
+import { writeFileAtomic } from '../base/index.ts';
 import { readKubeconfig } from '../client/index.ts';
 import { type Config, localAddress } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
@@ -28,7 +28,14 @@ export function kubernetesServiceAddress(serviceCidr: string): string {
  */
 export async function ensureCredentials(directory: DataDirectory, config: Config): Promise<Pki> {
   const pki = await ensurePki(directory.pki, {
-    hosts: [...new Set([config.nodeIp, localAddress(config.bindAddress), hostname().toLowerCase(), config.nodeName])],
+    hosts: [
+      ...new Set([
+        config.nodeIp,
+        localAddress(config.bindAddress),
+        hostname().toLowerCase(),
+        config.nodeName,
+      ]),
+    ],
     serviceAddress: kubernetesServiceAddress(config.serviceCidr),
   });
   const server = `https://${localAddress(config.bindAddress)}:${config.port}`;
@@ -62,7 +69,11 @@ async function ensureKubeconfig(pki: Pki, file: string, server: string, identity
   if (wanted !== current) await writeFileAtomic(file, wanted, { mode: 0o600 });
 }
 
-async function usablePair(pki: Pki, text: string, identity: Identity): Promise<{ certificate: string; key: string } | undefined> {
+async function usablePair(
+  pki: Pki,
+  text: string,
+  identity: Identity,
+): Promise<{ certificate: string; key: string } | undefined> {
   try {
     const { certPem, keyPem } = await readKubeconfig(text);
     if (certPem === undefined || keyPem === undefined) return undefined;
@@ -74,7 +85,11 @@ async function usablePair(pki: Pki, text: string, identity: Identity): Promise<{
 }
 
 /** Written by hand: JSON is YAML, but people read this file. */
-function kubeconfigText(name: string, server: string, pem: { ca: string; certificate: string; key: string }): string {
+function kubeconfigText(
+  name: string,
+  server: string,
+  pem: { ca: string; certificate: string; key: string },
+): string {
   const base64 = (text: string) => Buffer.from(text).toString('base64');
   return `apiVersion: v1
 kind: Config

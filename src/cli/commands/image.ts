@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 import { BadRequest, NotFound, OrreryError, silentLog } from '../../base/index.ts';
 import { type Engine, type LoadedImage, openEngine, type PackOptions } from '../../engine/index.ts';
 import { dataDirectoryOf, instanceOf, nodeSubnet } from '../config.ts';
@@ -18,6 +18,7 @@ async function engineOf(flags: Flags): Promise<Engine> {
     instance: instanceOf(directory.root),
     subnet: nodeSubnet('10.42.0.0/16'),
     log: silentLog,
+    searchPath: (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
   });
 }
 

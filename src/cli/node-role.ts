@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { OrreryError, systemClock } from '../base/index.ts';
+import { createClient, httpTransport, readKubeconfig } from '../client/index.ts';
+import { openEngine } from '../engine/index.ts';
+import { createNode } from '../node/index.ts';
+import { type Config, nodeSubnet } from './config.ts';
+import { dataDirectoryAt } from './data-directory.ts';
+import type { RoleContext, RunningRole } from './role-main.ts';
+import { orreryVersion } from './version.ts';
+
+/** This machine as a node: a client of the API server over HTTPS with the node's own certificate. */
+export async function startNodeRole(config: Config, { log }: RoleContext): Promise<RunningRole> {
+  const directory = dataDirectoryAt(config.dataDirectory);
+  const connection = await readKubeconfig(await readFile(directory.nodeKubeconfig, 'utf8'));
+  const { caPem, certPem, keyPem } = connection;
+  if (caPem === undefined || certPem === undefined || keyPem === undefined) {
+    throw new OrreryError('PkiBroken', `${directory.nodeKubeconfig} lacks a certificate`, {
+      hint: 'remove the file: it is made anew',
+    });
+  }
+  const subnet = nodeSubnet(config.clusterCidr);
+  const engine = await openEngine({ directory: directory.engine, instance: config.instance, subnet, log });
+  const transport = httpTransport(connection);
+  const node = await createNode({
+    name: config.nodeName,
+    ip: config.nodeIp,
+    directory: directory.node,
+    instance: config.instance,
+    engine,
+    client: createClient(transport, { userAgent: `kubelet/${orreryVersion}` }),
+    podCidr: subnet,
+    server: { tls: { keyPem, certPem, caPem }, host: config.bindAddress, port: config.nodePort },
+    version: orreryVersion,
+    clock: systemClock,
+    log,
+  });
+  const end = new AbortController();
+  const running = node.run(end.signal);
+  running.catch((error: unknown) => log.error('node failed', { error }));
+  const ready = await Promise.race([
+    node.ready(),
+    running.then(() => Promise.reject(new OrreryError('NodeEnded', 'the node ended by itself'))),
+  ]);
+  running.catch(() => process.exit(70));
+  return {
+    details: {
+      name: config.nodeName,
+      port: String(ready.serverPort),
+      ...(ready.problem !== undefined && { problem: ready.problem }),
+    },
+    stop: async () => {
+      end.abort();
+      await running;
+      transport.close();
+    },
+  };
+}

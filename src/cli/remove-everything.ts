@@ -1,0 +1,24 @@
+import { silentLog } from '../base/index.ts';
+import { openEngine } from '../engine/index.ts';
+import { removePodFolders, removeServiceRules } from '../node/index.ts';
+import { instanceOf, nodeSubnet } from './config.ts';
+import type { DataDirectory } from './data-directory.ts';
+
+/**
+ * Ends all containers of this data directory and takes away what they had on the host: networks, mounts,
+ * cgroups, service rules. Images and the store stay. Works without any role running.
+ */
+export async function removeEverything(directory: DataDirectory): Promise<{ containers: number }> {
+  const instance = instanceOf(directory.root);
+  const engine = await openEngine({
+    directory: directory.engine,
+    instance,
+    subnet: nodeSubnet('10.42.0.0/16'),
+    log: silentLog,
+  });
+  const { containers } = await engine.holdings();
+  await engine.reset();
+  await removeServiceRules({ instance });
+  await removePodFolders(directory.node);
+  return { containers: containers.length };
+}

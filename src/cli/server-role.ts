@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createApiServer } from '../apiserver/index.ts';
+import { type Log, OrreryError, systemClock } from '../base/index.ts';
+import { BackgroundEventRecorder, createClient } from '../client/index.ts';
+import { createControllers } from '../controllers/index.ts';
+import type { Descriptions } from '../kube/index.ts';
+import { createScheduler } from '../scheduler/index.ts';
+import { openLmdbStore, type Store } from '../store/index.ts';
+import { type Config, localAddress } from './config.ts';
+import { ensureCredentials } from './credentials.ts';
+import { dataDirectoryAt } from './data-directory.ts';
+import type { RoleContext, RunningRole } from './role-main.ts';
+import { orreryVersion } from './version.ts';
+
+/** A predecessor whose supervisor was killed needs a moment to let go of the store. */
+const LOCK_PATIENCE_MS = 10_000;
+
+/** The control plane in one process: API server, controllers, scheduler; these two are clients by function call. */
+export async function startServerRole(config: Config, { log, tell }: RoleContext): Promise<RunningRole> {
+  const directory = dataDirectoryAt(config.dataDirectory);
+  const pki = await ensureCredentials(directory, config);
+  await tell({ type: 'credentials' });
+  const store = await openStore(directory.store, log);
+  const api = await createApiServer({
+    store,
+    pki: pki.paths,
+    log,
+    productVersion: orreryVersion,
+    serviceCidr: config.serviceCidr,
+    advertise: { address: config.nodeIp, port: config.port },
+    loadDescriptions,
+  });
+  const end = new AbortController();
+  const listening = await api.listen({ host: config.bindAddress, port: config.port }).catch(async (error) => {
+    await store.close();
+    throw error;
+  });
+  await api.bootstrap();
+
+  const clientOf = (name: string) =>
+    createClient(api.localTransport({ name, groups: ['system:masters'] }), {
+      userAgent: `${name.slice('system:'.length)}/${orreryVersion}`,
+    });
+  const client = clientOf('system:kube-controller-manager');
+  const recorder = new BackgroundEventRecorder({ client, component: 'controllers', clock: systemClock, log });
+  const controllers = createControllers({
+    client,
+    recorder,
+    clock: systemClock,
+    log,
+    config: { caPem: pki.caCertificatePem, clusterCidr: config.clusterCidr },
+  });
+  const scheduler = createScheduler({
+    client: clientOf('system:kube-scheduler'),
+    informers: controllers.informers,
+    recorder,
+    clock: systemClock,
+    log,
+  });
+  const running = Promise.all([
+    api.run(end.signal),
+    recorder.run(end.signal),
+    controllers.run(end.signal),
+    scheduler.run(end.signal),
+  ]);
+  running.catch((error: unknown) => {
+    log.error('control plane failed', { error });
+    process.exit(70);
+  });
+  await Promise.all([controllers.ready(), scheduler.ready()]);
+  return {
+    details: { address: `https://${localAddress(config.bindAddress)}:${listening.port}` },
+    stop: async () => {
+      end.abort();
+      await api.close();
+      await running;
+      await store.close();
+    },
+  };
+}
+
+async function openStore(directory: string, log: Log): Promise<Store> {
+  const deadline = Date.now() + LOCK_PATIENCE_MS;
+  for (;;) {
+    try {
+      return await openLmdbStore({ directory, log });
+    } catch (error) {
+      if (!(error instanceof OrreryError && error.code === 'StoreLocked') || Date.now() > deadline)
+        throw error;
+      await delay(50);
+    }
+  }
+}
+
+/** What `kubectl explain` shows; made by the build, beside the program. */
+async function loadDescriptions(): Promise<Descriptions> {
+  const file = join(dirname(process.argv[1]!), 'kubernetes-descriptions.json');
+  return existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as Descriptions) : {};
+}
