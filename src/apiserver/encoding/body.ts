@@ -3,6 +3,7 @@ import { type FieldValidation, findDuplicateKeys } from '../../kube/index.ts';
 import { entityTooLarge, unsupportedMediaType } from '../errors.ts';
 import type { ApiRequest } from '../http/messages.ts';
 import { decodeText } from '../http/messages.ts';
+import { decodeProtobufObject, PROTOBUF } from './protobuf-object.ts';
 import { parseYaml } from './yaml.ts';
 
 /** kube-apiserver's limit of a request body (3 MiB); k8s.io/apiserver/pkg/server MaxRequestBodyBytes. */
@@ -27,7 +28,7 @@ export function contentType(request: ApiRequest): string {
 /**
  * The body as JSON; undefined for an empty one.
  *
- * @throws OrreryError UnsupportedMediaType (415: protobuf, CBOR, anything unknown), RequestEntityTooLarge;
+ * @throws OrreryError UnsupportedMediaType (415: CBOR, anything unknown), RequestEntityTooLarge;
  *   BadRequest when it cannot be parsed.
  */
 export async function readBody(request: ApiRequest): Promise<unknown> {
@@ -42,8 +43,10 @@ export async function readBody(request: ApiRequest): Promise<unknown> {
     case 'application/x-yaml':
     case 'text/yaml':
       return parseYaml(decodeText(body));
+    case PROTOBUF:
+      return decodeProtobufObject(body);
     default:
-      throw unsupportedMediaType(['application/json', 'application/yaml']);
+      throw unsupportedMediaType(['application/json', 'application/yaml', PROTOBUF]);
   }
 }
 

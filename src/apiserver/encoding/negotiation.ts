@@ -15,7 +15,7 @@ export interface MediaRange {
 export const PLAIN_JSON: Encoding = { format: 'json', as: 'object' };
 
 const TRANSFORMS = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList']);
-/** What a 406 names. Protobuf and CBOR are not spoken. */
+/** What a 406 names. Protobuf is read (see protobuf-object.ts) but not written; CBOR is not spoken. */
 const ACCEPTED = ['application/json', 'application/yaml'];
 
 /** The ranges of an Accept header, best first; equal qualities keep their order. */

@@ -61,7 +61,8 @@ function assign(pod: corev1.Pod, binding: corev1.Binding, node: string, now: Dat
   pod.spec = { ...pod.spec!, nodeName: node };
   if (binding.metadata.annotations !== undefined)
     pod.metadata.annotations = { ...pod.metadata.annotations, ...binding.metadata.annotations };
-  const status = (pod.status ??= {} as corev1.PodStatus);
+  pod.status ??= {} as corev1.PodStatus;
+  const { status } = pod;
   const others = (status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
   const before = status.conditions?.find(({ type }) => type === 'PodScheduled');
   const since = before?.status === 'True' ? before.lastTransitionTime : `${now.toISOString().slice(0, 19)}Z`;
