@@ -24,12 +24,10 @@ await build({
   target: 'node24',
   sourcemap: 'linked',
   sourcesContent: false,
-  // Native addons find their binaries beside their own files.
-  external: ['lmdb', 'koffi'],
+  // Ours is bundled, libraries are not: native addons find their binaries beside their own files, and a
+  // lazily imported CommonJS module keeps its named exports.
+  packages: 'external',
   define: { 'globalThis.ORRERY_VERSION': JSON.stringify(version) },
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
   legalComments: 'none',
   logLevel: 'warning',
 });
