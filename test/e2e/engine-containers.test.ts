@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EngineFixture, startEngine, textFrom, whyNotHere } from './engine-fixture.ts';
@@ -211,6 +212,7 @@ describe.skipIf(reason !== '')(`containers${reason && ` (skipped: ${reason})`}`,
       }
       text += chunk.toString();
     });
+    await once(session.stdout, 'end');
     expect(await session.exit).toBe(4);
     expect(text).toContain('40 90');
     expect(text).toContain('41 91');

@@ -1,6 +1,7 @@
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommand } from '../../src/base/index.ts';
 import type { NetworkResult } from '../../src/engine/index.ts';
 import { type EngineFixture, startEngine, textFrom, untilState, whyNotHere } from './engine-fixture.ts';
 
@@ -14,6 +15,9 @@ const SERVER = `
     socket.on('error', () => {});
   }).listen(8080, '0.0.0.0', () => console.log('listening'));
 `;
+
+const talkTo = (host: string) =>
+  `const s = require('net').connect({ port: 8080, host: '${host}', allowHalfOpen: true }); s.end('hello'); s.pipe(process.stdout);`;
 
 async function ask(port: number, host: string): Promise<string> {
   const socket = connect({ port, host, allowHalfOpen: true });
@@ -71,10 +75,7 @@ describe.skipIf(reason !== '')(`networks${reason && ` (skipped: ${reason})`}`, (
     const id = await fixture.run('', {
       image: 'local/node',
       network,
-      args: [
-        '-e',
-        `const s = require('net').connect({ port: 8080, host: '${server.addresses[0]}', allowHalfOpen: true }); s.end('hello'); s.pipe(process.stdout);`,
-      ],
+      args: ['-e', talkTo(server.addresses[0]!)],
     });
     await fixture.ended(id);
     expect(await fixture.logOf(id)).toContain(`heard hello from ${client.addresses[0]}`);
@@ -83,25 +84,29 @@ describe.skipIf(reason !== '')(`networks${reason && ` (skipped: ${reason})`}`, (
   });
 
   test('what leaves the subnet is masqueraded', async () => {
-    const address = Object.values(networkInterfaces())
-      .flat()
-      .find((one) => one?.family === 'IPv4' && !one.internal && one.address !== server.gateway)?.address;
-    if (address === undefined) return;
-    const seen = new Promise<string>((resolve) => {
-      const listener = createServer((socket) => {
-        resolve(socket.remoteAddress ?? '');
-        socket.destroy();
-        listener.close();
-      }).listen(18_090, address);
-    });
-    const id = await fixture.run('', {
-      image: 'local/node',
-      network: namespace,
-      args: ['-e', `require('net').connect(18090, '${address}').on('error', () => {})`],
-    });
-    // Local delivery does not pass the postrouting hook of another interface: the address is the container's or the host's own.
-    expect([server.addresses[0], server.gateway, address]).toContain((await seen).replace('::ffff:', ''));
-    await fixture.ended(id);
+    // A neighbour that knows no way to the containers: it can answer only the host's own address.
+    const outside = await fixture.engine.networks.createNamespace('outside');
+    const [here, there] = [`ov${fixture.instance}`, `ow${fixture.instance}`];
+    const inside = (...args: string[]) => runCommand('nsenter', [`--net=${outside}`, 'ip', ...args]);
+    await runCommand('ip', ['link', 'add', here, 'type', 'veth', 'peer', 'name', there]);
+    try {
+      const serverId = await serve(outside);
+      const { pid } = await fixture.engine.inspect(serverId);
+      await runCommand('ip', ['link', 'set', there, 'netns', String(pid)]);
+      await runCommand('ip', ['address', 'add', '198.18.77.1/30', 'dev', here]);
+      await runCommand('ip', ['link', 'set', here, 'up']);
+      await inside('address', 'add', '198.18.77.2/30', 'dev', there);
+      await inside('link', 'set', there, 'up');
+      const id = await fixture.run('', {
+        image: 'local/node',
+        network: namespace,
+        args: ['-e', talkTo('198.18.77.2')],
+      });
+      await fixture.ended(id);
+      expect(await fixture.logOf(id)).toContain('heard hello from 198.18.77.1');
+    } finally {
+      await runCommand('ip', ['link', 'delete', here]);
+    }
   });
 
   test('a host port leads to the container, on the loopback too, and goes with it', async () => {

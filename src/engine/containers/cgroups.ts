@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { systemClock } from '../../base/index.ts';
 import type { ContainerUsage } from '../engine.ts';
 import { readProc } from '../system/process-identity.ts';
@@ -65,13 +65,12 @@ export class Cgroups {
     return root === undefined ? undefined : join(root, path);
   }
 
-  /** Makes the group in every hierarchy. On v2 the controllers are handed down to it. */
+  /** Makes the group in every hierarchy, to hold processes without limits of its own. */
   async make(path: string): Promise<void> {
     for (const root of this.#roots()) await mkdir(join(root, path), { recursive: true });
-    const { isUnified, unified, controllers } = this.#hierarchies;
+    const { isUnified, controllers } = this.#hierarchies;
     const cpuset = controllers.get('cpuset');
     if (cpuset !== undefined && !isUnified) await inheritCpuset(cpuset, path);
-    if (isUnified) await delegate(unified!, path, [...controllers.keys()]);
   }
 
   /** Moves a process into the group, in each hierarchy. False when the process is gone. */
@@ -182,22 +181,6 @@ async function inheritCpuset(root: string, path: string): Promise<void> {
       if ((await readFile(join(folder, file), 'utf8')).trim() !== '') continue;
       await writeFile(join(folder, file), await readFile(join(parent, file), 'utf8'));
     }
-  }
-}
-
-async function delegate(root: string, path: string, controllers: readonly string[]): Promise<void> {
-  const wanted = controllers.filter((one) =>
-    ['cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb'].includes(one),
-  );
-  let folder = root;
-  for (const part of [
-    '',
-    ...dirname(path)
-      .split('/')
-      .filter((one) => one !== ''),
-  ]) {
-    folder = join(folder, part);
-    await writeFile(join(folder, 'cgroup.subtree_control'), wanted.map((one) => `+${one}`).join(' '));
   }
 }
 

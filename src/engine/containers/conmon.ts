@@ -58,9 +58,15 @@ export async function createWithConmon(options: ConmonOptions): Promise<number> 
   if (child.pid === undefined) return await failed;
   await options.place(child.pid);
   start.end('\0');
-  const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new OrreryError('ContainerStartFailed', `no answer from conmon in ${TIMEOUT_MS} ms`)),
+      TIMEOUT_MS,
+    );
+  });
   try {
-    const text = await Promise.race([firstLine(sync, answer), failed]);
+    const text = await Promise.race([firstLine(sync, answer), failed, late]);
     return pidFrom(text, text === '' ? await complaint : '');
   } finally {
     clearTimeout(timer);

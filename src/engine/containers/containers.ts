@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
@@ -12,32 +11,20 @@ import {
   OrreryError,
   runCommand,
 } from '../../base/index.ts';
-import type {
-  ContainerSpec,
-  ContainerState,
-  ContainerUsage,
-  ExecOptions,
-  ExecSession,
-  Image,
-} from '../engine.ts';
+import type { ContainerSpec, ContainerState, ContainerUsage, ExecOptions, ExecSession } from '../engine.ts';
 import { exists } from '../images/blobs.ts';
 import type { DiskImageStore } from '../images/image-store.ts';
-import { parseJson } from '../images/media-types.ts';
 import type { EnginePrograms } from '../requirements.ts';
 import { withFileLock } from '../system/lock.ts';
 import { mountsBelow } from '../system/mounts.ts';
-import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
-import { availableCapabilities, containerCapabilities } from './capabilities.ts';
 import { type CgroupHierarchies, Cgroups, readCgroupHierarchies } from './cgroups.ts';
 import { createWithConmon, tidy } from './conmon.ts';
+import { Creation } from './creation.ts';
 import { execInContainer } from './exec.ts';
-import { readHostFacts } from './host-facts.ts';
-import { ociConfig } from './oci-config.ts';
 import { type ContainerRecord, isContainerId, Records } from './records.ts';
-import { mountRoot, unmountRoot } from './root-filesystem.ts';
-import type { SeccompProfile } from './seccomp.ts';
+import { unmountRoot } from './root-filesystem.ts';
+import { sendSignal, signalNumber } from './signals.ts';
 import { States } from './states.ts';
-import { lookUpUser } from './users.ts';
 import { Watcher } from './watcher.ts';
 
 export interface ContainersOptions {
@@ -54,7 +41,7 @@ export class Containers {
   readonly records: Records;
   readonly #options: ContainersOptions;
   readonly #cgroups: Cgroups;
-  readonly #hierarchies: CgroupHierarchies;
+  readonly #creation: Creation;
   readonly #states: States;
   readonly #watcher: Watcher;
   readonly #conmonGroup: string;
@@ -64,16 +51,20 @@ export class Containers {
     const hierarchies = await readCgroupHierarchies();
     const containers = new Containers(options, hierarchies);
     await containers.records.open();
-    await containers.#cleanUp();
     return containers;
   }
 
   private constructor(options: ContainersOptions, hierarchies: CgroupHierarchies) {
     this.#options = options;
-    this.#hierarchies = hierarchies;
     this.records = new Records(options.directory);
     this.#cgroups = new Cgroups(hierarchies);
     this.#states = new States(this.records, this.#cgroups);
+    this.#creation = new Creation({
+      records: this.records,
+      images: options.images,
+      clock: options.clock,
+      hierarchies,
+    });
     this.#conmonGroup = `/orrery-${options.instance}/conmon`;
     this.#watcher = new Watcher({
       folder: this.records.events,
@@ -82,90 +73,9 @@ export class Containers {
     });
   }
 
-  /** Folders whose maker died before it had written the record. */
-  async #cleanUp(): Promise<void> {
-    for (const id of await this.records.ids()) {
-      if (await exists(this.records.file(id, 'record.json'))) continue;
-      const creator = await readFile(this.records.file(id, 'creator'), 'utf8').catch(() => '');
-      if (creator === '' || isProcessAlive(creator)) continue;
-      unmountRoot(this.records.folderOf(id));
-      await rm(this.records.folderOf(id), { recursive: true, force: true });
-    }
-  }
-
   async create(spec: ContainerSpec): Promise<string> {
     await this.#options.programs();
-    checkSpec(spec);
-    const image = await this.#options.images().resolve(spec.image);
-    if (image === undefined) throw new NotFound(`no such image: ${spec.image}`);
-    const id = randomBytes(32).toString('hex');
-    await this.records.claimName(spec.name, id);
-    let record: ContainerRecord | undefined;
-    try {
-      const layers = await this.#options.images().layerFolders(image);
-      record = this.#recordOf(id, spec, image, layers.diffIds);
-      await mkdir(this.records.folderOf(id), { mode: 0o700 });
-      await this.records.write(id, 'record.json', record);
-      await this.#build(record, spec, image, layers.names);
-      return id;
-    } catch (error) {
-      if (record !== undefined) await this.#discard(record);
-      else await this.records.releaseName(spec.name, id);
-      throw error;
-    }
-  }
-
-  #recordOf(id: string, spec: ContainerSpec, image: Image, layers: string[]): ContainerRecord {
-    return {
-      id,
-      name: spec.name,
-      image: spec.image,
-      imageId: image.id,
-      layers,
-      createdAt: new Date(this.#options.clock.now()).toISOString(),
-      labels: spec.labels,
-      logPath: spec.logPath,
-      stopSignal: spec.stopSignal ?? image.config.StopSignal ?? 'SIGTERM',
-      cgroupParent: spec.cgroupParent,
-      cgroupPath: join(spec.cgroupParent, id),
-      tty: spec.tty,
-      stdin: spec.stdin,
-      hostPid: spec.hostPid === true,
-      creator: processIdentity(process.pid)!,
-    };
-  }
-
-  /** `config.json` is written last: with it the container is complete. */
-  async #build(
-    record: ContainerRecord,
-    spec: ContainerSpec,
-    image: Image,
-    layerNames: string[],
-  ): Promise<void> {
-    const folder = this.records.folderOf(record.id);
-    const root = await mountRoot(folder, this.#options.images().layers.folder, layerNames);
-    const { capAdd, capDrop, privileged = false, seccomp } = spec.security;
-    const user = await lookUpUser(spec.user ?? image.config.User ?? '', root, spec.supplementalGroups ?? []);
-    const config = ociConfig({
-      spec,
-      image: image.config,
-      rootPath: root,
-      user,
-      capabilities: containerCapabilities(
-        { privileged, ...(capAdd && { add: capAdd }), ...(capDrop && { drop: capDrop }) },
-        availableCapabilities(),
-      ),
-      cgroupPath: record.cgroupPath,
-      host: await readHostFacts(this.#hierarchies, privileged),
-      ...(typeof seccomp === 'object' && { seccompProfile: await readProfile(seccomp.profilePath) }),
-    });
-    await mkdir(dirname(spec.logPath), { recursive: true });
-    await this.records.write(record.id, 'config.json', config);
-  }
-
-  async #discard(record: ContainerRecord): Promise<void> {
-    unmountRoot(this.records.folderOf(record.id));
-    await this.records.erase(record);
+    return await this.#creation.create(spec);
   }
 
   async start(id: string): Promise<void> {
@@ -224,9 +134,11 @@ export class Containers {
 
   async stop(id: string, timeoutSeconds: number): Promise<void> {
     const record = await this.records.read(id);
+    const { status, pid } = await this.#states.read(record);
+    if (status === 'exited' || (status === 'created' && pid === undefined)) return;
     const ended = this.#untilExited(record);
     try {
-      if (!(await this.#signalIfRunning(record, record.stopSignal))) return await this.#endProcesses(record);
+      await this.#signalIfRunning(record, record.stopSignal);
       if (await ended.within(timeoutSeconds * 1000)) return;
       await this.#signalIfRunning(record, 'SIGKILL');
       if (!(await ended.within(10_000)))
@@ -236,15 +148,13 @@ export class Containers {
     }
   }
 
-  async #signalIfRunning(record: ContainerRecord, signal: string): Promise<boolean> {
-    if ((await this.#states.pidOf(record)) === undefined) return false;
+  async #signalIfRunning(record: ContainerRecord, signal: string): Promise<void> {
     try {
       await this.kill(record.id, signal);
     } catch (error) {
+      // It ended by itself in the meantime.
       if (!(error instanceof Conflict)) throw error;
-      return false;
     }
-    return true;
   }
 
   /** Resolves true as soon as the container has exited, whoever ended it. */
@@ -276,7 +186,7 @@ export class Containers {
       if (status === 'running' && !options.force)
         throw new Conflict(`container ${id} is running`, { hint: 'stop it first, or force its removal' });
       await this.#endProcesses(record);
-      await this.#discard(record);
+      await this.#creation.discard(record);
       await this.#cgroups.removeIfEmpty(record.cgroupParent);
     });
     await rm(this.#lockOf(id), { force: true });
@@ -438,52 +348,6 @@ export class Containers {
 
   async #locked<T>(id: string, work: () => Promise<T>): Promise<T> {
     return await withFileLock(this.#lockOf(id), work);
-  }
-}
-
-function checkSpec(spec: ContainerSpec): void {
-  if (spec.name === '') throw new BadRequest('a container needs a name');
-  if (!/^(?:\/[A-Za-z0-9][A-Za-z0-9_.-]*)+$/.test(spec.cgroupParent))
-    throw new BadRequest(`${JSON.stringify(spec.cgroupParent)} is not a control group's path`);
-  if (!spec.logPath.startsWith('/')) throw new BadRequest(`the log path ${spec.logPath} is not absolute`);
-  if (spec.network !== 'host' && !spec.network.startsWith('/'))
-    throw new BadRequest(
-      `the network ${JSON.stringify(spec.network)} is neither 'host' nor a namespace's path`,
-    );
-}
-
-async function readProfile(path: string): Promise<SeccompProfile> {
-  try {
-    return parseJson(await readFile(path), `the seccomp profile ${path}`) as SeccompProfile;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw new BadRequest(`the seccomp profile ${path} does not exist`, { cause: error });
-    throw error;
-  }
-}
-
-function signalNumber(signal: string): number {
-  const name = signal.toUpperCase();
-  const signals: Record<string, number> = constants.signals;
-  const number = /^\d+$/.test(name)
-    ? Number(name)
-    : (signals[name] ?? signals[`SIG${name}`] ?? realTime(name));
-  if (number === undefined || number < 1 || number > 64)
-    throw new BadRequest(`unknown signal ${JSON.stringify(signal)}`);
-  return number;
-}
-
-/** `SIGRTMIN+3`, as images of systemd ask for; glibc's SIGRTMIN is 34. */
-function realTime(name: string): number | undefined {
-  const match = /^(?:SIG)?RTMIN(?:\+(\d+))?$/.exec(name);
-  return match === null ? undefined : 34 + Number(match[1] ?? 0);
-}
-
-function sendSignal(pid: number, number: number): void {
-  try {
-    process.kill(pid, number);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

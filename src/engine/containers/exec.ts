@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { ReadStream as TerminalStream } from 'node:tty';
 import { OrreryError } from '../../base/index.ts';
 import type { ExecOptions, ExecSession } from '../engine.ts';
@@ -57,8 +57,6 @@ interface RawSession {
   stdout: Readable;
   stderr: Readable | undefined;
   resize(columns: number, rows: number): void;
-  /** Called when the child has ended. */
-  close(): void;
 }
 
 function openPipeSession(runc: string, args: string[], options: ExecOptions): RawSession {
@@ -71,7 +69,6 @@ function openPipeSession(runc: string, args: string[], options: ExecOptions): Ra
     stdout: child.stdout!,
     stderr: child.stderr!,
     resize: () => undefined,
-    close: () => undefined,
   };
 }
 
@@ -84,23 +81,25 @@ function openTerminalSession(runc: string, args: string[]): RawSession {
   });
   libc().closeFd(slave);
   const terminal = new TerminalStream(master);
+  const stdout = new PassThrough();
   let open = true;
+  // EIO is how the kernel says that nobody holds the other side any more: the end, not a failure.
   terminal.on('error', (error: NodeJS.ErrnoException) => {
-    // EIO is how the kernel says that nobody holds the other side any more.
-    if (error.code === 'EIO') terminal.push(null);
+    if (error.code !== 'EIO') stdout.destroy(error);
   });
   terminal.on('close', () => {
     open = false;
+    stdout.end();
   });
+  terminal.pipe(stdout, { end: false });
   return {
     child,
     stdin: terminal as unknown as Writable,
-    stdout: terminal,
+    stdout,
     stderr: undefined,
     resize: (columns, rows) => {
       if (open) libc().resizeTerminal(master, columns, rows);
     },
-    close: () => undefined,
   };
 }
 
@@ -125,7 +124,6 @@ function superviseSession(
     );
     child.once('exit', (code, signal) => {
       clearTimeout(timer);
-      session.close();
       if (timedOut)
         reject(
           new OrreryError('ExecTimeout', `command ${JSON.stringify(about.command.join(' '))} timed out`),

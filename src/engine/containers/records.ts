@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlreadyExists, NotFound, OrreryError } from '../../base/index.ts';
-import { exists } from '../images/blobs.ts';
+import { exists, ownedName, removeAbandoned } from '../images/blobs.ts';
 import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
 
 /** What is fixed when a container is made; `record.json` in its folder. */
@@ -55,6 +55,15 @@ export class Records {
   async open(): Promise<void> {
     for (const folder of [this.containers, this.events, this.runcRoot, this.#names])
       await mkdir(folder, { recursive: true, mode: 0o700 });
+    await removeAbandoned(this.containers);
+  }
+
+  /** The container's folder appears with its record in it, or, after a crash, not at all. */
+  async add(record: ContainerRecord): Promise<void> {
+    const building = join(this.containers, ownedName());
+    await mkdir(building, { mode: 0o700 });
+    await writeFile(join(building, 'record.json'), JSON.stringify(record), { mode: 0o600 });
+    await rename(building, this.folderOf(record.id));
   }
 
   folderOf(id: string): string {

@@ -1,4 +1,4 @@
-import { BadRequest, CommandFailed, runCommand } from '../../base/index.ts';
+import { BadRequest, CommandFailed, OrreryError, runCommand } from '../../base/index.ts';
 import type { NetworkAttachment } from '../engine.ts';
 
 interface Concat {
@@ -70,7 +70,7 @@ export class NetworkTable {
         mappings.map((one) => `create element ip ${this.#table} ${this.#element(one, address)}`).join('\n'),
       );
     } catch (error) {
-      if (error instanceof CommandFailed && /File exists/.test(error.stderr))
+      if (error instanceof NftFailed && /File exists/.test(error.message))
         throw new BadRequest(
           `a host port of ${mappings.map((one) => one.hostPort).join(', ')} is already in use`,
           {
@@ -117,14 +117,25 @@ export class NetworkTable {
   }
 }
 
+class NftFailed extends OrreryError {
+  constructor(cause: CommandFailed) {
+    // Its last line only points with carets at a place in the script.
+    super('NetworkFailed', `nft: ${cause.stderr.split('\n')[0] || cause.message}`, { cause });
+  }
+}
+
 async function nft(script: string): Promise<void> {
-  await runCommand('nft', ['-f', '-'], { input: script });
+  try {
+    await runCommand('nft', ['-f', '-'], { input: script });
+  } catch (error) {
+    throw error instanceof CommandFailed ? new NftFailed(error) : error;
+  }
 }
 
 async function unlessAbsent(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof CommandFailed) || !/No such file or directory/.test(error.stderr)) throw error;
+    if (!(error instanceof NftFailed) || !/No such file or directory/.test(error.message)) throw error;
   }
 }
