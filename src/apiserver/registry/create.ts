@@ -79,14 +79,15 @@ async function createOnce(
   const { resource } = request;
   const now = new Date(registry.clock.now());
   applyDefaults(resource, object);
+  // Before admission: what the server adds is nobody's, so that nobody's apply takes it away (as upstream).
+  if (more.managedFields === 'track')
+    trackManagedFields({ resource, object, manager: options.fieldManager, now });
   const admission = admissionRequest(request, 'CREATE', object.metadata.name ?? '', {
     object,
     dryRun: options.dryRun,
   });
   await registry.admission.mutate(admission);
   prepare(resource, object, now);
-  if (more.managedFields === 'track')
-    trackManagedFields({ resource, object, manager: options.fieldManager, now });
   const errors = validateCreate(resource, object);
   if (errors.length > 0) throw objectInvalid(resource, object.metadata.name, errors);
   await registry.admission.validate(admission);

@@ -55,13 +55,6 @@ export async function replaceStored(
   if (subresource === 'status') next = withStatusOf(resource, old, next);
   fillMetadata(next.metadata, old.metadata);
   if (subresource === undefined) resource.prepareForUpdate?.(next, old);
-  const admission = admissionRequest(request, 'UPDATE', old.metadata.name, {
-    object: next,
-    oldObject: old,
-    dryRun: options.dryRun,
-  });
-  await registry.admission.mutate(admission);
-  bumpGeneration(resource, next, old);
   if (managedFields === 'track')
     trackManagedFields({
       resource,
@@ -71,6 +64,13 @@ export async function replaceStored(
       ...(subresource !== undefined && { subresource }),
       now,
     });
+  const admission = admissionRequest(request, 'UPDATE', old.metadata.name, {
+    object: next,
+    oldObject: old,
+    dryRun: options.dryRun,
+  });
+  await registry.admission.mutate(admission);
+  bumpGeneration(resource, next, old);
   const errors =
     subresource === 'status'
       ? validateStatusUpdate(resource, next, old)
