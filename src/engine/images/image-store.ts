@@ -79,6 +79,11 @@ export class DiskImageStore implements ImageStore {
     }
   }
 
+  /** A large image takes minutes to unpack; whoever comes second waits for it. */
+  async #locked<T>(work: () => Promise<T>): Promise<T> {
+    return await withFileLock(this.#lock, work, { timeoutMs: 600_000 });
+  }
+
   /** Verifies and unpacks every layer first: nothing malformed ever gets a name. */
   async #commit(found: FoundImage[], staging: string): Promise<LoadedImage[]> {
     const staged: StagedBlob[] = [];
@@ -94,7 +99,7 @@ export class DiskImageStore implements ImageStore {
           ...(name !== undefined && { annotations: { [REF_NAME]: name } }),
         });
     }
-    await withFileLock(this.#lock, async () => {
+    await this.#locked(async () => {
       for (const image of found) await this.#prepareLayers(image);
       const unique = new Map(staged.map((blob) => [blob.digest, blob]));
       await this.blobs.adopt([...unique.values()]);
@@ -219,7 +224,7 @@ export class DiskImageStore implements ImageStore {
   }
 
   async remove(reference: string): Promise<void> {
-    await withFileLock(this.#lock, async () => {
+    await this.#locked(async () => {
       const { manifests } = await this.blobs.readIndex();
       const entry = await this.#find(reference, manifests);
       if (entry === undefined) throw new NotFound(`no such image: ${reference}`);
