@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -16,6 +16,7 @@ test('says undefined for a file that is not ELF', async () => {
   const path = join(tmpdir(), `orrery-elf-${process.pid}`);
   await writeFile(path, '#!/bin/sh\necho hi\n');
   expect(await readElf(path)).toBeUndefined();
+  await rm(path);
 });
 
 test('finds the closure: loader, libc, and what they need in turn', async () => {
