@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OrreryError } from '../../base/index.ts';
 import { dataDirectoryOf } from '../config.ts';
@@ -41,11 +42,13 @@ async function gone(pids: number[]): Promise<void> {
   while (pids.some(isAlive)) await Promise.race([delay(25), timedOut]);
 }
 
+/** A process that has ended and waits for init to notice is not alive any more. proc_pid_stat(5) */
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
   }
 }
