@@ -219,6 +219,18 @@ describe.skipIf(reason !== '')(`containers${reason && ` (skipped: ${reason})`}`,
     expect(text).toContain('got yes');
   });
 
+  test('what is typed before the terminal is ready arrives, and is echoed once', async () => {
+    const id = await fixture.run('exec sleep 100');
+    const session = await fixture.engine.exec(id, {
+      command: ['sh', '-c', 'read word; echo got $word'],
+      tty: true,
+      stdin: true,
+    });
+    session.stdin!.write('early\n');
+    expect(await textFrom(session.stdout)).toBe('early\r\ngot early\r\n');
+    expect(await session.exit).toBe(0);
+  });
+
   test('exec ends at its timeout and on kill, and the process with it', async () => {
     const id = await fixture.run('exec sleep 100');
     const slow = await fixture.engine.exec(id, {

@@ -72,7 +72,10 @@ function openPipeSession(runc: string, args: string[], options: ExecOptions): Ra
   };
 }
 
-/** runc copies between the container's own terminal and ours, and follows our size by SIGWINCH. */
+/**
+ * runc copies between the container's own terminal and ours, and follows our size by SIGWINCH. Ours is raw
+ * from the start: what is typed before runc is ready is not echoed a second time.
+ */
 function openTerminalSession(runc: string, args: string[]): RawSession {
   const { master, slave } = libc().openTerminal();
   const child = spawn('setsid', ['--ctty', '--wait', runc, ...args], {

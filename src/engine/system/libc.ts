@@ -48,6 +48,8 @@ const O_RDWR_NOCTTY_CLOEXEC = 2 | 0o400 | 0o2000000;
 const TIOCSPTLCK = 0x40045431;
 const TIOCGPTPEER = 0x5441;
 const TIOCSWINSZ = 0x5414;
+const TCGETS = 0x5401;
+const TCSETS = 0x5402;
 
 let loaded: Libc | undefined;
 
@@ -159,6 +161,17 @@ function terminalCalls(c: Library, must: Must) {
   const ioctlPointer = c.func('int ioctl(int fd, unsigned long request, ...)') as (
     ...args: unknown[]
   ) => number;
+  /** cfmakeraw(3) on the kernel's struct termios: whoever reads the slave gets bytes as they were sent, once. */
+  const makeRaw = (fd: number) => {
+    const settings = Buffer.alloc(64);
+    must(ioctlPointer(fd, TCGETS, 'void *', settings), 'ioctl', 'TCGETS');
+    const clear = (at: number, bits: number) =>
+      settings.writeUInt32LE((settings.readUInt32LE(at) & ~bits) >>> 0, at);
+    clear(0, 0o2753);
+    clear(4, 0o1);
+    clear(12, 0o100113);
+    must(ioctlPointer(fd, TCSETS, 'void *', settings), 'ioctl', 'TCSETS');
+  };
   return {
     openTerminal: () => {
       const master = must(open('/dev/ptmx', O_RDWR_NOCTTY_CLOEXEC), 'open', '/dev/ptmx');
@@ -168,6 +181,7 @@ function terminalCalls(c: Library, must: Must) {
         'ioctl',
         'TIOCGPTPEER',
       );
+      makeRaw(slave);
       return { master, slave };
     },
     resizeTerminal: (fd: number, columns: number, rows: number) => {
