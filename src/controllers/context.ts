@@ -48,3 +48,8 @@ export async function cachesSynced(
 export function kubeTime(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }
+
+/** Counts as the API writes them: a zero is left out (Go's omitempty), so that what is sent is what is stored. */
+export function withoutZeros<T extends Record<string, number>>(counts: T): Partial<T> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0)) as Partial<T>;
+}

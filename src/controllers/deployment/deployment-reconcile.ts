@@ -380,6 +380,6 @@ function isSaturated(replicaSet: appsv1.ReplicaSet, wanted: number): boolean {
   return (
     replicasOf(replicaSet) === wanted &&
     numberAnnotation(replicaSet, DESIRED_REPLICAS) === wanted &&
-    replicaSet.status?.availableReplicas === wanted
+    (replicaSet.status?.availableReplicas ?? 0) === wanted
   );
 }

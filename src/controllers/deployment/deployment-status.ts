@@ -1,5 +1,5 @@
 import type { appsv1 } from '../../kube/index.ts';
-import { kubeTime } from '../context.ts';
+import { kubeTime, withoutZeros } from '../context.ts';
 import { fenceposts, replicasOf, sumReplicas } from './replica-counts.ts';
 
 type Condition = appsv1.DeploymentCondition;
@@ -55,11 +55,13 @@ export function countedStatus({ deployment, newest, old, nowMs }: DeploymentStat
   );
   return {
     observedGeneration: deployment.metadata.generation ?? 0,
-    replicas: sum('replicas'),
-    updatedReplicas: newest?.status?.replicas ?? 0,
-    readyReplicas: sum('readyReplicas'),
-    availableReplicas,
-    unavailableReplicas: Math.max(0, sumReplicas(all) - availableReplicas),
+    ...withoutZeros({
+      replicas: sum('replicas'),
+      updatedReplicas: newest?.status?.replicas ?? 0,
+      readyReplicas: sum('readyReplicas'),
+      availableReplicas,
+      unavailableReplicas: Math.max(0, sumReplicas(all) - availableReplicas),
+    }),
     ...(deployment.status?.collisionCount !== undefined && {
       collisionCount: deployment.status.collisionCount,
     }),
@@ -71,9 +73,9 @@ export function countedStatus({ deployment, newest, old, nowMs }: DeploymentStat
 export function isComplete(deployment: appsv1.Deployment, status: appsv1.DeploymentStatus): boolean {
   const wanted = replicasOf(deployment);
   return (
-    status.updatedReplicas === wanted &&
-    status.replicas === wanted &&
-    status.availableReplicas === wanted &&
+    (status.updatedReplicas ?? 0) === wanted &&
+    (status.replicas ?? 0) === wanted &&
+    (status.availableReplicas ?? 0) === wanted &&
     (status.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 0)
   );
 }
@@ -133,7 +135,8 @@ export function rolloutStatus(state: DeploymentState): appsv1.DeploymentStatus {
 function progressingConditions(state: DeploymentState, status: appsv1.DeploymentStatus): Condition[] {
   const { deployment, newest, nowMs } = state;
   const current = findCondition(deployment.status, 'Progressing');
-  const done = status.replicas === status.updatedReplicas && current?.reason === 'NewReplicaSetAvailable';
+  const done =
+    (status.replicas ?? 0) === (status.updatedReplicas ?? 0) && current?.reason === 'NewReplicaSetAvailable';
   if (done) return status.conditions;
   const subject =
     newest === undefined

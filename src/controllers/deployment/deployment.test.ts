@@ -172,6 +172,26 @@ describe('revisions', () => {
   });
 });
 
+test('the share of a ReplicaSet with a template of its own never takes more than there is', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 2, maxLength: 4 }),
+      fc.integer({ min: 0, max: 60 }),
+      fc.integer({ min: 0, max: 5 }),
+      (sizes, wanted, maxSurge) => {
+        const total = sizes.reduce((sum, size) => sum + size, 0);
+        const annotations = { [MAX_REPLICAS]: String(total) };
+        const active = sizes.map((size, index) =>
+          replicaSet(`r${index}`, size, size, { annotations, ageMs: index }),
+        );
+        const next = proportionalReplicas(deployment(wanted, { maxSurge, maxUnavailable: 1 }), active);
+        expect(next.every((one) => one.replicas >= 0)).toBe(true);
+        expect(next.reduce((sum, one) => sum + one.replicas, 0)).toBe(wanted === 0 ? 0 : wanted + maxSurge);
+      },
+    ),
+  );
+});
+
 describe('what the conditions tell', () => {
   const progressing = (status: appsv1.DeploymentStatus) =>
     status.conditions.find((condition) => condition.type === 'Progressing');
@@ -200,7 +220,6 @@ describe('what the conditions tell', () => {
       replicas: 2,
       updatedReplicas: 2,
       availableReplicas: 2,
-      unavailableReplicas: 0,
     });
     expect(status.conditions[0]).toMatchObject({ type: 'Available', reason: 'MinimumReplicasAvailable' });
   });

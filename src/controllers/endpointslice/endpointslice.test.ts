@@ -103,7 +103,10 @@ describe('planSlices', () => {
     } as discoveryv1.EndpointSlice;
     expect(plan([], [slice])).toEqual({ create: [], update: [], delete: [] });
     const filled = plan([pod('a', '10.0.0.1')], [slice]);
-    expect([filled.create.length, filled.delete]).toEqual([1, [slice]]);
+    expect([filled.create, filled.delete]).toEqual([[], []]);
+    expect(filled.update).toMatchObject([
+      { metadata: { name: 'web-x' }, ports: [{ port: 8080 }], endpoints: [{ addresses: ['10.0.0.1'] }] },
+    ]);
   });
 
   test('pods whose named port differs get slices of their own', () => {

@@ -45,7 +45,28 @@ export function planSlices(
     }
   }
   plan.delete.push(...untouched);
-  return plan;
+  return recycled(plan);
+}
+
+/** A slice to be deleted becomes one to be made, where it can: one write instead of two, and no gap between. */
+function recycled(plan: SlicePlan): SlicePlan {
+  const create: Draft<Slice>[] = [];
+  for (const draft of plan.create) {
+    const index = plan.delete.findIndex((slice) => slice.addressType === draft.addressType);
+    if (index === -1) create.push(draft);
+    else {
+      const [slice] = plan.delete.splice(index, 1);
+      const { endpoints, ports, metadata } = draft;
+      const { labels } = metadata;
+      plan.update.push({
+        ...slice!,
+        metadata: { ...slice!.metadata, ...(labels && { labels }) },
+        ...(endpoints && { endpoints }),
+        ...(ports && { ports }),
+      });
+    }
+  }
+  return { ...plan, create };
 }
 
 interface PortGroup {

@@ -221,10 +221,7 @@ export class ReplicaSetController implements RunnableController {
   }
 
   async #writeStatus(replicaSet: appsv1.ReplicaSet, status: appsv1.ReplicaSetStatus): Promise<void> {
-    if (
-      semanticallyEqual(replicaSet.status, { ...replicaSet.status, ...status, conditions: status.conditions })
-    )
-      return;
+    if (semanticallyEqual(replicaSet.status, status)) return;
     const replicaSets = this.#context.client
       .in(workspaceOf(replicaSet))
       .resource<appsv1.ReplicaSet>(REPLICA_SETS);

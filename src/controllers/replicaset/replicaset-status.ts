@@ -6,7 +6,7 @@ import {
   isPodReady,
   selectorFromLabels,
 } from '../../kube/index.ts';
-import { kubeTime } from '../context.ts';
+import { kubeTime, withoutZeros } from '../context.ts';
 
 /** The status that the pods a ReplicaSet manages amount to; upstream's calculateStatus. */
 export function replicaSetStatus(options: {
@@ -24,9 +24,11 @@ export function replicaSetStatus(options: {
   if (failure !== undefined) conditions.push(known ?? replicaFailure(failure, nowMs));
   return {
     replicas: pods.length,
-    fullyLabeledReplicas: pods.filter((pod) => template.matches(pod.metadata.labels)).length,
-    readyReplicas: pods.filter((pod) => isPodReady(pod)).length,
-    availableReplicas: pods.filter((pod) => isPodAvailable(pod, minReadySeconds, new Date(nowMs))).length,
+    ...withoutZeros({
+      fullyLabeledReplicas: pods.filter((pod) => template.matches(pod.metadata.labels)).length,
+      readyReplicas: pods.filter((pod) => isPodReady(pod)).length,
+      availableReplicas: pods.filter((pod) => isPodAvailable(pod, minReadySeconds, new Date(nowMs))).length,
+    }),
     ...(replicaSet.metadata.generation !== undefined && {
       observedGeneration: replicaSet.metadata.generation,
     }),
