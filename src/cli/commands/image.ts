@@ -148,3 +148,9 @@ function exposed(text: string): string {
     throw new BadRequest(`--expose "${text}" is not PORT[/tcp|udp]`);
   return `${match[1]}/${match[2] ?? 'tcp'}`;
 }
+
+/** A reproducible image says 1970, which is not when it was made; Docker shows such a time as N/A too. */
+function created(timestamp: string): string {
+  const ms = Date.parse(timestamp);
+  return ms > 0 ? `${formatDuration((Date.now() - ms) / 1000)} ago` : 'N/A';
+}
