@@ -193,7 +193,7 @@ export class PodWorker {
       events.pod(this.#pod, 'Warning', rejection.reason, rejection.message);
       this.#failure = { reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` };
       this.#phase = 'ended';
-      this.#publish({ finished: true });
+      await this.#publish({ finished: true });
       return;
     }
     this.#phase = 'active';
@@ -202,13 +202,12 @@ export class PodWorker {
       referencesOf(this.#pod),
     );
     await writeCheckpoint(this.#folder, { pod: this.#pod, startTimeMs: this.#startTimeMs });
-    if (!isHere) this.#publish({ finished: false });
+    if (!isHere) await this.#publish({ finished: false });
   }
 
   async #sync(signal: AbortSignal): Promise<number> {
     const { clock, containers } = this.#services;
     this.#probe();
-    await this.#readTerminationMessages();
     const actions = computePodActions({
       pod: this.#pod,
       observed: containers.of(this.uid),
@@ -225,11 +224,11 @@ export class PodWorker {
     const due = actions.start.filter(
       ({ container }) => clock.now() >= (this.#retryAtMs.get(container.name) ?? 0),
     );
-    this.#publish({ finished: false });
+    await this.#publish({ finished: false });
     const groundWaitMs = await this.#start(due, signal);
     await this.#dropOldIncarnations();
     this.#probe();
-    this.#publish({ finished: false });
+    await this.#publish({ finished: false });
     if (actions.stop.length > 0) this.wake();
     const times = [...actions.backOff.map(({ untilMs }) => untilMs), ...this.#retryAtMs.values()];
     const soonestMs = Math.min(...times.map((timeMs) => timeMs - clock.now()), groundWaitMs, resyncMs);
@@ -290,7 +289,7 @@ export class PodWorker {
         events.pod(this.#pod, 'Warning', 'FailedCreatePodSandBox', message);
         return undefined;
       }
-      this.#publish({ finished: false });
+      await this.#publish({ finished: false });
     }
     try {
       const fresh = isNeeded && !this.#groundIsFresh;
@@ -327,7 +326,7 @@ export class PodWorker {
         await containers.inspect(id);
         this.#waiting.delete(name);
         this.#probe();
-        this.#publish({ finished: false });
+        await this.#publish({ finished: false });
       });
       this.#waiting.delete(name);
       this.#retryAtMs.delete(name);
@@ -380,9 +379,8 @@ export class PodWorker {
   /** Stops what runs, says how it ended, and frees what it does not need any more. */
   async #end(graceSeconds: number): Promise<void> {
     await stopContainers(this.#services, this.#pod, this.#podIP, graceSeconds);
-    await this.#readTerminationMessages();
     this.#waiting.clear();
-    this.#publish({ finished: true });
+    await this.#publish({ finished: true });
     this.#phase = 'ended';
     await releaseGround(this.#services, this.#pod);
     await writeCheckpoint(this.#folder, { pod: this.pod, startTimeMs: this.#startTimeMs });
@@ -397,9 +395,8 @@ export class PodWorker {
       this.#sandbox ??= await this.#services.sandboxes.find(this.#folder, this.uid);
       this.#probe();
       await stopContainers(this.#services, this.#pod, this.#podIP, graceSecondsOf(this.#pod));
-      await this.#readTerminationMessages();
       this.#waiting.clear();
-      this.#publish({ finished: true });
+      await this.#publish({ finished: true });
       this.#phase = 'ended';
     }
     await removePod(this.#services, this.uid, this.#pod);
@@ -441,10 +438,13 @@ export class PodWorker {
   }
 
   async #readTerminationMessages(): Promise<void> {
-    for (const observed of this.#services.containers.of(this.uid)) {
-      if (observed.status !== 'exited' || this.#terminationMessages.has(observed.id)) continue;
-      this.#terminationMessages.set(observed.id, await this.#lastWords(observed));
-    }
+    const unread = () =>
+      this.#services.containers
+        .of(this.uid)
+        .find(({ id, status }) => status === 'exited' && !this.#terminationMessages.has(id));
+    // Another one may end while this one is read.
+    for (let ended = unread(); ended !== undefined; ended = unread())
+      this.#terminationMessages.set(ended.id, await this.#lastWords(ended));
   }
 
   async #lastWords(observed: ObservedContainer): Promise<string> {
@@ -455,7 +455,8 @@ export class PodWorker {
     }
   }
 
-  #publish({ finished }: { finished: boolean }): void {
+  async #publish({ finished }: { finished: boolean }): Promise<void> {
+    await this.#readTerminationMessages();
     const { clock, containers, hostIPs, prober, statuses } = this.#services;
     const status = computePodStatus({
       pod: { ...this.#pod, status: this.#lastStatus() },

@@ -9,6 +9,8 @@ interface Wanted {
 
 interface Slot {
   wanted: Wanted | undefined;
+  /** The last status that was written, and its text. */
+  sent: corev1.PodStatus | undefined;
   written: string;
   idle: Promise<void>;
 }
@@ -40,7 +42,12 @@ export class StatusWriter {
   /** `force` writes even what was written last: somebody else has changed it. */
   write(pod: corev1.Pod, status: corev1.PodStatus, options: { force?: boolean } = {}): void {
     const { uid } = pod.metadata;
-    const slot = this.#slots.get(uid) ?? { wanted: undefined, written: '', idle: Promise.resolve() };
+    const slot = this.#slots.get(uid) ?? {
+      wanted: undefined,
+      sent: undefined,
+      written: '',
+      idle: Promise.resolve(),
+    };
     this.#slots.set(uid, slot);
     if (options.force) slot.written = '';
     const wasIdle = slot.wanted === undefined;
@@ -64,8 +71,9 @@ export class StatusWriter {
       const wanted = slot.wanted;
       const text = JSON.stringify(wanted.status);
       try {
-        if (text !== slot.written) await this.#send(wanted);
+        if (text !== slot.written) await this.#send(wanted, slot.sent ?? wanted.pod.status);
         slot.written = text;
+        slot.sent = wanted.status;
         failures = 0;
         if (slot.wanted === wanted) slot.wanted = undefined;
       } catch (error) {
@@ -83,9 +91,9 @@ export class StatusWriter {
   }
 
   /** With the uid, so that a new pod of the same name refuses it. */
-  async #send({ pod, status }: Wanted): Promise<void> {
+  async #send({ pod, status }: Wanted, before: corev1.PodStatus | undefined): Promise<void> {
     const { name, namespace, uid } = pod.metadata;
-    const body = { metadata: { uid }, status: replacing(status, pod.status) };
+    const body = { metadata: { uid }, status: mergePatch(status, before) };
     await this.#client
       .in(workspaceOf(pod))
       .resource<corev1.Pod>(PODS)
@@ -97,20 +105,33 @@ export class StatusWriter {
   }
 }
 
-/** A strategic merge keeps what is not named: what shall go has to be null, keyed lists to be replaced. */
-function replacing(status: corev1.PodStatus, old: corev1.PodStatus | undefined): object {
-  const removals = Object.fromEntries(
-    (['reason', 'message'] as const)
-      .filter((key) => status[key] === undefined && old?.[key] !== undefined)
-      .map((key) => [key, null]),
-  );
+/**
+ * A strategic merge keeps what is not named: what shall go has to be null, lists with keys have to be
+ * replaced. Conditions are merged, since others own some of them.
+ */
+function mergePatch(status: corev1.PodStatus, before: corev1.PodStatus | undefined): object {
+  if (before === undefined) return status;
   const replaced = Object.fromEntries(
     (['podIPs', 'hostIPs'] as const)
-      .filter((key) => old?.[key]?.length && JSON.stringify(old[key]) !== JSON.stringify(status[key]))
+      .filter((key) => before[key]?.length && JSON.stringify(before[key]) !== JSON.stringify(status[key]))
       .map((key) => [key, [...(status[key] ?? []), { $patch: 'replace' }]]),
   );
-  return { ...status, ...replaced, ...removals };
+  const conditions = (status.conditions ?? []).map((condition) => {
+    const old = before.conditions?.find(({ type }) => type === condition.type);
+    return old === undefined ? condition : { ...condition, ...removals(condition, old) };
+  });
+  return { ...status, conditions, ...replaced, ...removals(status, before) };
 }
+
+/** `reason` and `message` that were there and shall not be. */
+function removals(now: Explained, before: Explained): object {
+  const gone = (['reason', 'message'] as const).filter(
+    (key) => now[key] === undefined && before[key] !== undefined,
+  );
+  return Object.fromEntries(gone.map((key) => [key, null]));
+}
+
+type Explained = { reason?: string; message?: string };
 
 function isFinal(error: unknown): boolean {
   return error instanceof NotFound || error instanceof Conflict || error instanceof Invalid;

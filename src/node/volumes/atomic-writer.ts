@@ -61,6 +61,11 @@ export async function writeAtomically(folder: string, payload: VolumePayload): P
   return true;
 }
 
+/** Whether `writeAtomically` has ever been through with the folder. */
+export async function isFilled(folder: string): Promise<boolean> {
+  return (await readlink(join(folder, '..data')).catch(absent)) !== undefined;
+}
+
 /** Visible names: one link for each first part of a path. */
 async function showNames(folder: string, payload: VolumePayload): Promise<void> {
   const wanted = new Set([...payload.keys()].map((path) => path.split('/')[0]!));

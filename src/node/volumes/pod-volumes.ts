@@ -1,10 +1,10 @@
 import { chmod, chown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BadRequest, messageOf, OrreryError } from '../../base/index.ts';
+import { BadRequest, messageOf, NotFound, OrreryError } from '../../base/index.ts';
 import { workspaceOf } from '../../client/index.ts';
 import { type corev1, parseQuantity } from '../../kube/index.ts';
 import type { DownwardFacts } from '../environment/field-value.ts';
-import { writeAtomically } from './atomic-writer.ts';
+import { isFilled, type VolumePayload, writeAtomically } from './atomic-writer.ts';
 import { prepareHostPath } from './host-path.ts';
 import { mountTmpfs } from './mount-point.ts';
 import type { ReferencedObjects, References } from './referenced-objects.ts';
@@ -99,7 +99,14 @@ export class PodVolumes {
     await mkdir(hostPath, { recursive: true, mode: 0o755 });
     // Secrets never touch the disk.
     if (plugin === 'secret' || plugin === 'projected') await mountTmpfs(hostPath, { mode: '0755' });
-    const payload = volumePayload(setup.pod, volume, await this.#sources(setup, volume));
+    let payload: VolumePayload;
+    try {
+      payload = volumePayload(setup.pod, volume, await this.#sources(setup, volume));
+    } catch (error) {
+      // Without an API server, what was there before is good enough to start again with.
+      if (saysWhatIsWrong(error) || !(await isFilled(hostPath))) throw error;
+      return { hostPath, readOnly: true };
+    }
     await writeAtomically(hostPath, withGroup(payload, setup.pod.spec.securityContext?.fsGroup));
     return { hostPath, readOnly: true };
   }
@@ -120,8 +127,13 @@ export class PodVolumes {
   }
 }
 
+/** An answer about the objects themselves, not the trouble of getting one. */
+function saysWhatIsWrong(error: unknown): boolean {
+  return error instanceof NotFound || error instanceof BadRequest;
+}
+
 /** fsGroup owns the files and may read them (pkg/volume/volume_linux.go). */
-function withGroup(payload: ReturnType<typeof volumePayload>, fsGroup: number | undefined) {
+function withGroup(payload: VolumePayload, fsGroup: number | undefined) {
   if (fsGroup === undefined) return payload;
   return new Map(
     [...payload].map(([path, file]) => [path, { ...file, gid: fsGroup, mode: file.mode | 0o440 }]),
