@@ -1,11 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ApiServer, createApiServer, ensurePki } from '../../src/apiserver/index.ts';
 import { NotFound, silentLog, systemClock } from '../../src/base/index.ts';
 import {
-  BackgroundEventRecorder,
   type Client,
   CONFIG_MAPS,
   createClient,
@@ -25,122 +20,27 @@ import {
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '../../src/client/index.ts';
-import { createControllers } from '../../src/controllers/index.ts';
 import type { appsv1, corev1, discoveryv1, KubeObject } from '../../src/kube/index.ts';
-import { createScheduler } from '../../src/scheduler/index.ts';
-import { openLmdbStore, type Store } from '../../src/store/index.ts';
+import { addNode, bootControlPlane, type ControlPlane, until as untilSeen } from './control-plane-fixture.ts';
 
-/** The real API server over a real store, with controllers and scheduler; the test itself plays the node. */
+/** The test itself plays the node: it runs the pods that get bound. */
+let controlPlane: ControlPlane;
 let client: Client;
-let api: ApiServer;
-let store: Store;
-let pki: Awaited<ReturnType<typeof ensurePki>>;
-let directory: string;
-const end = new AbortController();
-const running: Promise<unknown>[] = [];
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'orrery-controllers-'));
-  pki = await ensurePki(join(directory, 'pki'));
-  store = await openLmdbStore({ directory: join(directory, 'store'), log: silentLog });
-  api = await createApiServer({
-    store,
-    pki: pki.paths,
-    log: silentLog,
-    productVersion: '0.0.0',
-    advertise: { address: '127.0.0.1', port: 6443 },
-  });
-  await api.bootstrap();
-  const transport = api.localTransport({
-    name: 'system:kube-controller-manager',
-    groups: ['system:masters'],
-  });
-  client = createClient(transport, { userAgent: 'test/0' });
-  const recorder = new BackgroundEventRecorder({
-    client,
-    component: 'test',
-    clock: systemClock,
-    log: silentLog,
-  });
-  const controllers = createControllers({
-    client,
-    recorder,
-    clock: systemClock,
-    log: silentLog,
-    config: { caPem: pki.caCertificatePem, clusterCidr: '10.42.0.0/16' },
-  });
-  const scheduler = createScheduler({
-    client,
-    informers: controllers.informers,
-    recorder,
-    clock: systemClock,
-    log: silentLog,
-  });
-  running.push(recorder.run(end.signal), controllers.run(end.signal), scheduler.run(end.signal));
-  await Promise.all([controllers.ready(), scheduler.ready()]);
-  await addNode('node-1', '192.0.2.1');
+  controlPlane = await bootControlPlane();
+  client = controlPlane.client;
+  await addNode(client, 'node-1', '192.0.2.1');
 });
 
-afterAll(async () => {
-  end.abort();
-  await Promise.all(running);
-  await api.close();
-  await store.close();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => controlPlane.stop());
 
-async function addNode(name: string, address: string): Promise<void> {
-  const nodes = client.resource<corev1.Node>(NODES);
-  await nodes.create({ metadata: { name, labels: { 'kubernetes.io/hostname': name } }, spec: {} });
-  const resources = { cpu: '4', memory: '8Gi', pods: '110' };
-  const status = {
-    capacity: resources,
-    allocatable: resources,
-    addresses: [{ type: 'InternalIP', address }],
-    conditions: [{ type: 'Ready', status: 'True', reason: 'KubeletReady', message: '' }],
-  };
-  await nodes.patch(name, { type: 'merge', body: { status } }, { subresource: 'status' });
-}
-
-/** Waits until the objects of a resource look as wanted, by a watch; gives what `look` gave. */
-async function until<T extends KubeObject, R>(
+function until<T extends KubeObject, R>(
   resource: ResourceRef,
   namespace: string | undefined,
   look: (objects: T[]) => R | undefined | false,
 ): Promise<R> {
-  const stop = new AbortController();
-  const informer = new Informer<T>({
-    client,
-    resource,
-    ...(namespace !== undefined && { namespace }),
-    clock: systemClock,
-    log: silentLog,
-  });
-  const found = Promise.withResolvers<R>();
-  const check = () => {
-    if (!informer.isSynced) return;
-    const result = look(informer.list());
-    if (result !== undefined && result !== false) found.resolve(result);
-  };
-  informer.addHandler({
-    onAdd: () => queueMicrotask(check),
-    onUpdate: () => queueMicrotask(check),
-    onDelete: () => queueMicrotask(check),
-  });
-  const run = informer.run(stop.signal);
-  void informer.synced().then(check);
-  const timer = setTimeout(
-    () =>
-      found.reject(new Error(`${resource.resource} never came to that: ${JSON.stringify(informer.list())}`)),
-    15_000,
-  );
-  try {
-    return await found.promise;
-  } finally {
-    clearTimeout(timer);
-    stop.abort();
-    await run;
-  }
+  return untilSeen<T, R>(client, resource, namespace, look);
 }
 
 let addresses = 0;
@@ -241,7 +141,7 @@ test('a namespace gets its service account and the root certificate, and gets th
   const namespace = await makeNamespace('accounts');
   const ca = (maps: corev1.ConfigMap[]) =>
     maps.find((map) => map.metadata.name === 'kube-root-ca.crt')?.data?.['ca.crt'];
-  expect(await until(CONFIG_MAPS, namespace, ca)).toBe(pki.caCertificatePem);
+  expect(await until(CONFIG_MAPS, namespace, ca)).toBe(controlPlane.pki.caCertificatePem);
   const accounts = client.resource<corev1.ServiceAccount>(SERVICE_ACCOUNTS);
   const { uid } = (await accounts.get('default', namespace)).metadata;
   await accounts.delete('default', { namespace });
@@ -548,14 +448,14 @@ test('a deleted namespace is emptied first, then gone', async () => {
 });
 
 test('over HTTPS with a client certificate a watch goes on after the connection broke', async () => {
-  const { port } = await api.listen({ host: '127.0.0.1', port: 0 });
-  const { certificate, key } = await pki.issueClientCertificate({
+  const { port } = await controlPlane.api.listen({ host: '127.0.0.1', port: 0 });
+  const { certificate, key } = await controlPlane.pki.issueClientCertificate({
     commonName: 'admin',
     organizations: ['system:masters'],
   });
   const transport = httpTransport({
     server: `https://127.0.0.1:${port}`,
-    caPem: pki.caCertificatePem,
+    caPem: controlPlane.pki.caCertificatePem,
     certPem: certificate,
     keyPem: key,
   });
