@@ -130,6 +130,8 @@ export interface ExecOptions {
   stdin: boolean;
   env?: Record<string, string>;
   timeoutMs?: number;
+  /** The terminal's size from its first instant; `resize` may come too late for a process that asks at once. */
+  terminalSize?: { columns: number; rows: number };
 }
 
 export interface ExecSession {

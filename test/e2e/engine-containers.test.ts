@@ -201,8 +201,8 @@ describe.skipIf(reason !== '')(`containers${reason && ` (skipped: ${reason})`}`,
       command: ['sh', '-c', 'stty size; read word; stty size; echo got $word; exit 4'],
       tty: true,
       stdin: true,
+      terminalSize: { columns: 90, rows: 40 },
     });
-    session.resize(90, 40);
     let text = '';
     session.stdout.on('data', (chunk: Buffer) => {
       if (text === '') {

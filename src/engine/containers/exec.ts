@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { ReadStream as TerminalStream } from 'node:tty';
-import { OrreryError } from '../../base/index.ts';
+import { OrreryError, systemClock } from '../../base/index.ts';
 import type { ExecOptions, ExecSession } from '../engine.ts';
 import { libc } from '../system/libc.ts';
 import type { OciConfig, OciProcess } from './oci-config.ts';
@@ -35,7 +35,7 @@ export async function execInContainer(target: ExecTarget, options: ExecOptions):
     ...['--process', `${prefix}.json`, '--pid-file', `${prefix}.pid`, target.id],
   ];
   const session = options.tty
-    ? openTerminalSession(target.runc, args)
+    ? openTerminalSession(target.runc, args, options.terminalSize)
     : openPipeSession(target.runc, args, options);
   return superviseSession(session, target, {
     prefix,
@@ -48,7 +48,14 @@ function processFor(base: OciProcess, options: ExecOptions): OciProcess {
   const env = new Map(base.env.map((line) => [line.slice(0, line.indexOf('=')), line]));
   if (options.tty) env.set('TERM', 'TERM=xterm');
   for (const [name, value] of Object.entries(options.env ?? {})) env.set(name, `${name}=${value}`);
-  return { ...base, terminal: options.tty, args: options.command, env: [...env.values()] };
+  const size = options.terminalSize;
+  return {
+    ...base,
+    terminal: options.tty,
+    args: options.command,
+    env: [...env.values()],
+    ...(options.tty && size && { consoleSize: { width: size.columns, height: size.rows } }),
+  };
 }
 
 interface RawSession {
@@ -76,8 +83,9 @@ function openPipeSession(runc: string, args: string[], options: ExecOptions): Ra
  * runc copies between the container's own terminal and ours, and follows our size by SIGWINCH. Ours is raw
  * from the start: what is typed before runc is ready is not echoed a second time.
  */
-function openTerminalSession(runc: string, args: string[]): RawSession {
+function openTerminalSession(runc: string, args: string[], size: ExecOptions['terminalSize']): RawSession {
   const { master, slave } = libc().openTerminal();
+  if (size !== undefined) libc().resizeTerminal(master, size.columns, size.rows);
   const child = spawn('setsid', ['--ctty', '--wait', runc, ...args], {
     stdio: [slave, slave, slave],
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
@@ -159,12 +167,19 @@ async function removeFiles(prefix: string): Promise<void> {
   await rm(`${prefix}.pid`, { force: true });
 }
 
-/** Ends the session's process (its own process group in the container); runc then ends by itself. */
+/**
+ * Ends the session's process and its process group in the container; runc then ends by itself. runc writes
+ * the pid file a moment after the process has begun, and killing runc before would leave that process alone.
+ */
 async function endProcess(child: ChildProcess, target: ExecTarget, prefix: string): Promise<void> {
-  const pid = Number((await readText(`${prefix}.pid`)) ?? 0);
-  if (pid > 0 && target.holds(pid)) {
-    for (const one of [-pid, pid]) signalQuietly(one);
-    return;
+  for (let tries = 0; tries < 400; tries++) {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const pid = Number((await readText(`${prefix}.pid`)) ?? 0);
+    if (pid > 0 && target.holds(pid)) {
+      for (const one of [-pid, pid]) signalQuietly(one);
+      return;
+    }
+    await systemClock.sleep(5);
   }
   child.kill('SIGKILL');
 }
