@@ -2,7 +2,13 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
 import { BadRequest, NotFound, OrreryError, silentLog } from '../../base/index.ts';
-import { type Engine, type LoadedImage, openEngine, type PackOptions } from '../../engine/index.ts';
+import {
+  type Engine,
+  familiarReference,
+  type LoadedImage,
+  openEngine,
+  type PackOptions,
+} from '../../engine/index.ts';
 import { dataDirectoryOf, instanceOf, nodeSubnet } from '../config.ts';
 import { prepareDataDirectory } from '../data-directory.ts';
 import { formatBytes, formatDuration, outputFormat, printStructured, table } from '../output.ts';
@@ -72,16 +78,18 @@ export async function listImages(flags: Flags & { quiet?: boolean; output?: stri
     return;
   }
   const rows = images.flatMap((image) =>
-    (image.references.length === 0 ? ['<none>:<none>'] : image.references).map((reference) => {
-      const colon = reference.lastIndexOf(':');
-      return [
-        reference.slice(0, colon),
-        reference.slice(colon + 1),
-        image.id.replace('sha256:', '').slice(0, 12),
-        `${formatDuration((Date.now() - Date.parse(image.createdAt)) / 1000)} ago`,
-        formatBytes(image.sizeBytes),
-      ];
-    }),
+    (image.references.length === 0 ? ['<none>:<none>'] : image.references.map(familiarReference)).map(
+      (reference) => {
+        const colon = reference.lastIndexOf(':');
+        return [
+          reference.slice(0, colon),
+          reference.slice(colon + 1),
+          image.id.replace('sha256:', '').slice(0, 12),
+          `${formatDuration((Date.now() - Date.parse(image.createdAt)) / 1000)} ago`,
+          formatBytes(image.sizeBytes),
+        ];
+      },
+    ),
   );
   process.stdout.write(table(['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE'], rows));
 }
@@ -108,7 +116,10 @@ export async function checkImages(flags: Flags): Promise<void> {
 }
 
 function printLoaded(images: LoadedImage[]): void {
-  for (const image of images) process.stdout.write(`Loaded image: ${image.reference ?? image.id}\n`);
+  for (const image of images)
+    process.stdout.write(
+      `Loaded image: ${image.reference === undefined ? image.id : familiarReference(image.reference)}\n`,
+    );
 }
 
 /** `NAME=VALUE`, or `NAME` for the value it has here, as Docker has it. */
