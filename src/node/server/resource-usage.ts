@@ -1,4 +1,5 @@
 import { cpus, freemem, totalmem, uptime } from 'node:os';
+import { NotFound } from '../../base/index.ts';
 import type { ContainerUsage } from '../../engine/index.ts';
 import type { FoundPod } from '../pod-lookup.ts';
 import type { ServerContext } from './server-context.ts';
@@ -17,12 +18,21 @@ export async function sampleUsage(context: ServerContext): Promise<UsageSample[]
     const found = context.pods.find(pod.metadata.namespace ?? '', pod.metadata.name ?? '', pod.metadata.uid);
     const running = found?.containers.filter(({ state, engineId }) => state === 'running' && engineId) ?? [];
     return running.map(async ({ name, engineId }): Promise<UsageSample | undefined> => {
-      const usage = await context.engine.usage(engineId!);
+      const usage = await usageOf(context, engineId!);
       const status = pod.status?.containerStatuses?.find((candidate) => candidate.name === name);
       return usage && { pod, container: name, startedAt: status?.state?.running?.startedAt, usage };
     });
   });
   return (await Promise.all(samples)).filter((sample) => sample !== undefined);
+}
+
+async function usageOf(context: ServerContext, id: string): Promise<ContainerUsage | undefined> {
+  try {
+    return await context.engine.usage(id);
+  } catch (error) {
+    if (error instanceof NotFound) return undefined;
+    throw error;
+  }
 }
 
 /** The machine's own counters. */

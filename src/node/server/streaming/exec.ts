@@ -11,16 +11,11 @@ import {
   exitStatus,
   internalErrorStatus,
   parseCommandOptions,
+  type TerminalSize,
 } from './remote-command.ts';
 import { openSpdyCommandSession } from './spdy-command-session.ts';
 import { isSpdy, isWebSocket, type UpgradeRequest } from './upgrade.ts';
 import { openWebSocketCommandSession } from './websocket-command-session.ts';
-
-/**
- * A process that the command left behind may hold its output open: this long without a byte after the
- * command's exit ends the session all the same.
- */
-const LINGER_MS = 1000;
 
 export interface CommandTarget {
   namespace: string;
@@ -42,8 +37,10 @@ export async function serveExec(
   const { engineId } = runningContainer(findPod(context, target), target.container);
   const session = await openCommandSession(context, options, upgrade);
   if (session === undefined) return;
+  const size = new LastSize(session);
   try {
     const exec = await context.engine.exec(engineId, { command, tty: options.tty, stdin: options.stdin });
+    size.follow((columns, rows) => exec.resize(columns, rows));
     await runExec(session, exec, context);
   } catch (error) {
     context.log.warn('exec failed', { pod: target.pod, container: target.container, error });
@@ -56,79 +53,65 @@ export async function serveExec(
   session.end();
 }
 
+/** The client says its size at once, which may be before there is a terminal. */
+class LastSize {
+  #last: TerminalSize | undefined;
+  #resize: ((columns: number, rows: number) => void) | undefined;
+
+  constructor(session: CommandSession) {
+    session.onResize((size) => {
+      this.#last = size;
+      this.#resize?.(size.columns, size.rows);
+    });
+  }
+
+  follow(resize: (columns: number, rows: number) => void): void {
+    this.#resize = resize;
+    if (this.#last !== undefined) resize(this.#last.columns, this.#last.rows);
+  }
+}
+
 async function runExec(session: CommandSession, exec: ExecSession, context: ServerContext): Promise<void> {
   const gone = new AbortController();
   void session.closed.then(() => {
     gone.abort();
     exec.kill();
   });
-  session.onResize(({ columns, rows }) => exec.resize(columns, rows));
-  if (session.stdin !== undefined && exec.stdin !== undefined) feed(session.stdin, exec.stdin);
-  const exited = new AbortController();
-  const outputs = Promise.all([
-    copyOutput(exec.stdout, session.stdout, exited.signal),
-    exec.stderr && copyOutput(exec.stderr, session.stderr, exited.signal),
+  if (session.stdin !== undefined && exec.stdin !== undefined)
+    // A terminal stands until the command ends: its end of input is a character, not a closed stream.
+    feed(session.stdin, exec.stdin, { end: exec.stderr !== undefined });
+  const [exitCode] = await Promise.all([
+    exec.exit,
+    copyOutput(exec.stdout, session.stdout),
+    exec.stderr && copyOutput(exec.stderr, session.stderr),
   ]);
-  const exitCode = await exec.exit;
   context.log.debug('exec ended', { exitCode });
-  exited.abort();
-  await outputs;
   // Not destroyed: a reset would make the client report an error for input that came too late.
   session.stdin?.unpipe().resume();
   if (!gone.signal.aborted) await session.sendStatus(exitStatus(exitCode));
 }
 
 /** The client's input to the process, with its end. A process that does not read any more is no error. */
-function feed(from: Readable, to: Writable): void {
+function feed(from: Readable, to: Writable, options: { end: boolean }): void {
   to.on('error', () => from.resume());
-  from.on('error', () => to.end());
-  from.pipe(to);
+  from.pipe(to, options);
 }
 
-/** Ends with `from`; after `exited`, also when it stays silent. Then ends `to`. */
-export async function copyOutput(
-  from: Readable,
-  to: Writable | undefined,
-  exited: AbortSignal,
-): Promise<void> {
+/** Ends `to` when `from` has ended; a client that is gone lets the rest of `from` run dry. */
+async function copyOutput(from: Readable, to: Writable | undefined): Promise<void> {
   if (to === undefined) {
     from.resume();
     return;
   }
-  // A client that is gone shows as `closed`; here it only means that nothing more can be written.
-  to.on('error', () => undefined);
-  from.on('error', () => from.destroy());
-  let lastByteAt = performance.now();
-  from.on('data', (chunk: Buffer) => {
-    lastByteAt = performance.now();
-    if (to.destroyed || to.write(chunk)) return;
-    from.pause();
-  });
-  to.on('drain', () => {
-    lastByteAt = performance.now();
-    from.resume();
-  });
-  const linger = setInterval(() => {
-    const silent = exited.aborted && !from.isPaused() && performance.now() - lastByteAt > LINGER_MS;
-    if (silent) from.destroy();
-  }, LINGER_MS / 4);
-  try {
-    await Promise.race([finished(from).catch(() => undefined), closeOf(to)]);
-  } finally {
-    clearInterval(linger);
-    from.resume();
-  }
+  // How a client goes is told by its session's `closed`; here it only means that nothing can be written.
+  to.on('error', () => from.unpipe(to).resume());
+  to.on('close', () => from.unpipe(to).resume());
+  from.pipe(to, { end: false });
+  await finished(from, { writable: false }).catch(() => undefined);
   if (to.destroyed) return;
   await new Promise<void>((resolve) => {
     to.once('close', resolve);
     to.end(() => resolve());
-  });
-}
-
-function closeOf(stream: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.destroyed) resolve();
-    else stream.once('close', resolve);
   });
 }
 
