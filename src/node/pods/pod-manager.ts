@@ -2,8 +2,10 @@ import { type Log, messageOf, NotFound } from '../../base/index.ts';
 import { Informer, PODS } from '../../client/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 import type { FoundContainer, FoundPod, PodLookup } from '../pod-lookup.ts';
+import { exceededVolumeLimit } from '../volumes/volume-limits.ts';
 import { incarnations } from './engine-labels.ts';
 import { readCheckpoints } from './pod-checkpoint.ts';
+import { PodFolder } from './pod-folder.ts';
 import { removePod } from './pod-removal.ts';
 import type { PodServices } from './pod-services.ts';
 import { PodWorker } from './pod-worker.ts';
@@ -12,6 +14,7 @@ import { PodWorker } from './pod-worker.ts';
 const patienceMs = 3_000;
 const watchRetryMs = 1_000;
 const relistMs = 120_000;
+const limitsEveryMs = 10_000;
 
 /**
  * All pods of this node: one worker each, fed by the API server's watch, the engine's watch and, at the
@@ -68,7 +71,12 @@ export class PodManager implements PodLookup {
       onDelete: (pod) => this.#gone(pod),
     });
     const cleaning = this.#informer.synced().then(() => this.#removeOrphans(found, signal));
-    await Promise.all([watching, informing, Promise.race([cleaning, aborted(signal)])]);
+    await Promise.all([
+      watching,
+      informing,
+      this.#enforceLimits(signal),
+      Promise.race([cleaning, aborted(signal)]),
+    ]);
     prober.stop();
   }
 
@@ -209,6 +217,25 @@ export class PodManager implements PodLookup {
       await clock.sleep(watchRetryMs, signal).catch(() => undefined);
     }
     await relisting;
+  }
+
+  /** Ends pods whose volumes have grown over their limits. */
+  async #enforceLimits(signal: AbortSignal): Promise<void> {
+    const { clock, events, nodeDirectory } = this.#services;
+    while (!signal.aborted) {
+      // Rejects only because of the signal, which ends the loop.
+      await clock.sleep(limitsEveryMs, signal).catch(() => undefined);
+      for (const worker of this.#workers.values()) {
+        if (!worker.isActive || signal.aborted) continue;
+        const message = await exceededVolumeLimit(
+          worker.pod,
+          new PodFolder(nodeDirectory, worker.uid).volumes,
+        );
+        if (message === undefined) continue;
+        events.pod(worker.pod, 'Warning', 'Evicted', message);
+        worker.fail('Evicted', message);
+      }
+    }
   }
 
   async #relist(): Promise<void> {
