@@ -3,6 +3,7 @@ import {
   createSecureServer,
   type Http2SecureServer,
   type IncomingHttpHeaders,
+  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -35,7 +36,10 @@ export class TlsListener {
   readonly #server: Http2SecureServer;
   readonly #handler: RequestHandler;
   readonly #log: Log;
-  readonly #sockets = new Set<Duplex>();
+  readonly #sockets = new Set<TLSSocket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  /** HTTP/1.1 connections in the middle of a request. */
+  readonly #busy = new Set<Duplex>();
 
   constructor(options: ListenerOptions, handler: RequestHandler) {
     this.#handler = handler;
@@ -71,7 +75,9 @@ export class TlsListener {
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
-    (this.#server as unknown as { closeIdleConnections?(): void }).closeIdleConnections?.();
+    for (const session of this.#sessions) session.close();
+    for (const socket of this.#sockets)
+      if (socket.alpnProtocol !== 'h2' && !this.#busy.has(socket)) socket.destroy();
     await closed;
     clearTimeout(timer);
   }
@@ -84,6 +90,8 @@ export class TlsListener {
       socket.setNoDelay(true);
     });
     server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
       session.on('error', (error) => this.#log.debug('HTTP/2 session failed', { error: messageOf(error) }));
     });
     server.on('request', (message, response) => {
@@ -106,6 +114,9 @@ export class TlsListener {
 
   async #http1(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const method = message.method ?? 'GET';
+    const { socket } = message;
+    this.#busy.add(socket);
+    response.once('close', () => this.#busy.delete(socket));
     const answer = await this.#serve(method, message.url ?? '/', message.headers, {
       body: message,
       hasBody:
