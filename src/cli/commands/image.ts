@@ -85,7 +85,7 @@ export async function listImages(flags: Flags & { quiet?: boolean; output?: stri
           reference.slice(0, colon),
           reference.slice(colon + 1),
           image.id.replace('sha256:', '').slice(0, 12),
-          `${formatDuration((Date.now() - Date.parse(image.createdAt)) / 1000)} ago`,
+          created(image.createdAt),
           formatBytes(image.sizeBytes),
         ];
       },
