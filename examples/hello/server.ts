@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { hostname } from 'node:os';
 
-const greeting = process.env['GREETING'] ?? 'Hello';
+const greeting = process.env.GREETING ?? 'Hello';
 const token = readFileSync('/etc/hello/token', 'utf8').trim();
 let stopping = false;
 

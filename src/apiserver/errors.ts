@@ -1,6 +1,5 @@
 import {
   AlreadyExists,
-  BadRequest,
   Conflict,
   type FieldError,
   Gone,
@@ -131,8 +130,4 @@ export function internalError(message: string, cause?: unknown): OrreryError {
 
 export function serviceUnavailable(message: string, cause?: unknown): OrreryError {
   return new OrreryError('ServiceUnavailable', message, { cause });
-}
-
-export function badRequest(message: string): BadRequest {
-  return new BadRequest(message);
 }

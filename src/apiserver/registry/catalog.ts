@@ -1,4 +1,4 @@
-import type { Resource, Verb } from '../../kube/index.ts';
+import type { Resource } from '../../kube/index.ts';
 
 /** Everything that is served, by group, version and name. */
 export class ResourceCatalog {
@@ -32,17 +32,6 @@ export class ResourceCatalog {
   }
 }
 
-const ALL_VERBS: readonly Verb[] = [
-  'create',
-  'delete',
-  'deletecollection',
-  'get',
-  'list',
-  'patch',
-  'update',
-  'watch',
-];
-
 /** Kinds that are asked, never stored: `kubectl auth can-i`, `whoami`, token reviews. */
 function review(group: string, kind: string, namespaced = false): Resource {
   const name = `${kind.toLowerCase()}s`;
@@ -72,11 +61,6 @@ export const REVIEW_RESOURCES: readonly Resource[] = [
   review('authorization.k8s.io', 'SelfSubjectRulesReview'),
   review('authorization.k8s.io', 'SubjectAccessReview'),
 ];
-
-/** Only for resources that are stored. */
-export function isStored(resource: Resource): boolean {
-  return resource.verbs.includes('get') && ALL_VERBS.some((verb) => resource.verbs.includes(verb));
-}
 
 /** What the object's rules are in Kubernetes' registries and the field table cannot know; k8s.io/kubernetes/pkg/registry. */
 const CREATE_ON_UPDATE = new Set([

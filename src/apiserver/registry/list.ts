@@ -2,7 +2,6 @@ import { BadRequest, Gone } from '../../base/index.ts';
 import type { metav1 } from '../../kube/index.ts';
 import type { ListResult, StoredValue } from '../../store/index.ts';
 import { expired, resourceVersionTooLarge } from '../errors.ts';
-import { addressOf } from '../storage/keys.ts';
 import type { StoredObject } from '../storage/object-storage.ts';
 import { type ListOptions, readListOptions } from './list-options.ts';
 import type { Answer, Registry, ResourceRequest } from './registry.ts';
@@ -186,9 +185,4 @@ function tooOld(error: Gone, options: ListOptions, from: Start): Gone {
     cause: error,
     details: { continue: from.startAfter === undefined ? '' : encodeContinue(-1, start) },
   });
-}
-
-/** Workspace of a key, for what reads across workspaces. */
-export function workspaceOf(key: string): string {
-  return addressOf(key).workspace;
 }

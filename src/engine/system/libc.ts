@@ -31,9 +31,6 @@ export class SystemCallFailed extends OrreryError {
   }
 }
 
-export const MS_RDONLY = 1;
-export const MS_NOSUID = 2;
-export const MS_NODEV = 4;
 export const MNT_DETACH = 2;
 
 const CLONE_NEWNET = 0x40000000;

@@ -7,7 +7,7 @@
  * (TCP ends by itself; UDP is cut where the conntrack tool is installed). IPv4 only, so far; SCTP is refused
  * by name; healthCheckNodePort, topology hints and trafficDistribution have no effect on one node.
  */
-export { type CompileOptions, compileRuleset } from './compile-ruleset.ts';
+export type { CompileOptions } from './compile-ruleset.ts';
 export { type HostNetwork, LinuxHostNetwork } from './host-network.ts';
 export {
   createServiceRules,

@@ -3,5 +3,4 @@
  * with headers, half-close, reset, ping, flow control. No HTTP semantics, no push, no credentials.
  */
 export { SpdyConnection, type SpdyConnectionOptions } from './spdy-connection.ts';
-export { SpdyError } from './spdy-error.ts';
 export type { SpdyStream } from './spdy-stream.ts';
