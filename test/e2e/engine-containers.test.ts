@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EngineFixture, startEngine, textFrom, whyNotHere } from './engine-fixture.ts';
 
@@ -273,6 +274,26 @@ describe.skipIf(reason !== '')(`containers${reason && ` (skipped: ${reason})`}`,
     for (const one of outcomes)
       if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'AlreadyExists' });
     expect(await other.list()).toHaveLength((await fixture.engine.list()).length);
+  });
+
+  test('removal leaves nothing, however many look at the containers as they end', async () => {
+    const shared = (name: string) => readdir(join(fixture.directory, name));
+    const before = { names: await shared('names'), events: await shared('events') };
+    const stop = new AbortController();
+    const look = async () => {
+      while (!stop.signal.aborted) await fixture.engine.list();
+    };
+    const looking = [look(), look(), look()];
+    await Promise.all(
+      Array.from({ length: 30 }, async () => {
+        const id = await fixture.run('exec sleep 100');
+        await fixture.engine.remove(id, { force: true });
+        await expect(fixture.engine.inspect(id)).rejects.toMatchObject({ code: 'NotFound' });
+      }),
+    );
+    stop.abort();
+    await Promise.all(looking);
+    expect({ names: await shared('names'), events: await shared('events') }).toEqual(before);
   });
 
   test('list filters by labels', async () => {

@@ -169,7 +169,8 @@ export class Containers {
         const woken = new Promise<void>((resolve) => {
           wake = resolve;
         });
-        if ((await this.#states.read(record)).status === 'exited') return true;
+        const status = (await this.#ifThere(() => this.#states.read(record)))?.status ?? 'exited';
+        if (status === 'exited') return true;
         const leftMs = endMs - Date.now();
         if (leftMs <= 0) return false;
         await Promise.race([woken, delay(Math.min(leftMs, 1000))]);
@@ -182,7 +183,7 @@ export class Containers {
     if (!isContainerId(id) || !(await exists(this.records.file(id, 'record.json')))) return;
     const record = await this.records.read(id);
     await this.#locked(id, async () => {
-      const { status } = await this.#states.read(record);
+      const status = (await this.#ifThere(() => this.#states.read(record)))?.status;
       if (status === 'running' && !options.force)
         throw new Conflict(`container ${id} is running`, { hint: 'stop it first, or force its removal' });
       await this.#endProcesses(record);
@@ -234,7 +235,8 @@ export class Containers {
     const records = (await this.records.list()).filter((record) =>
       wanted.every(([name, value]) => record.labels[name] === value),
     );
-    return await Promise.all(records.map((record) => this.#states.read(record)));
+    const states = await Promise.all(records.map((record) => this.#ifThere(() => this.#states.read(record))));
+    return states.filter((state) => state !== undefined);
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<ContainerState> {
@@ -255,7 +257,7 @@ export class Containers {
         });
         for (const id of [...pending]) {
           pending.delete(id);
-          const state = await this.#stateIfThere(id);
+          const state = await this.#ifThere(() => this.inspect(id));
           const text = JSON.stringify(state);
           if (state === undefined) told.delete(id);
           else if (told.get(id) !== text) {
@@ -272,9 +274,9 @@ export class Containers {
     }
   }
 
-  async #stateIfThere(id: string): Promise<ContainerState | undefined> {
+  async #ifThere<T>(look: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.inspect(id);
+      return await look();
     } catch (error) {
       if (error instanceof NotFound) return undefined;
       throw error;

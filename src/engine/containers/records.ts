@@ -56,6 +56,7 @@ export class Records {
     for (const folder of [this.containers, this.events, this.runcRoot, this.#names])
       await mkdir(folder, { recursive: true, mode: 0o700 });
     await removeAbandoned(this.containers);
+    await this.#removeOrphans();
   }
 
   /** The container's folder appears with its record in it, or, after a crash, not at all. */
@@ -145,12 +146,46 @@ export class Records {
     await rm(join(this.events, `${id}.started`), { force: true });
   }
 
-  /** Everything but what is mounted: call after unmounting. */
+  /**
+   * Everything but what is mounted: call after unmounting. The folder goes under another name first: from
+   * then on the container is not there, and whoever still looks at it writes nothing into what is removed.
+   */
   async erase(record: ContainerRecord): Promise<void> {
-    await rm(this.folderOf(record.id), { recursive: true, force: true });
+    const grave = join(this.containers, ownedName());
+    if (await renameUnlessAbsent(this.folderOf(record.id), grave))
+      // One who had found the folder just before its new name may have made a file in it since.
+      await rm(grave, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
     await rm(join(this.events, record.id), { force: true });
     await this.forgetStarted(record.id);
     await this.releaseName(record.name, record.id);
+  }
+
+  /** What an erasure that was cut off has left outside of the container's folder. */
+  async #removeOrphans(): Promise<void> {
+    // In this order: what has an event by now has had its folder before.
+    const events = await readdir(this.events);
+    const ids = new Set(await this.ids());
+    for (const name of events) {
+      const id = name.split('.')[0]!;
+      if (isContainerId(id) && !ids.has(id)) await rm(join(this.events, name), { force: true });
+    }
+    for (const name of await readdir(this.#names)) {
+      const [holder, maker] = (await readText(join(this.#names, name)))?.split(' ') ?? [];
+      if (holder === undefined || maker === undefined || isProcessAlive(maker)) continue;
+      if (!(await exists(this.file(holder, 'record.json'))))
+        await rm(join(this.#names, name), { force: true });
+    }
+  }
+}
+
+/** @returns false when there is nothing at `from`. */
+async function renameUnlessAbsent(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
 }
 

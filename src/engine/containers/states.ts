@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { NotFound } from '../../base/index.ts';
 import type { ContainerState } from '../engine.ts';
 import { exists } from '../images/blobs.ts';
 import { isProcessAlive, processArguments } from '../system/process-identity.ts';
@@ -23,7 +24,15 @@ export class States {
     this.#cgroups = cgroups;
   }
 
+  /** @throws NotFound when the container was removed while we looked. */
   async read(record: ContainerRecord): Promise<ContainerState> {
+    const state = await this.#look(record);
+    if (state.status !== 'running' && !(await exists(this.#records.file(record.id, 'record.json'))))
+      throw new NotFound(`no such container: ${record.id}`);
+    return state;
+  }
+
+  async #look(record: ContainerRecord): Promise<ContainerState> {
     const { id, name, labels, image, imageId, createdAt, logPath } = record;
     const startedAt = await this.#records.startedAt(id);
     const base = { id, name, labels, image, imageId, createdAt, logPath, ...(startedAt && { startedAt }) };
@@ -82,9 +91,9 @@ export class States {
     if (known !== undefined) return known;
     const path = join(this.#records.events, record.id);
     const text = await readText(path);
-    if (text === undefined) return undefined;
+    const finishedAt = await modifiedAt(path);
+    if (text === undefined || finishedAt === undefined) return undefined;
     const exitCode = Number(text);
-    const finishedAt = (await stat(path)).mtime.toISOString();
     const oomKilled = exitCode !== 0 && (await this.#wasOutOfMemory(record));
     return await this.#keep(record, { exitCode, finishedAt, oomKilled });
   }
@@ -114,9 +123,22 @@ export class States {
   }
 
   async #keep(record: ContainerRecord, exit: ContainerExit): Promise<ContainerExit> {
-    // A removal by another process may have taken the folder meanwhile; the answer is still right.
-    if (await exists(this.#records.folderOf(record.id)))
+    try {
       await this.#records.write(record.id, 'exit.json', exit);
+    } catch (error) {
+      // Another has removed the container meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new NotFound(`no such container: ${record.id}`, { cause: error });
+    }
     return exit;
+  }
+}
+
+async function modifiedAt(path: string): Promise<string | undefined> {
+  try {
+    return (await stat(path)).mtime.toISOString();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
