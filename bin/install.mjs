@@ -114,7 +114,6 @@ const SYSTEM_PROGRAMS = [
   { program: 'conmon', package: 'conmon', for: 'holding containers' },
   { program: '/usr/lib/cni/bridge', package: 'containernetworking-plugins', for: 'container networks' },
   { program: 'nft', package: 'nftables', for: 'service addresses' },
-  { program: 'iptables', package: 'iptables', for: 'host ports' },
   { program: 'ip', package: 'iproute2', for: 'container networks' },
   { program: 'unshare', package: 'util-linux', for: 'network namespaces' },
   { program: 'kubectl', package: 'kubernetes-client', for: 'talking to the cloud' },
