@@ -3,6 +3,10 @@ import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCommand } from '../../src/base/index.ts';
 import type { NetworkResult } from '../../src/engine/index.ts';
+import type { corev1, discoveryv1 } from '../../src/kube/index.ts';
+import { removeServiceRules } from '../../src/node/index.ts';
+import { compileRuleset } from '../../src/node/services/compile-ruleset.ts';
+import { LinuxHostNetwork } from '../../src/node/services/index.ts';
 import { type EngineFixture, startEngine, textFrom, untilState, whyNotHere } from './engine-fixture.ts';
 
 const reason = await whyNotHere();
@@ -16,8 +20,21 @@ const SERVER = `
   }).listen(8080, '0.0.0.0', () => console.log('listening'));
 `;
 
-const talkTo = (host: string) =>
-  `const s = require('net').connect({ port: 8080, host: '${host}', allowHalfOpen: true }); s.end('hello'); s.pipe(process.stdout);`;
+const talkTo = (host: string, port = 8080) =>
+  `const s = require('net').connect({ port: ${port}, host: '${host}', allowHalfOpen: true }); s.end('hello'); s.pipe(process.stdout);`;
+
+const SERVICE = {
+  metadata: { name: 'web', namespace: 'default', uid: 'web' },
+  spec: { clusterIP: '198.18.99.1', ports: [{ port: 80, protocol: 'TCP' }] },
+} as corev1.Service;
+
+const sliceTo = (address: string) =>
+  ({
+    metadata: { name: 'web', namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } },
+    addressType: 'IPv4',
+    ports: [{ name: '', port: 8080, protocol: 'TCP' }],
+    endpoints: [{ addresses: [address], conditions: {}, nodeName: 'here' }],
+  }) as unknown as discoveryv1.EndpointSlice;
 
 async function ask(port: number, host: string): Promise<string> {
   const socket = connect({ port, host, allowHalfOpen: true });
@@ -81,6 +98,51 @@ describe.skipIf(reason !== '')(`networks${reason && ` (skipped: ${reason})`}`, (
     expect(await fixture.logOf(id)).toContain(`heard hello from ${client.addresses[0]}`);
     await fixture.engine.networks.detach({ containerId: 'client', namespace: 'client' });
     await fixture.engine.networks.detach({ containerId: 'client', namespace: 'client' });
+  });
+
+  test('a Service does not hide which container calls', async () => {
+    const network = await fixture.engine.networks.createNamespace('caller');
+    const caller = await fixture.engine.networks.attach({ containerId: 'caller', namespace: 'caller' });
+    const host = new LinuxHostNetwork();
+    const bridgeNetfilter = await host.bridgeNetfilter();
+    await host.nft(
+      compileRuleset([SERVICE], [sliceTo(server.addresses[0]!)], {
+        instance: fixture.instance,
+        nodeName: 'here',
+        nodeIps: [],
+        podCidr: fixture.subnet,
+        bridge: `orr${fixture.instance}`,
+        bridgeNetfilter,
+        hostListens: () => false,
+      }),
+    );
+    const callService = async (from: string) => {
+      const args = ['-e', talkTo(SERVICE.spec.clusterIP!, 80)];
+      const id = await fixture.run('', { image: 'local/node', network: from, args });
+      await fixture.ended(id);
+      return await fixture.logOf(id);
+    };
+    try {
+      // Without br_netfilter the answer would go past the rules: then the services' own rule hides it.
+      const seen = bridgeNetfilter ? caller.addresses[0] : server.gateway;
+      expect(await callService(network)).toContain(`heard hello from ${seen}`);
+      expect(await callService(namespace)).toContain(`heard hello from ${server.gateway}`);
+    } finally {
+      await removeServiceRules({ instance: fixture.instance });
+      await fixture.engine.networks.detach({ containerId: 'caller', namespace: 'caller' });
+    }
+  });
+
+  test('a container reaches a host port of a neighbour, and its own', async () => {
+    const network = await fixture.engine.networks.createNamespace('neighbour');
+    await fixture.engine.networks.attach({ containerId: 'neighbour', namespace: 'neighbour' });
+    for (const from of [network, namespace]) {
+      const args = ['-e', talkTo(server.gateway!, 18_080)];
+      const id = await fixture.run('', { image: 'local/node', network: from, args });
+      await fixture.ended(id);
+      expect(await fixture.logOf(id)).toContain(`heard hello from ${server.gateway}`);
+    }
+    await fixture.engine.networks.detach({ containerId: 'neighbour', namespace: 'neighbour' });
   });
 
   test('what leaves the subnet is masqueraded', async () => {

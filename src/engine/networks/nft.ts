@@ -7,6 +7,9 @@ interface Concat {
 
 type PortMapping = NonNullable<NetworkAttachment['portMappings']>[number];
 
+/** The packet mark of what a container sends to this host, which is where host ports are; CNI portmap's own bit. */
+const HAIRPIN_MARK = '0x00002000';
+
 /**
  * The engine's own nftables table, `orrery_<instance>_net`: masquerading of what leaves the subnet, and host
  * ports. One table of ours, so that taking it away leaves nothing behind and touches nobody else's rules.
@@ -42,6 +45,7 @@ export class NetworkTable {
       flush chain ip ${this.#table} guard
       table ip ${this.#table} {
         chain prerouting {
+          iifname "${this.#bridge}" fib daddr type local meta mark set meta mark | ${HAIRPIN_MARK}
           ${ports} ip daddr . meta l4proto . th dport map @address_ports
           ${ports} meta l4proto . th dport map @ports
         }
@@ -52,7 +56,7 @@ export class NetworkTable {
         chain postrouting {
           ip saddr ${this.#subnet} ip daddr != ${this.#subnet} ip daddr != 224.0.0.0/4 masquerade
           ip saddr 127.0.0.0/8 oifname "${this.#bridge}" masquerade
-          ip saddr ${this.#subnet} ip daddr ${this.#subnet} ct status dnat masquerade
+          meta mark & ${HAIRPIN_MARK} == ${HAIRPIN_MARK} ip daddr ${this.#subnet} ct status dnat masquerade
         }
         chain guard {
           iifname "${this.#bridge}" ip daddr 127.0.0.0/8 drop
