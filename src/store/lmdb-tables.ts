@@ -33,6 +33,8 @@ const FULL_DISK_BYTES = 2 ** 20;
 /** Options that lmdb has and its types lack. */
 const PRIVATE_FILE = { permissionsMode: 0o600 } as object;
 const EXISTING = { create: false };
+/** Decodes in place: as plain bytes, every entry of a range would be copied into memory of its own. */
+const heads = { encode: encodeHead, decode: decodeHead };
 
 type Root = RootDatabase<Uint8Array, string>;
 
@@ -49,7 +51,7 @@ type Root = RootDatabase<Uint8Array, string>;
 export class LmdbTables {
   readonly #root: Root;
   readonly #log: Database<Uint8Array, number>;
-  readonly #index: Database<Uint8Array, string>;
+  readonly #index: Database<Head | undefined, string>;
   readonly #graves: Database<Uint8Array, string>;
   readonly #meta: Database<Uint8Array, string>;
   readonly #path: string;
@@ -90,23 +92,25 @@ export class LmdbTables {
   private constructor(root: Root, path: string, create: boolean) {
     this.#root = root;
     this.#path = path;
-    const openTable = <K extends string | number>(
+    const openTable = <K extends string | number, V = Uint8Array>(
       name: string,
       keyEncoder?: object,
-    ): Database<Uint8Array, K> => {
+      encoder?: object,
+    ): Database<V, K> => {
       const options = {
         encoding: 'binary',
         ...(keyEncoder && { keyEncoder }),
+        ...(encoder && { encoder }),
         ...(!create && EXISTING),
       } as const;
-      const table = root.openDB<Uint8Array, K>(name, options as object as DatabaseOptions);
+      const table = root.openDB<V, K>(name, options as object as DatabaseOptions);
       if (table === undefined) throw storeForeign(path, `it has no table "${name}"`);
       return table;
     };
     this.#meta = openTable('meta');
     if (!create) checkHeader(this.#meta.getBinary('header'), path);
     this.#log = openTable('log', revisionKeys);
-    this.#index = openTable('index', textKeys);
+    this.#index = openTable<string, Head | undefined>('index', textKeys, heads);
     this.#graves = openTable('graves', textKeys);
     if (create) {
       this.#meta.putSync('counters', encodeCounters({ revision: 1, compacted: 1, swept: 1 }));
@@ -127,7 +131,7 @@ export class LmdbTables {
 
   head(key: string): Head | undefined {
     const bytes = this.#index.getBinaryFast(key);
-    return bytes && this.#headOf(key, bytes);
+    return bytes && this.#checked(key, decodeHead(bytes));
   }
 
   /** The revision of the deletion of a key that is gone. */
@@ -154,7 +158,7 @@ export class LmdbTables {
   /** Live keys in order. */
   *heads(range: KeyRange): Generator<{ key: string } & Head> {
     for (const { key, value } of this.#index.getRange(keyRange(range)))
-      yield { key, ...this.#headOf(key, value) };
+      yield { key, ...this.#checked(key, value) };
   }
 
   *graves(range: KeyRange): Generator<{ key: string; revision: number }> {
@@ -196,7 +200,7 @@ export class LmdbTables {
   #apply(change: TableChange): void {
     if (change.table === 'index') {
       if (change.head === undefined) void this.#index.remove(change.key);
-      else void this.#index.put(change.key, encodeHead(change.head));
+      else void this.#index.put(change.key, change.head);
     } else if (change.table === 'graves') {
       if (change.revision === undefined) void this.#graves.remove(change.key);
       else void this.#graves.put(change.key, encodeRevision(change.revision));
@@ -204,8 +208,7 @@ export class LmdbTables {
     else void this.#log.put(change.revision, encodeRecord(change.record));
   }
 
-  #headOf(key: string, bytes: Uint8Array): Head {
-    const head = decodeHead(bytes);
+  #checked(key: string, head: Head | undefined): Head {
     if (head === undefined) throw storeCorrupt(this.#path, `the index entry of "${key}" cannot be read`);
     return head;
   }

@@ -80,13 +80,38 @@ export class RecordView {
     return this.#bytes.toString('utf8', HEADER_BYTES, this.#valueStart);
   }
 
-  /** A copy of its own memory, exactly as long as the value. */
-  copyValue(): Uint8Array {
-    return Uint8Array.prototype.slice.call(this.#bytes, this.#valueStart, this.#end);
+  /** A copy; in memory of its own, or next to others in `slab`. */
+  copyValue(slab?: ValueSlab): Uint8Array {
+    const start = this.#valueStart;
+    const copy = slab?.take(this.#end - start) ?? Buffer.allocUnsafe(this.#end - start);
+    this.#bytes.copy(copy, 0, start, this.#end);
+    return copy;
   }
 
   get #valueStart(): number {
     return HEADER_BYTES + this.#bytes.readUInt16BE(17);
+  }
+}
+
+const SLAB_BYTES = 128 * 1024;
+
+/**
+ * Memory for many values at once: an ArrayBuffer for each would cost a list more than reading it. All of a slab
+ * lives as long as any value in it.
+ */
+export class ValueSlab {
+  #memory = new ArrayBuffer(0);
+  #used = 0;
+
+  take(bytes: number): Uint8Array {
+    if (this.#used + bytes > this.#memory.byteLength) {
+      if (bytes > SLAB_BYTES / 4) return Buffer.allocUnsafeSlow(bytes);
+      this.#memory = Buffer.allocUnsafeSlow(SLAB_BYTES).buffer;
+      this.#used = 0;
+    }
+    const taken = new Uint8Array(this.#memory, this.#used, bytes);
+    this.#used += bytes;
+    return taken;
   }
 }
 

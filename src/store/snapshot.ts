@@ -1,6 +1,6 @@
 import { compareKeys } from './keys.ts';
 import type { LmdbTables } from './lmdb-tables.ts';
-import type { RecordView } from './record.ts';
+import { type RecordView, ValueSlab } from './record.ts';
 import type { StoredValue } from './store.ts';
 
 export interface SnapshotRange {
@@ -16,19 +16,21 @@ export interface SnapshotRange {
  */
 export function readSnapshot(tables: LmdbTables, range: SnapshotRange): StoredValue[] {
   const items: StoredValue[] = [];
-  for (const { key, lastRevision } of candidates(tables, range)) {
-    const item = valueAt(tables, lastRevision, range.revision);
-    if (item !== undefined && items.push({ ...item, key }) >= range.limit) break;
+  const slab = new ValueSlab();
+  for (const candidate of candidates(tables, range)) {
+    const item = itemAt(tables, candidate, range.revision, slab);
+    if (item !== undefined && items.push(item) >= range.limit) break;
   }
   return items;
 }
 
-/** The state at `revision` of a key that last changed at `lastRevision`; undefined when it did not exist. */
-function valueAt(
+/** The state of a key at `revision`; undefined when it did not exist. */
+function itemAt(
   tables: LmdbTables,
-  lastRevision: number,
+  { key, lastRevision }: Candidate,
   revision: number,
-): Omit<StoredValue, 'key'> | undefined {
+  slab: ValueSlab,
+): StoredValue | undefined {
   let record: RecordView | undefined = tables.existingRecord(lastRevision);
   let modRevision = lastRevision;
   while (record !== undefined && modRevision > revision) {
@@ -36,7 +38,7 @@ function valueAt(
     record = modRevision === 0 ? undefined : tables.record(modRevision);
   }
   if (record?.type !== 'put') return undefined;
-  return { value: record.copyValue(), createRevision: record.createRevision, modRevision };
+  return { key, value: record.copyValue(slab), createRevision: record.createRevision, modRevision };
 }
 
 interface Candidate {
@@ -47,8 +49,11 @@ interface Candidate {
 /** Keys that exist or did recently, in order. */
 function* candidates(tables: LmdbTables, range: SnapshotRange): Generator<Candidate> {
   // Nothing in a grave is part of what is there now.
-  const current = range.revision === tables.counters().revision;
-  const graves = current ? [].values() : tables.graves(range);
+  if (range.revision === tables.counters().revision) {
+    for (const { key, modRevision } of tables.heads(range)) yield { key, lastRevision: modRevision };
+    return;
+  }
+  const graves = tables.graves(range);
   let grave = graves.next();
   try {
     for (const { key, modRevision } of tables.heads(range)) {
