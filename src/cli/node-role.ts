@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { OrreryError, systemClock } from '../base/index.ts';
 import { createClient, httpTransport, readKubeconfig } from '../client/index.ts';
 import { openEngine } from '../engine/index.ts';
 import { createNode } from '../node/index.ts';
+import { refuseTakenRange } from './address-ranges.ts';
 import { type Config, nodeSubnet } from './config.ts';
 import { dataDirectoryAt } from './data-directory.ts';
 import type { RoleContext, RunningRole } from './role-main.ts';
@@ -19,6 +21,7 @@ export async function startNodeRole(config: Config, { log }: RoleContext): Promi
     });
   }
   const subnet = nodeSubnet(config.clusterCidr);
+  refuseTakenRange(subnet, `orr${config.instance}`, networkInterfaces());
   const engine = await openEngine({ directory: directory.engine, instance: config.instance, subnet, log });
   const transport = httpTransport(connection);
   const node = await createNode({
