@@ -21,9 +21,9 @@ import { OpenApiDocuments } from './discovery/openapi.ts';
 import { versionInfo } from './discovery/version.ts';
 import { expireEvents } from './event-expiry.ts';
 import { type RequestHandler, TlsListener } from './http/listener.ts';
-import type { ApiRequest, ApiResponse, UpgradeRequest, User } from './http/messages.ts';
+import type { ApiRequest, ApiResponse, User } from './http/messages.ts';
 import { type ApiServerOptions, DEFAULT_NODE_PORT_RANGE, DEFAULT_SERVICE_CIDR } from './options.ts';
-import { Pipeline } from './pipeline.ts';
+import { Pipeline, type RequestWire } from './pipeline.ts';
 import { NodeProxy } from './proxy/node-proxy.ts';
 import { REVIEW_RESOURCES, ResourceCatalog } from './registry/catalog.ts';
 import type { Registry } from './registry/registry.ts';
@@ -89,7 +89,11 @@ class PipelineApiServer implements ApiServer {
     const authorizer = new UnionAuthorizer([
       mastersAuthorizer,
       basicAuthorizer,
-      new NodeAuthorizer({ podsOnNode: (...where) => podsOnNode(objects, ...where) }),
+      new NodeAuthorizer({
+        pod: (workspace, namespace, name) =>
+          objects.find({ group: '', resource: 'pods' }, { workspace, namespace, name }),
+        podsOnNode: (...where) => podsOnNode(objects, ...where),
+      }),
     ]);
     this.#registry = { storage, catalog, clock, log: options.log, admission: this.#admission(objects) };
     const proxy = new NodeProxy(objects, () => this.#nodeCredentials());
@@ -143,8 +147,9 @@ class PipelineApiServer implements ApiServer {
       [pki.serverCertificate, pki.serverKey, pki.caCertificate].map((path) => readFile(path, 'utf8')),
     );
     const handler: RequestHandler = {
-      handle: (request, socket) => this.#authenticated(request, socket),
-      upgrade: (upgrade, socket) => this.#authenticated(upgrade.request, socket, upgrade),
+      handle: (request, socket, readBody) =>
+        this.#authenticated(request, socket, readBody === undefined ? {} : { readBody }),
+      upgrade: (upgrade, socket) => this.#authenticated(upgrade.request, socket, { upgrade }),
       errorResponse: (error, request) => this.#pipeline.errorResponse(error, request),
     };
     const listener = new TlsListener(
@@ -167,18 +172,14 @@ class PipelineApiServer implements ApiServer {
     this.#listener = undefined;
   }
 
-  async #authenticated(
-    request: ApiRequest,
-    socket: TLSSocket,
-    upgrade?: UpgradeRequest,
-  ): Promise<ApiResponse> {
+  async #authenticated(request: ApiRequest, socket: TLSSocket, wire: RequestWire): Promise<ApiResponse> {
     let user: User;
     try {
       user = await this.#authenticator.authenticate(request, socket);
     } catch (error) {
       return this.#pipeline.errorResponse(error, request);
     }
-    return this.#pipeline.serve(request, user, upgrade);
+    return this.#pipeline.serve(request, user, wire);
   }
 
   #admission(objects: CachedStoredObjects): AdmissionChain {

@@ -151,15 +151,17 @@ describe('service account tokens', () => {
       status: 422,
       body: { message: expect.stringContaining('may not specify a duration less than 10 minutes') },
     });
-    const asNode = (name: string) =>
+    const asNode = async (name: string, uid?: string) =>
       server.send(
         'POST',
         TOKEN,
-        { spec: { boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name } } },
+        { spec: { boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid } } },
         { user: NODE },
       );
-    expect((await asNode('mine')).status).toBe(201);
-    expect((await asNode('theirs')).status).toBe(403);
+    const uidOf = async (name: string) => (await server.get(`${BASE}/pods/${name}`)).body.metadata.uid;
+    expect((await asNode('mine', await uidOf('mine'))).status).toBe(201);
+    expect((await asNode('mine')).body.message).toContain('without a uid');
+    expect((await asNode('theirs', await uidOf('theirs'))).status).toBe(403);
   });
 });
 

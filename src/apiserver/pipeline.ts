@@ -1,4 +1,4 @@
-import { type Log, NotFound } from '../base/index.ts';
+import { BadRequest, type Log, NotFound } from '../base/index.ts';
 import {
   type AuthorizationAttributes,
   type Authorizer,
@@ -40,6 +40,13 @@ export interface PipelineParts {
   log: Log;
 }
 
+/** What is left on the connection a request came by. */
+export interface RequestWire {
+  upgrade?: Pick<UpgradeRequest, 'socket' | 'head'>;
+  /** Reads the body, which is done only for who may ask. @throws OrreryError BadRequest, RequestEntityTooLarge */
+  readBody?: () => Promise<Uint8Array>;
+}
+
 const LONG_RUNNING = new Set(['log', 'exec', 'attach', 'portforward']);
 
 /**
@@ -54,11 +61,7 @@ export class Pipeline {
     this.#parts = parts;
   }
 
-  async serve(
-    request: ApiRequest,
-    user: User,
-    upgrade?: Pick<UpgradeRequest, 'socket' | 'head'>,
-  ): Promise<ApiResponse> {
+  async serve(request: ApiRequest, user: User, wire: RequestWire = {}): Promise<ApiResponse> {
     const { metrics } = this.#parts;
     const startMs = performance.now();
     let info: RequestInfo | undefined;
@@ -69,14 +72,27 @@ export class Pipeline {
       info = readRequestInfo(request);
       if (!isLongRunning(request, info) && !user.groups.includes(MASTERS_GROUP))
         leave = this.#flow.enter(request.method);
-      response = await this.#answer(request, user, info, upgrade);
+      response = await this.#answer(request, user, info, wire);
     } catch (error) {
       response = this.errorResponse(error, request);
     }
     leave?.();
     const longRunning = info !== undefined && isLongRunning(request, info);
-    metrics.end(labelsOf(request, info, response.status), (performance.now() - startMs) / 1000, longRunning);
+    metrics.end(
+      labelsOf(request, this.#served(info), response.status),
+      (performance.now() - startMs) / 1000,
+      longRunning,
+    );
     return response;
+  }
+
+  /** A group, version or resource that is not served is the client's word: it must not make a time series. */
+  #served(info: RequestInfo | undefined): ResourceRequestInfo | undefined {
+    if (info?.type !== 'resource') return undefined;
+    const resource = this.#parts.catalog.find(info.group, info.version, info.resource);
+    const isServed =
+      info.subresource === undefined || resource?.subresources.some(({ name }) => name === info.subresource);
+    return resource !== undefined && isServed ? info : undefined;
   }
 
   /** The Status of an error; what is our own fault is logged with its cause. */
@@ -92,12 +108,9 @@ export class Pipeline {
     );
   }
 
-  async #answer(
-    request: ApiRequest,
-    user: User,
-    info: RequestInfo,
-    upgrade: Pick<UpgradeRequest, 'socket' | 'head'> | undefined,
-  ): Promise<ApiResponse> {
+  async #answer(request: ApiRequest, user: User, info: RequestInfo, wire: RequestWire): Promise<ApiResponse> {
+    const { upgrade } = wire;
+    refuseImpersonation(request);
     await this.#authorize(request, user, info);
     checkWorkspace(info);
     if (info.type === 'path') return servePath(request, info.path, this.#parts.routes);
@@ -118,6 +131,7 @@ export class Pipeline {
       ...(upgrade !== undefined && { upgrade }),
     };
     if (info.rest !== undefined) throw pathNotFound();
+    if (wire.readBody !== undefined) request.body = await wire.readBody();
     const answer = await dispatch(registry, target, info.verb, parts);
     const now = new Date(registry.clock.now());
     return encodeAnswer(answer, { request, storage: registry.storage, now });
@@ -153,6 +167,13 @@ function resourceAttributes(info: ResourceRequestInfo, request: ApiRequest) {
   };
 }
 
+/** Answering as oneself what was asked as another would do what nobody wanted: refused by name until it exists. */
+function refuseImpersonation({ headers }: ApiRequest): void {
+  const header = Object.keys(headers ?? {}).find((name) => name.startsWith('impersonate-'));
+  if (header !== undefined)
+    throw new BadRequest(`impersonation is not supported: header ${JSON.stringify(header)}`);
+}
+
 /** One workspace exists on the first day; `*` is for looking at all. */
 function checkWorkspace(info: RequestInfo): void {
   if (info.workspace === DEFAULT_WORKSPACE) return;
@@ -162,7 +183,10 @@ function checkWorkspace(info: RequestInfo): void {
       details: { name: info.workspace, group: logicalClusters.group, kind: logicalClusters.name },
     });
   }
-  if (info.type === 'resource' && info.verb !== 'list' && info.verb !== 'watch') throw methodNotAllowed();
+  if (info.type !== 'resource') return;
+  // Across workspaces one looks at a whole resource: a namespace or a name is some workspace's.
+  const isPart = info.namespace !== undefined || info.name !== undefined;
+  if ((info.verb !== 'list' && info.verb !== 'watch') || isPart) throw methodNotAllowed();
 }
 
 function isLongRunning(request: ApiRequest, info: RequestInfo): boolean {
@@ -172,15 +196,13 @@ function isLongRunning(request: ApiRequest, info: RequestInfo): boolean {
   return info.subresource !== 'log' || isTrue(request.query?.get('follow'));
 }
 
-function labelsOf(request: ApiRequest, info: RequestInfo | undefined, code: number) {
-  const resource = info?.type === 'resource' ? info : undefined;
-  // A path that is no resource is the client's word: it must not make a time series.
+function labelsOf(request: ApiRequest, resource: ResourceRequestInfo | undefined, code: number) {
   return {
     verb: (resource?.verb ?? request.method).toUpperCase(),
-    group: code === 404 ? '' : (resource?.group ?? ''),
-    version: code === 404 ? '' : (resource?.version ?? ''),
-    resource: code === 404 ? '' : (resource?.resource ?? ''),
-    subresource: code === 404 ? '' : (resource?.subresource ?? ''),
+    group: resource?.group ?? '',
+    version: resource?.version ?? '',
+    resource: resource?.resource ?? '',
+    subresource: resource?.subresource ?? '',
     code,
   };
 }

@@ -1,9 +1,11 @@
-import type { authenticationv1, corev1 } from '../../kube/index.ts';
-import { nodeNameOf } from '../authorization/node-authorizer.ts';
+import { type authenticationv1, type corev1, equalJson } from '../../kube/index.ts';
+import { isMirror, names, nodeNameOf } from '../authorization/node-authorizer.ts';
 import { forbidden } from '../errors.ts';
 import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from './admission.ts';
 
 const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
+/** Administrators place pods by these; a node that could take them would draw pods, and their secrets, to itself. */
+const RESTRICTED_LABELS = /^([^/]+\.)?node-restriction\.kubernetes\.io\//;
 
 /**
  * A node changes its own Node, and the pods bound to it, only.
@@ -19,16 +21,13 @@ export class NodeRestriction implements AdmissionPlugin {
 
   async validate(request: AdmissionRequest): Promise<void> {
     const node = nodeNameOf(request.user);
-    if (node === undefined || request.resource.group !== '') return;
-    switch (request.resource.name) {
+    if (node === undefined) return;
+    const { group, name } = request.resource;
+    if (group === 'coordination.k8s.io' && name === 'leases') return validateLease(request, node);
+    if (group !== '') return;
+    switch (name) {
       case 'nodes':
-        if (request.name !== node)
-          throw forbidden(
-            request.resource,
-            request.name,
-            `node "${node}" is not allowed to modify node "${request.name}"`,
-          );
-        return;
+        return validateNode(request, node);
       case 'pods':
         return this.#validatePod(request, node);
       case 'serviceaccounts':
@@ -37,28 +36,15 @@ export class NodeRestriction implements AdmissionPlugin {
   }
 
   async #validatePod(request: AdmissionRequest, node: string): Promise<void> {
-    if (request.operation === 'CREATE' && request.subresource === undefined) {
-      const pod = request.object as corev1.Pod;
-      if (pod.metadata.annotations?.[MIRROR_ANNOTATION] === undefined)
-        throw forbidden(
-          request.resource,
-          request.name,
-          `pod does not have "${MIRROR_ANNOTATION}" annotation, node "${node}" can only create mirror pods`,
-        );
-      if (pod.spec?.nodeName !== node)
-        throw forbidden(
-          request.resource,
-          request.name,
-          `node "${node}" can only create pods with spec.nodeName set to itself`,
-        );
-      return;
-    }
+    if (request.operation === 'CREATE' && request.subresource === undefined)
+      return validateMirrorPod(request, node);
     const pod = (request.oldObject ??
       (await this.#objects.find(
         { group: '', resource: 'pods' },
         { workspace: request.workspace, namespace: request.namespace!, name: request.name },
       ))) as Readonly<corev1.Pod> | undefined;
-    if (pod === undefined || pod.spec?.nodeName === node) return;
+    if (pod === undefined) return;
+    if (pod.spec?.nodeName === node) return keepLabels(request, node);
     const what = request.operation === 'DELETE' ? 'delete' : 'update status for';
     throw forbidden(
       request.resource,
@@ -75,11 +61,74 @@ export class NodeRestriction implements AdmissionPlugin {
       { group: '', resource: 'pods' },
       { workspace: request.workspace, namespace: request.namespace!, name: bound.name },
     );
-    if (pod?.spec?.nodeName !== node)
+    if (!bound.uid)
+      throw forbidden(
+        request.resource,
+        request.name,
+        'node requested token with a pod binding without a uid',
+      );
+    if (pod?.spec?.nodeName !== node || isMirror(pod))
       throw forbidden(
         request.resource,
         request.name,
         'node requested token bound to a pod scheduled on a different node',
       );
   }
+}
+
+function validateLease(request: AdmissionRequest, node: string): void {
+  if (request.name !== node)
+    throw forbidden(
+      request.resource,
+      request.name,
+      'can only access node lease with the same name as the requesting node',
+    );
+}
+
+function validateNode(request: AdmissionRequest, node: string): void {
+  const refuse = (why: string) => {
+    throw forbidden(request.resource, request.name, `node "${node}" is not allowed to ${why}`);
+  };
+  if (request.name !== node) refuse(`modify node "${request.name}"`);
+  const after = request.object as corev1.Node | undefined;
+  if (after === undefined) return;
+  const before = request.oldObject as Readonly<corev1.Node> | undefined;
+  const [now, was] = [after.metadata.labels ?? {}, before?.metadata.labels ?? {}];
+  const changed = [...new Set([...Object.keys(now), ...Object.keys(was)])].filter(
+    (label) => RESTRICTED_LABELS.test(label) && now[label] !== was[label],
+  );
+  if (changed.length > 0) refuse(`modify labels: ${changed.sort().join(', ')}`);
+  if (before !== undefined && !equalJson(after.spec?.taints ?? [], before.spec?.taints ?? []))
+    refuse('modify taints');
+}
+
+/** What the kubelet shows of a pod it runs from a file: it may name nothing that would be a right. */
+function validateMirrorPod(request: AdmissionRequest, node: string): void {
+  const pod = request.object as corev1.Pod;
+  const refuse = (why: string) => {
+    throw forbidden(request.resource, request.name, why);
+  };
+  if (!isMirror(pod))
+    refuse(`pod does not have "${MIRROR_ANNOTATION}" annotation, node "${node}" can only create mirror pods`);
+  if (pod.spec?.nodeName !== node)
+    refuse(`node "${node}" can only create pods with spec.nodeName set to itself`);
+  if (pod.spec?.serviceAccountName)
+    refuse(`node "${node}" can not create pods that reference a service account`);
+  if (names(pod, 'secrets').size > 0) refuse(`node "${node}" can not create pods that reference secrets`);
+  if (names(pod, 'configmaps').size > 0)
+    refuse(`node "${node}" can not create pods that reference configmaps`);
+  const volumes = pod.spec?.volumes ?? [];
+  if (volumes.some((volume) => volume.persistentVolumeClaim !== undefined))
+    refuse(`node "${node}" can not create pods that reference persistentvolumeclaims`);
+  const owners = pod.metadata.ownerReferences ?? [];
+  if (owners.some((owner) => owner.kind !== 'Node' || owner.name !== node))
+    refuse(`node "${node}" can only create pods with an owner reference set to itself`);
+}
+
+/** Labels make a pod the endpoint of a Service: they are not a status. */
+function keepLabels(request: AdmissionRequest, node: string): void {
+  if (request.operation !== 'UPDATE') return;
+  const [now, was] = [request.object?.metadata.labels ?? {}, request.oldObject?.metadata.labels ?? {}];
+  if (!equalJson(now, was))
+    throw forbidden(request.resource, request.name, `node "${node}" cannot update labels through pod status`);
 }

@@ -5,20 +5,21 @@ export type CertificateIdentity = { type: 'none' } | { type: 'untrusted' } | { t
 
 const NONE: CertificateIdentity = { type: 'none' };
 const UNTRUSTED: CertificateIdentity = { type: 'untrusted' };
-/** A certificate does not change while its connection lives. */
-const identities = new WeakMap<TLSSocket, CertificateIdentity>();
+/** A certificate does not change while its connection lives, but it may end meanwhile. */
+const identities = new WeakMap<TLSSocket, { identity: CertificateIdentity; notAfterMs: number }>();
 
 /**
  * CN is the user, every O a group (k8s.io/apiserver/pkg/authentication/request/x509 CommonNameUserConversion).
  * The TLS layer has verified the chain against our CA, the dates and the client-auth usage: `socket.authorized`.
  */
 export function identityOf(socket: TLSSocket): CertificateIdentity {
-  let identity = identities.get(socket);
-  if (identity === undefined) {
-    identity = read(socket);
-    identities.set(socket, identity);
+  let known = identities.get(socket);
+  if (known === undefined) {
+    known = { identity: read(socket), notAfterMs: Date.parse(socket.getPeerCertificate()?.valid_to ?? '') };
+    identities.set(socket, known);
   }
-  return identity;
+  // A watch, or a client that keeps its connection, may outlive its certificate.
+  return known.identity.type === 'user' && !(Date.now() <= known.notAfterMs) ? UNTRUSTED : known.identity;
 }
 
 function read(socket: TLSSocket): CertificateIdentity {

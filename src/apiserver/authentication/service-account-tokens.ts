@@ -129,11 +129,14 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   }
 
   async #alive(claims: PrivateClaims): Promise<boolean> {
-    const { namespace, serviceaccount, pod, secret } = claims;
+    const { namespace, serviceaccount, pod, secret, node } = claims;
     const exists = this.#subjects.exists.bind(this.#subjects);
     if (!(await exists('ServiceAccount', serviceaccount.uid, namespace, serviceaccount.name))) return false;
     if (pod !== undefined && !(await exists('Pod', pod.uid, namespace, pod.name))) return false;
-    return secret === undefined || (await exists('Secret', secret.uid, namespace, secret.name));
+    if (secret !== undefined && !(await exists('Secret', secret.uid, namespace, secret.name))) return false;
+    // With a pod the node is for the reader's information; alone it is what the token is bound to.
+    if (pod !== undefined || secret !== undefined || node?.uid === undefined) return true;
+    return exists('Node', node.uid, namespace, node.name);
   }
 }
 

@@ -2,6 +2,7 @@ import type { corev1 } from '../../kube/index.ts';
 import { type AuthorizationAttributes, type Authorizer, type Decision, NO_OPINION } from './authorizer.ts';
 
 const NODE_PREFIX = 'system:node:';
+const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 const NODES_GROUP = 'system:nodes';
 const ALLOW: Decision = { verdict: 'allow', reason: '' };
 
@@ -11,8 +12,10 @@ export function nodeNameOf(user: AuthorizationAttributes['user']): string | unde
   return user.name.slice(NODE_PREFIX.length);
 }
 
-/** The pods of a node, for "is this Secret used there?". */
+/** Pods as they are stored. */
 export interface NodePods {
+  pod(workspace: string, namespace: string, name: string): Promise<Readonly<corev1.Pod> | undefined>;
+  /** For "is this Secret used there?". */
   podsOnNode(workspace: string, namespace: string, node: string): Promise<readonly Readonly<corev1.Pod>[]>;
 }
 
@@ -24,7 +27,7 @@ const RULES: readonly (readonly [string, string, readonly string[]])[] = [
   ['', 'namespaces', READ],
   ['', 'nodes', [...READ, 'create', 'update', 'patch', 'delete']],
   ['', 'nodes/status', ['update', 'patch']],
-  ['', 'pods', [...READ, 'create', 'delete']],
+  ['', 'pods', ['create', 'delete']],
   ['', 'pods/status', ['update', 'patch']],
   ['', 'pods/eviction', ['create']],
   ['', 'events', ['create', 'update', 'patch']],
@@ -54,12 +57,32 @@ export class NodeAuthorizer implements Authorizer {
     const what = subresource === undefined ? resource : `${resource}/${subresource}`;
     if (RULES.some(([g, r, verbs]) => g === group && r === what && verbs.includes(attributes.verb)))
       return ALLOW;
+    if (group === '' && what === 'pods' && READ.includes(attributes.verb))
+      return this.#authorizePod(attributes, node);
+    // What follows is about one object or one namespace: none stands for those of all workspaces.
+    if (attributes.workspace === '*') return NO_OPINION;
     if (group === 'coordination.k8s.io' && what === 'leases') return ownLease(attributes, node);
     if (group === '' && (what === 'secrets' || what === 'configmaps'))
       return this.#authorizeUsed(attributes, node, what);
     if (group === '' && what === 'serviceaccounts/token' && attributes.verb === 'create')
       return this.#authorizeToken(attributes, node);
     return NO_OPINION;
+  }
+
+  /** Its own pods only, as upstream since AuthorizeNodeWithSelectors. */
+  async #authorizePod(attributes: AuthorizationAttributes, node: string): Promise<Decision> {
+    const { namespace, name, fieldSelector } = attributes.resource!;
+    if (name === undefined) {
+      const own = (fieldSelector ?? '')
+        .split(',')
+        .some((one) => /^spec\.nodeName==?(.*)$/.exec(one)?.[1] === node);
+      return own ? ALLOW : refuse('can only list/watch pods with spec.nodeName field selector');
+    }
+    const pod = await this.#pods.pod(attributes.workspace, namespace ?? '', name);
+    // One that is gone is "not found" for the node it was on, too.
+    return pod === undefined || pod.spec?.nodeName === node
+      ? ALLOW
+      : refuse(`no relationship found between node '${node}' and this object`);
   }
 
   async #authorizeUsed(
@@ -71,17 +94,22 @@ export class NodeAuthorizer implements Authorizer {
     if (!READ.includes(attributes.verb) || namespace === undefined || name === undefined)
       return refuse(`can only read ${what} with a name`);
     const pods = await this.#pods.podsOnNode(attributes.workspace, namespace, node);
-    const used = pods.some((pod) => names(pod, what).has(name));
+    const used = pods.some((pod) => !isMirror(pod) && names(pod, what).has(name));
     return used ? ALLOW : refuse(`no relationship found between node '${node}' and this object`);
   }
 
   async #authorizeToken(attributes: AuthorizationAttributes, node: string): Promise<Decision> {
     const { namespace, name } = attributes.resource!;
     const pods = await this.#pods.podsOnNode(attributes.workspace, namespace ?? '', node);
-    return pods.some((pod) => (pod.spec?.serviceAccountName ?? 'default') === name)
+    return pods.some((pod) => !isMirror(pod) && pod.spec?.serviceAccountName === name)
       ? ALLOW
       : refuse(`no relationship found between node '${node}' and this object`);
   }
+}
+
+/** A node makes its mirror pods itself: they must never give it a right. */
+export function isMirror(pod: Readonly<corev1.Pod>): boolean {
+  return pod.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined;
 }
 
 function refuse(reason: string): Decision {
@@ -109,7 +137,7 @@ function oneName(attributes: AuthorizationAttributes): { namespace?: string; nam
 }
 
 /** Every Secret (ConfigMap) a pod's volumes, environment and image pulls name. */
-function names(pod: Readonly<corev1.Pod>, what: 'secrets' | 'configmaps'): Set<string> {
+export function names(pod: Readonly<corev1.Pod>, what: 'secrets' | 'configmaps'): Set<string> {
   const found = new Set<string>();
   const add = (name: string | undefined) => name !== undefined && found.add(name);
   const secrets = what === 'secrets';

@@ -10,13 +10,15 @@ import type { AddressInfo } from 'node:net';
 import { type Duplex, finished } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { type Log, messageOf, OrreryError } from '../../base/index.ts';
+import { BODY_LIMIT_BYTES } from '../encoding/body.ts';
 import { methodNotAllowed } from '../errors.ts';
 import type { ApiRequest, ApiResponse, UpgradeRequest } from './messages.ts';
 import { readBodyBytes, requestOf } from './read-request.ts';
 
 /** What the listener hands a request to, with the connection it came by. Neither throws. */
 export interface RequestHandler {
-  handle(request: ApiRequest, socket: TLSSocket): Promise<ApiResponse>;
+  /** `readBody` when there is one: nothing of a body is taken in before it is known whose it is. */
+  handle(request: ApiRequest, socket: TLSSocket, readBody?: () => Promise<Uint8Array>): Promise<ApiResponse>;
   /** Status 101: the connection has been taken over; anything else is written and the connection ended. */
   upgrade(request: UpgradeRequest, socket: TLSSocket): Promise<ApiResponse>;
   errorResponse(error: unknown, request: Pick<ApiRequest, 'method' | 'path'>): ApiResponse;
@@ -52,7 +54,7 @@ export class TlsListener {
       requestCert: true,
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
-      maxSessionMemory: 256,
+      maxSessionMemory: 64,
       settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },
     });
     this.#wire();
@@ -125,8 +127,9 @@ export class TlsListener {
       whole: response,
     });
     const headers: Record<string, string | number> = { ...answer.headers };
-    // A body that was refused is not read to its end: the connection cannot be used again.
-    if (!message.complete) headers.connection = 'close';
+    // A body that is too large is not read to its end: the connection cannot be used again.
+    if (!message.complete && !(Number(message.headers['content-length']) <= BODY_LIMIT_BYTES))
+      headers.connection = 'close';
     if (answer.body instanceof Uint8Array) headers['content-length'] = answer.body.length;
     response.writeHead(answer.status, headers);
     await this.#send(response, answer, method === 'HEAD');
@@ -161,19 +164,14 @@ export class TlsListener {
     const request = requestOf(method, url, headers);
     if (request === undefined)
       return this.#handler.errorResponse(methodNotAllowed(), { method: 'GET', path: url });
-    try {
-      if (wire.hasBody) request.body = await readBodyBytes(wire.body, request.headers?.['content-length']);
-    } catch (error) {
-      // Our refusal, or a client that went away while it sent: then nobody reads the answer.
-      const refused = error instanceof OrreryError ? error : new OrreryError('BadRequest', messageOf(error));
-      return this.#handler.errorResponse(refused, request);
-    }
     if (mayStream(request)) {
       const controller = new AbortController();
       finished(wire.whole as Duplex, { readable: false }, () => controller.abort(GONE));
       request.signal = controller.signal;
     }
-    return this.#handler.handle(request, wire.socket);
+    if (!wire.hasBody) return this.#handler.handle(request, wire.socket);
+    const length = request.headers?.['content-length'];
+    return this.#handler.handle(request, wire.socket, () => readBodyBytes(wire.body, length));
   }
 
   async #send(to: ServerResponse | ServerHttp2Stream, answer: ApiResponse, headOnly: boolean): Promise<void> {

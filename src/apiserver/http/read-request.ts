@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { BadRequest, messageOf, OrreryError } from '../../base/index.ts';
 import { BODY_LIMIT_BYTES } from '../encoding/body.ts';
 import { entityTooLarge } from '../errors.ts';
 import type { ApiRequest } from './messages.ts';
@@ -33,7 +34,7 @@ function flattened(headers: Readonly<Record<string, string | string[] | undefine
   return flat;
 }
 
-/** @throws OrreryError RequestEntityTooLarge as soon as more than the limit has come. */
+/** @throws OrreryError RequestEntityTooLarge as soon as more than the limit has come, BadRequest when it breaks off. */
 export async function readBodyBytes(
   stream: Readable,
   contentLength: string | undefined,
@@ -41,10 +42,15 @@ export async function readBodyBytes(
   if (Number(contentLength) > BODY_LIMIT_BYTES) throw entityTooLarge(BODY_LIMIT_BYTES);
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > BODY_LIMIT_BYTES) throw entityTooLarge(BODY_LIMIT_BYTES);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > BODY_LIMIT_BYTES) throw entityTooLarge(BODY_LIMIT_BYTES);
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    // A client that went away while it sent: nobody reads the answer.
+    throw cause instanceof OrreryError ? cause : new BadRequest(messageOf(cause), { cause });
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }

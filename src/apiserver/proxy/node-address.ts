@@ -10,6 +10,8 @@ const DEFAULT_PORT = 10250;
 
 /** Where a node's own server listens. */
 export interface NodeAddress {
+  /** Whose certificate it has to show: the addresses are the node's own word. */
+  nodeName: string;
   host: string;
   port: number;
 }
@@ -41,7 +43,7 @@ export async function addressOfNode(
     .map((type) => addresses.find((address) => address.type === type)?.address)
     .find((address) => address !== undefined);
   if (host === undefined) throw serviceUnavailable(`no preferred addresses found for node "${name}"`);
-  return { host, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port || DEFAULT_PORT };
+  return { nodeName: name, host, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port || DEFAULT_PORT };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { BadRequest, messageOf, NotFound, type OrreryError } from '../../base/index.ts';
 import { type corev1, validatePodLogOptions } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
@@ -95,7 +96,7 @@ export class NodeProxy {
   }
 
   async #dial(
-    address: NodeAddress,
+    { nodeName, host, port }: NodeAddress,
     options: RequestOptions,
     signal: AbortSignal | undefined,
   ): Promise<{ response: IncomingMessage; socket?: Duplex; head: Uint8Array }> {
@@ -103,7 +104,9 @@ export class NodeProxy {
     return new Promise((resolve, reject) => {
       const request: ClientRequest = httpsRequest({
         ...options,
-        ...address,
+        host,
+        port,
+        checkServerIdentity: (name, shown) => checkServerIdentity(name, shown) ?? checkNode(nodeName, shown),
         ca,
         cert,
         key,
@@ -127,6 +130,17 @@ export class NodeProxy {
       request.end();
     });
   }
+}
+
+/**
+ * A node says itself where its server is. Were any certificate of the cluster good enough, it could send the
+ * API server, which everybody obeys, to another node or back to itself.
+ */
+function checkNode(name: string, { subject }: PeerCertificate): Error | undefined {
+  const wanted = `system:node:${name}`;
+  return subject.CN === wanted
+    ? undefined
+    : new Error(`the certificate shown is for ${JSON.stringify(subject.CN)}, not ${JSON.stringify(wanted)}`);
 }
 
 function logResponse(body: AsyncIterable<Uint8Array>): ApiResponse {
@@ -204,6 +218,8 @@ function join(
   client.write(`${lines.join('\r\n')}\r\n\r\n`);
   if (nodeHead.length > 0) client.write(nodeHead);
   if (clientHead.length > 0) node.write(clientHead);
+  // The client may have gone while the node was being asked.
+  if (client.destroyed) node.destroy();
   client.pipe(node);
   node.pipe(client);
   for (const [one, other] of [

@@ -107,13 +107,13 @@ function takeMatching(
   return undefined;
 }
 
-/** The one key that can match, when the selector names it and the place is known. */
+/** The one key that can match, when the path (`/watch/…/name`) or the selector names it and the place is known. */
 export function narrowed(
   registry: Registry,
   where: { request: ResourceRequest; selection: Selection },
 ): string | undefined {
   const { resource, workspace, namespace } = where.request;
-  const { name } = where.selection;
+  const name = where.request.name ?? where.selection.name;
   if (name === undefined || name === '' || name.includes('/') || workspace === '*') return undefined;
   if (resource.namespaced && namespace === undefined) return undefined;
   return registry.storage.keyOf(resource, {

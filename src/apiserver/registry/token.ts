@@ -128,7 +128,7 @@ async function boundObject(
   const bound = { object: { kind: kind as BoundObject['kind'], name, uid } };
   if (kind !== 'Pod') return bound;
   const pod = object as Readonly<corev1.Pod>;
-  const account = pod.spec?.serviceAccountName ?? 'default';
+  const account = pod.spec?.serviceAccountName ?? '';
   if (account !== request.name)
     throw objectInvalid(TOKEN_REQUEST, request.name!, [
       {

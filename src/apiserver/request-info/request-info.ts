@@ -128,10 +128,20 @@ export function isTrue(value: string | null | undefined): boolean {
   return value !== null && value !== undefined && value !== '' && value !== 'false' && value !== '0';
 }
 
+/** No segment can climb, or hide a separator: k8s.io/apimachinery/pkg/api/validation/path IsValidPathSegmentName. */
 function decode(segment: string): string {
+  let decoded: string;
   try {
-    return decodeURIComponent(segment);
+    decoded = decodeURIComponent(segment);
   } catch (cause) {
     throw new BadRequest(`the path segment "${segment}" is not valid percent-encoding`, { cause });
   }
+  if (decoded === '.' || decoded === '..')
+    throw new BadRequest(`Name parameter invalid: ${JSON.stringify(decoded)}: may not be '${decoded}'`);
+  const bad = /[/%\0]/.exec(decoded)?.[0];
+  if (bad !== undefined)
+    throw new BadRequest(
+      `Name parameter invalid: ${JSON.stringify(decoded)}: may not contain '${bad === '\0' ? '\\0' : bad}'`,
+    );
+  return decoded;
 }

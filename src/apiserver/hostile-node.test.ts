@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { configMap, pod, TestServer } from './api-server.test-support.ts';
+import type { User } from './index.ts';
+
+/** A node that is not ours any more: what it can reach beyond its own pods. */
+const NODE: User = { name: 'system:node:n1', groups: ['system:nodes', 'system:authenticated'] };
+const BASE = '/api/v1/namespaces/default';
+const VICTIM = '/api/v1/namespaces/victim';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await TestServer.start();
+  await server.post('/api/v1/namespaces', { metadata: { name: 'victim' } });
+  for (const base of [BASE, VICTIM]) {
+    await server.post(`${base}/serviceaccounts`, { metadata: { name: 'default' } });
+    for (const name of ['shared', 'private'])
+      await server.post(`${base}/secrets`, { metadata: { name }, stringData: { in: base } });
+    await server.post(`${base}/configmaps`, configMap('settings'));
+  }
+  const volumes = [{ name: 'v', secret: { secretName: 'shared' } }];
+  await place(BASE, 'mine', 'n1', { volumes });
+  await place(VICTIM, 'theirs', 'n2', {});
+});
+
+afterAll(() => server.stop());
+
+async function place(base: string, name: string, node: string, spec: object): Promise<void> {
+  await server.post(`${base}/pods`, pod(name, spec));
+  await server.post(`${base}/pods/${name}/binding`, {
+    metadata: { name },
+    target: { kind: 'Node', name: node },
+  });
+}
+
+const get = async (url: string) => (await server.get(url, NODE)).status;
+const as = (method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, body?: unknown) =>
+  server.send(method, url, body, {
+    user: NODE,
+    headers: method === 'PATCH' ? { 'content-type': 'application/merge-patch+json' } : {},
+  });
+
+test('reads the one Secret its pod uses, by every way to ask, and no other', async () => {
+  expect(await get(`${BASE}/secrets/shared`)).toBe(200);
+  for (const url of [
+    `${BASE}/secrets/private`,
+    `${BASE}/secrets`,
+    `${VICTIM}/secrets/shared`,
+    `/api/v1/secrets?fieldSelector=metadata.name%3Dshared`,
+    `${BASE}/secrets?fieldSelector=metadata.name%3Dshared,metadata.name!%3Dx`,
+    `${BASE}/secrets?labelSelector=a%3Db`,
+    `/clusters/*/api/v1/namespaces/victim/secrets?fieldSelector=metadata.name%3Dshared`,
+    `/clusters/*/api/v1/secrets?fieldSelector=metadata.name%3Dshared`,
+    `/clusters/*/api/v1/watch/namespaces/default/secrets/shared`,
+  ])
+    expect([url, await get(url)]).toEqual([url, 403]);
+});
+
+test('a watch of one name by path tells of that object alone', async () => {
+  const ending = new AbortController();
+  const { body } = await server.send('GET', `/api/v1/watch/namespaces/default/secrets/shared`, undefined, {
+    user: NODE,
+    signal: ending.signal,
+  });
+  const names: string[] = [];
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    for (const line of Buffer.from(chunk).toString().trim().split('\n'))
+      names.push(JSON.parse(line).object.metadata.name);
+    if (names.length === 2) break;
+    await server.patch(`${BASE}/secrets/private`, { stringData: { more: '1' } });
+    await server.patch(`${BASE}/secrets/shared`, { stringData: { more: '1' } });
+  }
+  ending.abort();
+  expect(names).toEqual(['shared', 'shared']);
+});
+
+test('sees its own pods only', async () => {
+  expect(await get(`${BASE}/pods/mine`)).toBe(200);
+  expect(await get(`${VICTIM}/pods/theirs`)).toBe(403);
+  expect(await get('/api/v1/pods')).toBe(403);
+  expect(await get('/api/v1/pods?fieldSelector=spec.nodeName%3Dn2')).toBe(403);
+  expect(await get('/clusters/*/api/v1/pods?fieldSelector=spec.nodeName%3Dn1')).toBe(200);
+});
+
+test('a mirror pod gives it no right', async () => {
+  const mirror = (spec: object, more: object = {}) =>
+    as('POST', `${VICTIM}/pods`, {
+      metadata: { name: 'mirror', annotations: { 'kubernetes.io/config.mirror': 'x' }, ...more },
+      spec: { nodeName: 'n1', containers: [{ name: 'main', image: 'x' }], ...spec },
+    });
+  const volume = (source: object) => ({ volumes: [{ name: 'v', ...source }] });
+  for (const [spec, why] of [
+    [volume({ secret: { secretName: 'private' } }), 'reference secrets'],
+    [{ imagePullSecrets: [{ name: 'private' }] }, 'reference secrets'],
+    [volume({ configMap: { name: 'settings' } }), 'reference configmaps'],
+    [{ serviceAccountName: 'default' }, 'reference a service account'],
+    [{ nodeName: 'n2' }, 'spec.nodeName set to itself'],
+    [{ nodeName: '' }, 'spec.nodeName set to itself'],
+  ] as const)
+    expect(await mirror(spec)).toMatchObject({
+      status: 403,
+      body: { message: expect.stringContaining(why) },
+    });
+  expect((await as('POST', `${VICTIM}/pods`, pod('plain', { nodeName: 'n1' }))).status).toBe(403);
+  const owned = await mirror(
+    {},
+    { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'n2', uid: 'u' }] },
+  );
+  expect(owned.status).toBe(403);
+
+  const made = await mirror({});
+  expect(made.status).toBe(201);
+  const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', name: 'mirror', uid: made.body.metadata.uid };
+  const token = await as('POST', `${VICTIM}/serviceaccounts/default/token`, { spec: { boundObjectRef } });
+  expect(token.status).toBe(403);
+});
+
+test('changes no other node, no label that draws pods, no taint, no lease but its own', async () => {
+  expect((await as('POST', '/api/v1/nodes', { metadata: { name: 'n1' } })).status).toBe(201);
+  await server.post('/api/v1/nodes', { metadata: { name: 'n2' } });
+  const lease = (name: string) =>
+    as('POST', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases', { metadata: { name } });
+  for (const refused of [
+    as('PATCH', '/api/v1/nodes/n2', { metadata: { labels: { a: 'b' } } }),
+    as('PATCH', '/api/v1/nodes/n2/status', { status: { addresses: [] } }),
+    as('DELETE', '/api/v1/nodes/n2'),
+    as('DELETE', '/api/v1/nodes'),
+    as('PATCH', '/api/v1/nodes/n1', {
+      metadata: { labels: { 'node-restriction.kubernetes.io/pci': 'yes' } },
+    }),
+    as('PATCH', '/api/v1/nodes/n1', { spec: { taints: [{ key: 'k', effect: 'NoSchedule' }] } }),
+    lease('n2'),
+    as('POST', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases', {
+      metadata: { generateName: 'n1' },
+    }),
+    as('DELETE', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases'),
+  ])
+    expect((await refused).status).toBe(403);
+  expect((await as('PATCH', '/api/v1/nodes/n1', { metadata: { labels: { a: 'b' } } })).status).toBe(200);
+  expect((await lease('n1')).status).toBe(201);
+});
+
+test('of pods it changes the status of its own, not their labels, and deletes its own', async () => {
+  const labels = { metadata: { labels: { app: 'bank' } } };
+  for (const refused of [
+    as('PATCH', `${BASE}/pods/mine/status`, labels),
+    as('PATCH', `${BASE}/pods/mine`, labels),
+    as('PATCH', `${VICTIM}/pods/theirs/status`, { status: { phase: 'Failed' } }),
+    as('DELETE', `${VICTIM}/pods/theirs`),
+    as('DELETE', `${VICTIM}/pods`),
+    as('POST', `${VICTIM}/pods/theirs/eviction`, { metadata: { name: 'theirs' } }),
+    as('POST', `${VICTIM}/pods/theirs/binding`, { target: { kind: 'Node', name: 'n1' } }),
+    as('POST', `${VICTIM}/bindings`, { metadata: { name: 'theirs' }, target: { kind: 'Node', name: 'n1' } }),
+    as('PATCH', `${BASE}/secrets/shared`, { stringData: { a: 'b' } }),
+    as('POST', `${BASE}/pods/mine/exec?command=id`),
+  ])
+    expect((await refused).status).toBe(403);
+  expect((await as('DELETE', `${BASE}/pods/mine?gracePeriodSeconds=0`)).status).toBe(200);
+  expect(await get(`${BASE}/secrets/shared`)).toBe(403);
+});
