@@ -27,6 +27,11 @@ export interface Engine {
   /** The container's state each time it may have changed (start, exit, OOM), and once for each at the beginning. */
   watch(signal: AbortSignal): AsyncIterable<ContainerState>;
   exec(id: string, options: ExecOptions): Promise<ExecSession>;
+  /**
+   * Goes on writing to a new file at `logPath` after the old one was renamed; resolves when it does.
+   * @throws NotFound @throws Conflict when the container has ended
+   */
+  reopenLog(id: string): Promise<void>;
   /** What its cgroup counts; undefined when it does not run. */
   usage(id: string): Promise<ContainerUsage | undefined>;
 

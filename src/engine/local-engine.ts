@@ -74,6 +74,7 @@ function assemble(images: DiskImageStore, containers: Containers, networks: Loca
     list: (filter) => containers.list(filter),
     watch: (signal) => containers.watch(signal),
     exec: (id, options) => containers.exec(id, options),
+    reopenLog: (id) => containers.reopenLog(id),
     usage: (id) => containers.usage(id),
     holdings: async (): Promise<Holdings> => ({
       containers: await containers.records.ids(),

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EngineFixture, startEngine, textFrom, whyNotHere } from './engine-fixture.ts';
+import { type EngineFixture, startEngine, textFrom, textOf, whyNotHere } from './engine-fixture.ts';
 
 const reason = await whyNotHere();
 
@@ -294,6 +294,25 @@ describe.skipIf(reason !== '')(`containers${reason && ` (skipped: ${reason})`}`,
     stop.abort();
     await Promise.all(looking);
     expect({ names: await shared('names'), events: await shared('events') }).toEqual(before);
+  });
+
+  test('a log that was renamed goes on in a new file, without a line lost', async () => {
+    const id = await fixture.run('i=0; while :; do echo line $i; i=$((i+1)); done');
+    const { logPath } = await fixture.engine.inspect(id);
+    const files = [`${logPath}.1`, `${logPath}.2`, logPath];
+    for (const file of files) {
+      await expect.poll(async () => (await stat(logPath)).size, { timeout: 10_000 }).toBeGreaterThan(50_000);
+      if (file === logPath) break;
+      await rename(logPath, file);
+      await fixture.engine.reopenLog(id);
+    }
+    await fixture.engine.stop(id, 0);
+    const whole = (await Promise.all(files.map((path) => readFile(path, 'utf8')))).join('');
+    const numbers = [...textOf(whole).matchAll(/^line (\d+)\n/gm)].map((match) => Number(match[1]));
+    expect(numbers.length).toBeGreaterThan(1000);
+    expect(numbers.findIndex((number, index) => number !== index)).toBe(-1);
+    await expect(fixture.engine.reopenLog(id)).rejects.toMatchObject({ code: 'Conflict' });
+    await expect(fixture.engine.reopenLog('0'.repeat(64))).rejects.toMatchObject({ code: 'NotFound' });
   });
 
   test('list filters by labels', async () => {

@@ -115,7 +115,7 @@ export async function untilState(
 }
 
 /** What was printed, out of lines in CRI's log format: `<time> <stream> P|F <text>`. */
-function textOf(log: string): string {
+export function textOf(log: string): string {
   return log
     .split('\n')
     .filter((line) => line !== '')

@@ -21,6 +21,7 @@ import { type CgroupHierarchies, Cgroups, readCgroupHierarchies } from './cgroup
 import { createWithConmon, tidy } from './conmon.ts';
 import { Creation } from './creation.ts';
 import { execInContainer } from './exec.ts';
+import { reopenLogFile } from './log-reopening.ts';
 import { type ContainerRecord, isContainerId, Records } from './records.ts';
 import { unmountRoot } from './root-filesystem.ts';
 import { sendSignal, signalNumber } from './signals.ts';
@@ -311,6 +312,11 @@ export class Containers {
       },
       options,
     );
+  }
+
+  async reopenLog(id: string): Promise<void> {
+    const { logPath } = await this.records.read(id);
+    await reopenLogFile(this.records.file(id, 'ctl'), logPath);
   }
 
   async usage(id: string): Promise<ContainerUsage | undefined> {

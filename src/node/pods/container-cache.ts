@@ -18,6 +18,10 @@ export class ContainerCache {
     return [...this.#byPod.keys()];
   }
 
+  running(): ObservedContainer[] {
+    return this.podUids().flatMap((uid) => this.of(uid).filter(({ status }) => status === 'running'));
+  }
+
   /** @returns the pod's uid when something new was learnt */
   put(state: ContainerState): string | undefined {
     const observed = observe(state);

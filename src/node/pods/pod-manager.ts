@@ -1,6 +1,7 @@
 import { type Log, messageOf, NotFound } from '../../base/index.ts';
 import { Informer, PODS } from '../../client/index.ts';
 import type { corev1 } from '../../kube/index.ts';
+import { rotateLogs } from '../containers/log-rotation.ts';
 import type { FoundContainer, FoundPod, PodLookup } from '../pod-lookup.ts';
 import { exceededVolumeLimit } from '../volumes/volume-limits.ts';
 import { incarnations } from './engine-labels.ts';
@@ -41,7 +42,7 @@ export class PodManager implements PodLookup {
 
   async run(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
-    const { containers, clock, nodeDirectory, objects, prober, statuses } = this.#services;
+    const { containers, clock, engine, nodeDirectory, objects, prober, statuses } = this.#services;
     statuses.start(signal);
     objects.start(signal);
     await containers.refreshAll();
@@ -75,6 +76,7 @@ export class PodManager implements PodLookup {
       watching,
       informing,
       this.#enforceLimits(signal),
+      rotateLogs({ engine, clock, log: this.#log, running: () => containers.running() }, signal),
       Promise.race([cleaning, aborted(signal)]),
     ]);
     prober.stop();

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { messageOf } from '../../base/index.ts';
 import type { PodGround } from '../containers/container-starter.ts';
+import { removeLogs } from '../containers/log-rotation.ts';
 import { StartFailed } from '../containers/start-failed.ts';
 import { VolumeSetupFailed } from '../volumes/pod-volumes.ts';
 import { formatDuration } from './crash-back-off.ts';
@@ -108,7 +109,7 @@ export class PodStarts {
         await engine.remove(id, { force: true });
         containers.remove(uid, id);
         terminationMessages.delete(id);
-        await rm(logPath, { force: true });
+        await removeLogs(logPath);
         if (terminationMessageFile) await rm(terminationMessageFile, { force: true });
       }
     }
