@@ -10,6 +10,7 @@ export * from './object.ts';
 export * from './openapi/index.ts';
 export * from './patch/index.ts';
 export * from './quantity/quantity.ts';
+export * from './rbac/index.ts';
 export type * from './resource.ts';
 export { builtinResources } from './resources/builtin-resources.ts';
 export { toCoreEvent, toEventsEvent } from './resources/event-conversion.ts';

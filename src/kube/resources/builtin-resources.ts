@@ -4,6 +4,12 @@ import { configMapsResource, secretsResource, serviceAccountsResource } from './
 import { endpointSlicesResource, endpointsResource } from './endpoints.ts';
 import { eventsGroupEventsResource, eventsResource } from './events.ts';
 import { podsResource } from './pods.ts';
+import {
+  clusterRoleBindingsResource,
+  clusterRolesResource,
+  roleBindingsResource,
+  rolesResource,
+} from './rbac/rbac-resources.ts';
 import { servicesResource } from './services.ts';
 import { deploymentsResource, replicaSetsResource } from './workloads.ts';
 
@@ -23,4 +29,8 @@ export const builtinResources: readonly Resource[] = [
   leasesResource,
   endpointSlicesResource,
   eventsGroupEventsResource,
+  clusterRoleBindingsResource,
+  clusterRolesResource,
+  roleBindingsResource,
+  rolesResource,
 ];

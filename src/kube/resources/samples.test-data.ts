@@ -148,4 +148,32 @@ export const samples: Readonly<Record<string, KubeObject>> = {
     note: 'Started container web',
     type: 'Normal',
   }),
+  'rbac.authorization.k8s.io/roles': object('rbac.authorization.k8s.io/v1', 'Role', {
+    rules: [{ apiGroups: [''], resources: ['pods', '*/scale'], resourceNames: ['a'], verbs: ['get'] }],
+  }),
+  'rbac.authorization.k8s.io/rolebindings': object('rbac.authorization.k8s.io/v1', 'RoleBinding', {
+    subjects: [
+      { kind: 'User', name: 'ann' },
+      { kind: 'ServiceAccount', name: 'default' },
+    ],
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'hello' },
+  }),
+  'rbac.authorization.k8s.io/clusterroles': object(
+    'rbac.authorization.k8s.io/v1',
+    'ClusterRole',
+    {
+      rules: [{ nonResourceURLs: ['/metrics'], verbs: ['get'] }],
+      aggregationRule: { clusterRoleSelectors: [{ matchLabels: { a: 'b' } }] },
+    },
+    false,
+  ),
+  'rbac.authorization.k8s.io/clusterrolebindings': object(
+    'rbac.authorization.k8s.io/v1',
+    'ClusterRoleBinding',
+    {
+      subjects: [{ kind: 'Group', name: 'devs' }],
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
+    },
+    false,
+  ),
 };
