@@ -17,9 +17,9 @@ export async function removeEverything(directory: DataDirectory): Promise<{ cont
     log: silentLog,
   });
   const { containers } = await engine.holdings();
-  await engine.reset();
   // An ordinary user has no service rules, and may not look.
-  if (process.getuid!() === 0) await removeServiceRules({ instance });
+  if (process.getuid!() === 0) await removeServiceRules({ instance, bridge: `orr${instance}` });
+  await engine.reset();
   await removePodFolders(directory.node);
   return { containers: containers.length };
 }
