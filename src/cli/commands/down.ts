@@ -11,10 +11,10 @@ const STOP_TIMEOUT_MS = 40_000;
 
 export async function down(flags: { dataDir?: string; all?: boolean }): Promise<void> {
   const directory = dataDirectoryAt(dataDirectoryOf(flags.dataDir));
-  const answer = await callControl(directory, 'GET', '/status');
+  const answer = await callControl(directory, 'status');
   if (answer !== undefined) {
     const status = JSON.parse(answer) as SupervisorStatus;
-    await callControl(directory, 'POST', '/down');
+    await callControl(directory, 'down');
     await gone([status.pid, ...status.roles.flatMap((r) => r.pid ?? [])]);
     process.stdout.write('Orrery is down\n');
   } else process.stdout.write(`Orrery is not running on ${directory.root}\n`);

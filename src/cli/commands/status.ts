@@ -16,7 +16,7 @@ interface ProcessMemory {
 export async function status(flags: { dataDir?: string; output?: string }): Promise<number> {
   const format = outputFormat(flags.output);
   const directory = dataDirectoryAt(dataDirectoryOf(flags.dataDir));
-  const answer = await callControl(directory, 'GET', '/status');
+  const answer = await callControl(directory, 'status');
   if (answer === undefined) {
     if (format === 'text') process.stdout.write(`Orrery is not running on ${directory.root}\n`);
     else await printStructured({ running: false, dataDirectory: directory.root }, format);
