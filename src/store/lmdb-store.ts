@@ -109,6 +109,7 @@ class LmdbStore implements Store {
     const items = await this.#listItems(options, revision, limit + 1);
     if (items.length <= limit) return { items, revision, more: false };
     items.length = limit;
+    if (options.uncounted) return { items, revision, more: true };
     const startAfter = items.at(-1)?.key ?? options.startAfter;
     const remaining = this.#tables.countHeads({ prefix: options.prefix, startAfter });
     return { items, revision, more: true, remaining };

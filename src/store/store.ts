@@ -66,14 +66,17 @@ export interface ListOptions {
   limit?: number;
   /** Read as of this revision; now, when left out. */
   revision?: number;
+  /** Leave `remaining` out, which costs a look at every key left. */
+  uncounted?: boolean;
 }
 
 export interface ListResult {
+  /** Their values share memory: copy one that is to be kept long. */
   items: StoredValue[];
   /** The revision the list is of. */
   revision: number;
   more: boolean;
-  /** Keys left after the last item, when `more`; of a past revision an estimate, the keys there now. */
+  /** Keys left after the last item, when `more` and not `uncounted`; of a past revision an estimate, the keys there now. */
   remaining?: number;
 }
 

@@ -2,7 +2,10 @@ import { type ApiResponse, textResponse } from '../http/messages.ts';
 
 const BUCKETS_SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 10, 30, 60];
 
-interface Histogram {
+interface Series {
+  /** `verb="GET",group="",…` */
+  labels: string;
+  totals: Map<number, number>;
   buckets: number[];
   sum: number;
   count: number;
@@ -19,8 +22,7 @@ export interface RequestLabels {
 
 /** kube-apiserver's own names for the few metrics dashboards look at; Prometheus text format 0.0.4. */
 export class RequestMetrics {
-  readonly #totals = new Map<string, number>();
-  readonly #durations = new Map<string, Histogram>();
+  readonly #series = new Map<string, Series>();
   #inFlight = 0;
 
   begin(): void {
@@ -29,22 +31,19 @@ export class RequestMetrics {
 
   end(labels: RequestLabels, seconds: number, longRunning: boolean): void {
     this.#inFlight--;
-    const { code, ...rest } = labels;
-    const base = Object.entries(rest)
-      .map(([name, value]) => `${name}="${value.replaceAll(/["\\\n]/g, '_')}"`)
-      .join(',');
-    const total = `code="${code}",${base}`;
-    this.#totals.set(total, (this.#totals.get(total) ?? 0) + 1);
-    if (longRunning) return;
-    let histogram = this.#durations.get(base);
-    if (histogram === undefined) {
-      histogram = { buckets: BUCKETS_SECONDS.map(() => 0), sum: 0, count: 0 };
-      this.#durations.set(base, histogram);
+    const { verb, group, version, resource, subresource, code } = labels;
+    const key = `${verb} ${group} ${version} ${resource} ${subresource}`;
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = newSeries({ verb, group, version, resource, subresource });
+      this.#series.set(key, series);
     }
+    series.totals.set(code, (series.totals.get(code) ?? 0) + 1);
+    if (longRunning) return;
     const at = BUCKETS_SECONDS.findIndex((limit) => seconds <= limit);
-    if (at !== -1) histogram.buckets[at]!++;
-    histogram.sum += seconds;
-    histogram.count++;
+    if (at !== -1) series.buckets[at]!++;
+    series.sum += seconds;
+    series.count++;
   }
 
   get inFlight(): number {
@@ -53,9 +52,12 @@ export class RequestMetrics {
 
   response(gauges: Readonly<Record<string, number>>): ApiResponse {
     const lines = ['# TYPE apiserver_request_total counter'];
-    for (const [labels, value] of this.#totals) lines.push(`apiserver_request_total{${labels}} ${value}`);
+    const all = [...this.#series.values()];
+    for (const { labels, totals } of all)
+      for (const [code, value] of totals)
+        lines.push(`apiserver_request_total{code="${code}",${labels}} ${value}`);
     lines.push('# TYPE apiserver_request_duration_seconds histogram');
-    for (const [labels, histogram] of this.#durations) lines.push(...histogramLines(labels, histogram));
+    for (const series of all) if (series.count > 0) lines.push(...histogramLines(series));
     for (const [name, value] of Object.entries({
       apiserver_current_inflight_requests: this.#inFlight,
       ...gauges,
@@ -67,17 +69,30 @@ export class RequestMetrics {
   }
 }
 
-function histogramLines(labels: string, histogram: Histogram): string[] {
+function newSeries(labels: Record<string, string>): Series {
+  const text = Object.entries(labels).map(
+    ([name, value]) => `${name}="${value.replaceAll(/["\\\n]/g, '_')}"`,
+  );
+  return {
+    labels: text.join(','),
+    totals: new Map(),
+    buckets: BUCKETS_SECONDS.map(() => 0),
+    sum: 0,
+    count: 0,
+  };
+}
+
+function histogramLines({ labels, buckets, sum: total, count }: Series): string[] {
   const name = 'apiserver_request_duration_seconds';
   let sum = 0;
   const lines = BUCKETS_SECONDS.map((limit, index) => {
-    sum += histogram.buckets[index]!;
+    sum += buckets[index]!;
     return `${name}_bucket{${labels},le="${limit}"} ${sum}`;
   });
   lines.push(
-    `${name}_bucket{${labels},le="+Inf"} ${histogram.count}`,
-    `${name}_sum{${labels}} ${histogram.sum}`,
-    `${name}_count{${labels}} ${histogram.count}`,
+    `${name}_bucket{${labels},le="+Inf"} ${count}`,
+    `${name}_sum{${labels}} ${total}`,
+    `${name}_count{${labels}} ${count}`,
   );
   return lines;
 }

@@ -3,7 +3,8 @@ import { type KubeObject, type metav1, type Resource, tableOf } from '../../kube
 import { type ApiRequest, type ApiResponse, decodeText, encodeText } from '../http/messages.ts';
 import type { Answer, ListAnswer, ObjectAnswer } from '../registry/registry.ts';
 import { isTrue } from '../request-info/request-info.ts';
-import { groupVersion, type ObjectStorage } from '../storage/object-storage.ts';
+import { groupVersion, type ObjectStorage, type StoredObject } from '../storage/object-storage.ts';
+import { joined } from './chunks.ts';
 import { type Encoding, negotiate, PLAIN_JSON } from './negotiation.ts';
 import { watchResponse } from './watch-stream.ts';
 import { printYaml } from './yaml.ts';
@@ -67,26 +68,18 @@ function encodeObject(
   }
 }
 
-function encodeList(
+async function encodeList(
   answer: ListAnswer,
   encoding: Encoding,
   context: EncodeContext,
-): Promise<ApiResponse> | ApiResponse {
-  const { resource, items, metadata } = answer;
-  if (isPlain(encoding, context)) return bytesResponse(200, listParts(answer));
+): Promise<ApiResponse> {
+  const { resource, metadata } = answer;
+  if (isPlain(encoding, context)) return plainList(answer);
+  const objects = answer.items.map((item) => context.storage.sharedBytes(item));
+  for await (const items of answer.rest ?? [])
+    for (const item of items) objects.push(context.storage.sharedBytes(item));
   if (encoding.as === 'Table')
-    return printed(
-      200,
-      table(
-        resource,
-        items.map((item) => context.storage.sharedBytes(item)),
-        metadata,
-        context,
-      ),
-      encoding,
-      context,
-    );
-  const objects = items.map((item) => context.storage.sharedBytes(item));
+    return printed(200, table(resource, objects, metadata, context), encoding, context);
   if (encoding.as === 'PartialObjectMetadataList' || encoding.as === 'PartialObjectMetadata') {
     const list = {
       kind: 'PartialObjectMetadataList',
@@ -102,17 +95,30 @@ function encodeList(
 
 const COMMA = encodeText(',');
 const LIST_END = encodeText(']}\n');
+/** A list up to here is sent as one. */
+const WHOLE_ITEMS = 1000;
 
-/** A list's JSON around the stored bytes of its items. */
-function listParts({ resource, items, metadata }: ListAnswer): Uint8Array[] {
-  const head = `{"kind":${JSON.stringify(resource.listKind)},"apiVersion":${JSON.stringify(groupVersion(resource))},"metadata":${JSON.stringify(metadata)},"items":[`;
-  const parts: Uint8Array[] = [encodeText(head)];
-  for (const [index, item] of items.entries()) {
-    if (index > 0) parts.push(COMMA);
-    parts.push(item.bytes);
+/** A list's JSON around the stored bytes of its items; a long one is read and sent a chunk at a time. */
+function plainList({ resource, items, metadata, rest }: ListAnswer): ApiResponse {
+  const head = encodeText(
+    `{"kind":${JSON.stringify(resource.listKind)},"apiVersion":${JSON.stringify(groupVersion(resource))},"metadata":${JSON.stringify(metadata)},"items":[`,
+  );
+  let first = true;
+  function* separated(some: readonly StoredObject[]): Generator<Uint8Array[]> {
+    for (const { bytes } of some) {
+      yield first ? [bytes] : [COMMA, bytes];
+      first = false;
+    }
   }
-  parts.push(LIST_END);
-  return parts;
+  if (rest === undefined && items.length <= WHOLE_ITEMS)
+    return bytesResponse(200, [head, ...[...separated(items)].flat(), LIST_END]);
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield head;
+    yield* joined(separated(items));
+    for await (const more of rest ?? []) yield* joined(separated(more));
+    yield LIST_END;
+  }
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: chunks() };
 }
 
 /** `?pretty` and conversions need a parse. */

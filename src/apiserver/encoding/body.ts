@@ -3,6 +3,7 @@ import { type FieldValidation, findDuplicateKeys } from '../../kube/index.ts';
 import { entityTooLarge, unsupportedMediaType } from '../errors.ts';
 import type { ApiRequest } from '../http/messages.ts';
 import { decodeText } from '../http/messages.ts';
+import { checkTextNesting } from './nesting.ts';
 import { decodeProtobufObject, PROTOBUF } from './protobuf-object.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -82,6 +83,7 @@ function checkSize(body: Uint8Array): void {
 }
 
 function parseJson(text: string): unknown {
+  checkTextNesting(text);
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -1,6 +1,7 @@
 import { BadRequest } from '../../base/index.ts';
 import { type FieldFacts, fieldFacts, hasType, parseGroupVersion, schemaRef } from '../../kube/index.ts';
 import { decodeText } from '../http/messages.ts';
+import { checkTextNesting } from './nesting.ts';
 import { malformed, readFields } from './protobuf-reader.ts';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
@@ -186,6 +187,7 @@ function readTime(message: Uint8Array, digits: 0 | 6): string | undefined {
 function readRaw(message: Uint8Array): unknown {
   const text = first(message, 1);
   if (text === undefined || text === '') return undefined;
+  checkTextNesting(text);
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {

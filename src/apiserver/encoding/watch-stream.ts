@@ -4,13 +4,14 @@ import { type ApiResponse, decodeText, encodeText } from '../http/messages.ts';
 import type { WatchAnswer, WatchItem } from '../registry/registry.ts';
 import { groupVersion } from '../storage/object-storage.ts';
 import { type EncodeContext, partial, table } from './answer.ts';
+import { joined } from './chunks.ts';
 import type { Encoding } from './negotiation.ts';
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 type Encoder = (item: WatchItem) => Uint8Array[];
 
-/** A watch: one JSON text an event, a batch of events a chunk. YAML cannot be streamed here. */
+/** A watch: one JSON text an event, events that come together in one chunk. YAML cannot be streamed here. */
 export function watchResponse(answer: WatchAnswer, encoding: Encoding, context: EncodeContext): ApiResponse {
   if (encoding.format !== 'json') throw notAcceptable(['application/json', 'application/json;stream=watch']);
   return {
@@ -24,10 +25,12 @@ async function* stream(
   events: AsyncIterable<readonly WatchItem[]>,
   encode: Encoder,
 ): AsyncGenerator<Uint8Array> {
-  for await (const items of events) {
-    const parts = items.flatMap(encode);
-    yield parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-  }
+  for await (const items of events) yield* joined(encoded(items, encode));
+}
+
+/** One after the other: of a large batch only the chunk being sent is in memory twice. */
+function* encoded(items: readonly WatchItem[], encode: Encoder): Generator<Uint8Array[]> {
+  for (const item of items) yield encode(item);
 }
 
 function encoderFor(answer: WatchAnswer, encoding: Encoding, context: EncodeContext): Encoder {

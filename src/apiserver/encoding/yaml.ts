@@ -1,10 +1,12 @@
 import { BadRequest, messageOf } from '../../base/index.ts';
+import { checkNesting } from './nesting.ts';
 
 /** YAML as Kubernetes reads it (sigs.k8s.io/yaml): 1.1 booleans (`yes`, `on`), but no sexagesimals and no dates. */
 export async function parseYaml(text: string): Promise<unknown> {
   const { parse } = await import('yaml');
+  let value: unknown;
   try {
-    return parse(text, {
+    value = parse(text, {
       version: '1.1',
       merge: true,
       maxAliasCount: 100,
@@ -13,6 +15,8 @@ export async function parseYaml(text: string): Promise<unknown> {
   } catch (cause) {
     throw new BadRequest(`error converting YAML to JSON: ${messageOf(cause)}`, { cause });
   }
+  checkNesting(value);
+  return value;
 }
 
 export async function printYaml(value: unknown): Promise<string> {

@@ -4,14 +4,14 @@ import type { ListResult, StoredValue } from '../../store/index.ts';
 import { expired, resourceVersionTooLarge } from '../errors.ts';
 import type { StoredObject } from '../storage/object-storage.ts';
 import { type ListOptions, readListOptions } from './list-options.ts';
+import { PAGE_KEYS, readPages } from './pages.ts';
 import type { Answer, Registry, ResourceRequest } from './registry.ts';
 import { readSelection, type Selection } from './selection.ts';
 import { presented } from './workspaces.ts';
 
 /** GET of a collection. Source: k8s.io/apiserver/pkg/storage/etcd3 GetList, pkg/storage/continue.go. */
 export async function list(registry: Registry, request: ResourceRequest): Promise<Answer> {
-  const selected = await selectObjects(registry, request);
-  return { type: 'list', resource: request.resource, ...selected };
+  return { type: 'list', resource: request.resource, ...(await selectFirst(registry, request)) };
 }
 
 export interface Selected {
@@ -19,10 +19,19 @@ export interface Selected {
   metadata: metav1.ListMeta;
 }
 
-/** Reads that many keys at once while it looks for objects a selector matches. */
-const SCAN_KEYS = 500;
-
+/** All that a list without a limit selects, at once in memory. */
 export async function selectObjects(registry: Registry, request: ResourceRequest): Promise<Selected> {
+  const { items, metadata, rest } = await selectFirst(registry, request);
+  for await (const more of rest ?? []) for (const item of more) items.push(item);
+  return { items, metadata };
+}
+
+interface First extends Selected {
+  /** Without a limit, what a first page of keys did not hold. */
+  rest?: AsyncIterable<StoredObject[]>;
+}
+
+async function selectFirst(registry: Registry, request: ResourceRequest): Promise<First> {
   const { resource, workspace, namespace } = request;
   const query = request.request.query;
   const options = readListOptions(query, false);
@@ -32,11 +41,29 @@ export async function selectObjects(registry: Registry, request: ResourceRequest
   checkReached(registry, options);
   const page: Page = { request, selection, prefix, limit: options.limit, ...from };
   try {
-    return await readPage(registry, page);
+    return await (page.limit > 0 ? readPage(registry, page) : readUnlimited(registry, page));
   } catch (error) {
     if (error instanceof Gone) throw tooOld(error, options, from);
     throw error;
   }
+}
+
+async function readUnlimited(registry: Registry, page: Page): Promise<First> {
+  const narrow = narrowed(registry, page);
+  const { startAfter, revision } = page;
+  const pages = readPages(registry, { prefix: narrow ?? page.prefix, startAfter, revision });
+  const select = (result: ListResult): StoredObject[] => {
+    const items: StoredObject[] = [];
+    takeMatching(registry, page, result.items, items, narrow);
+    return items.map((item) => presented(registry, page.request, item));
+  };
+  const first = (await pages.next()).value as ListResult;
+  const metadata = { resourceVersion: String(first.revision) } as metav1.ListMeta;
+  return { items: select(first), metadata, ...(first.more && { rest: mapped(pages, select) }) };
+}
+
+async function* mapped<T, R>(from: AsyncGenerator<T>, map: (one: T) => R): AsyncGenerator<R> {
+  for await (const one of from) yield map(one);
 }
 
 interface Start {
@@ -64,22 +91,22 @@ async function readPage(registry: Registry, page: Page): Promise<Selected> {
       prefix: narrow ?? prefix,
       ...(startAfter !== undefined && { startAfter }),
       ...(revision !== undefined && { revision }),
-      ...(limit > 0 && { limit: selection.everything ? limit : Math.max(limit, SCAN_KEYS) }),
+      limit: selection.everything ? limit : Math.max(limit, PAGE_KEYS),
+      // With a selector nobody knows how many of the rest match.
+      uncounted: !selection.everything,
     });
     revision = result.revision;
     const full = takeMatching(registry, page, result.items, items, narrow);
     startAfter = full ?? result.items.at(-1)?.key;
     if (full !== undefined || !result.more) break;
-    if (limit > 0 && items.length >= limit) break;
+    if (items.length >= limit) break;
   }
   const last = result.items.at(-1)?.key;
   const more = result.more || (startAfter !== undefined && last !== undefined && startAfter < last);
   const metadata = { resourceVersion: String(revision) } as metav1.ListMeta;
-  if (limit > 0 && more && startAfter !== undefined && items.length >= limit) {
+  if (more && startAfter !== undefined && items.length >= limit) {
     metadata.continue = encodeContinue(revision, startAfter.slice(prefix.length));
-    // With a selector nobody knows how many of the rest match.
-    if (selection.everything && result.remaining !== undefined)
-      metadata.remainingItemCount = result.remaining;
+    if (result.remaining !== undefined) metadata.remainingItemCount = result.remaining;
   }
   return { items: items.map((item) => presented(registry, request, item)), metadata };
 }

@@ -50,6 +50,8 @@ export interface ListAnswer {
   resource: Resource;
   items: StoredObject[];
   metadata: metav1.ListMeta;
+  /** Of a long list what comes after `items`, read while it is sent. */
+  rest?: AsyncIterable<StoredObject[]>;
 }
 
 export interface WatchAnswer {

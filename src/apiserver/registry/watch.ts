@@ -1,9 +1,10 @@
 import { Gone } from '../../base/index.ts';
-import type { StoreEvent } from '../../store/index.ts';
+import type { StoredValue, StoreEvent } from '../../store/index.ts';
 import { encodeText } from '../http/messages.ts';
 import { failure, statusOf } from '../status.ts';
 import { checkReached, narrowed } from './list.ts';
 import { type ListOptions, readListOptions } from './list-options.ts';
+import { readPages } from './pages.ts';
 import type { Registry, ResourceRequest, WatchAnswer, WatchItem } from './registry.ts';
 import { readSelection, type Selection } from './selection.ts';
 import { presented } from './workspaces.ts';
@@ -12,7 +13,6 @@ import { presented } from './workspaces.ts';
 const MIN_TIMEOUT_SECONDS = 1800;
 /** Upstream's bookmarks come about once a minute. */
 const BOOKMARK_MS = 60_000;
-const INITIAL_BATCH = 100;
 
 /** GET with watch. Source: k8s.io/apiserver/pkg/storage/cacher, handlers/watch.go. */
 export async function watch(
@@ -46,9 +46,11 @@ async function* follow(watcher: Watcher, closing: AbortSignal): AsyncGenerator<r
   try {
     let after = options.revision;
     if (wantsInitialEvents(options)) {
-      const initial = await registry.storage.list({ prefix });
-      after = initial.revision;
-      yield* initialItems(watcher, initial);
+      for await (const page of readPages(registry, { prefix })) {
+        after = page.revision;
+        const items = initialItems(watcher, page.items);
+        if (items.length > 0) yield items;
+      }
       if (options.sendInitialEvents === true && options.allowWatchBookmarks)
         yield [{ type: 'BOOKMARK', revision: after, initialEventsEnd: true }];
     } else if (options.revision === 0) after = registry.storage.store.revision();
@@ -77,29 +79,20 @@ function wantsInitialEvents(options: ListOptions): boolean {
   return options.sendInitialEvents ?? options.revision === 0;
 }
 
-function* initialItems(
-  watcher: Watcher,
-  initial: { items: { key: string; value: Uint8Array; modRevision: number }[] },
-): Generator<readonly WatchItem[]> {
+function initialItems(watcher: Watcher, values: readonly StoredValue[]): WatchItem[] {
   const { registry, request, selection, exactKey } = watcher;
-  let batch: WatchItem[] = [];
-  for (const { key, value, modRevision } of initial.items) {
+  const items: WatchItem[] = [];
+  for (const { key, value, modRevision } of values) {
     if (exactKey !== undefined && key !== exactKey) continue;
     if (
       !selection.everything &&
       !selection.matches(registry.storage.shared(request.resource, key, modRevision, value))
     )
       continue;
-    batch.push({
-      type: 'ADDED',
-      stored: presented(registry, request, { key, bytes: value, revision: modRevision }),
-    });
-    if (batch.length === INITIAL_BATCH) {
-      yield batch;
-      batch = [];
-    }
+    const stored = presented(registry, request, { key, bytes: value, revision: modRevision });
+    items.push({ type: 'ADDED', stored });
   }
-  if (batch.length > 0) yield batch;
+  return items;
 }
 
 /** What a change means to this watcher: an object that enters its selection is added, one that leaves it deleted. */
