@@ -224,7 +224,10 @@ export interface Networks {
   createNamespace(name: string): Promise<string>;
   /** Removes the pin; the namespace goes with its last process. No error when it is already gone. */
   removeNamespace(name: string): Promise<void>;
+  /** Names of pins, also of those that lead nowhere since the host was started anew. */
   listNamespaces(): Promise<string[]>;
+  /** Whether the namespace is there: a pin alone may be of the time before a reboot. */
+  hasNamespace(name: string): Promise<boolean>;
   /** CNI ADD of the engine's network (bridge + host-local [+ portmap]). */
   attach(attachment: NetworkAttachment): Promise<NetworkResult>;
   /** CNI DEL; no error when it is already gone. */

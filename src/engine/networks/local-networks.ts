@@ -56,7 +56,7 @@ export class LocalNetworks implements Networks {
     await this.#options.programs();
     const path = this.#pinOf(name);
     await withFileLock(join(this.#options.directory, 'netns.lock'), async () => {
-      if ((await mountsBelow(path)).length > 0) return;
+      if (await this.hasNamespace(name)) return;
       await writeFile(path, '', { mode: 0o400 });
       // unshare(1) pins the namespace on the file; ip runs inside it: one step makes it and sets lo up.
       await runCommand('unshare', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
@@ -72,6 +72,10 @@ export class LocalNetworks implements Networks {
 
   async listNamespaces(): Promise<string[]> {
     return (await readdir(this.#pins)).sort();
+  }
+
+  async hasNamespace(name: string): Promise<boolean> {
+    return (await mountsBelow(this.#pinOf(name))).length > 0;
   }
 
   async attach(attachment: NetworkAttachment): Promise<NetworkResult> {
@@ -133,7 +137,7 @@ export class LocalNetworks implements Networks {
 
   async #invoke(command: 'ADD' | 'DEL', attachment: NetworkAttachment) {
     const path = this.#pinOf(attachment.namespace);
-    const isPinned = command === 'ADD' || (await mountsBelow(path)).length > 0;
+    const isPinned = command === 'ADD' || (await this.hasNamespace(attachment.namespace));
     return await invokeCni({
       plugin: 'bridge',
       pluginFolder: (await this.#options.programs()).cniFolder,

@@ -47,8 +47,7 @@ export class PodSandboxes {
     const sandbox = JSON.parse(text) as Sandbox;
     if (sandbox.bootId !== this.#bootId) return undefined;
     if (sandbox.network === 'host') return sandbox;
-    const names = await this.#networks.listNamespaces();
-    return names.includes(prefix + podUid) ? sandbox : undefined;
+    return (await this.#networks.hasNamespace(prefix + podUid)) ? sandbox : undefined;
   }
 
   /** Makes a new one; remains of an older one are taken away first. */

@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommand } from '../../src/base/index.ts';
+import { SECRETS } from '../../src/client/index.ts';
+import type { corev1 } from '../../src/kube/index.ts';
+import { whyNotHere } from './engine-fixture.ts';
+import { type NodeFixture, shell, startNodeFixture } from './node-fixture.ts';
+
+const missing = await whyNotHere();
+const forever = 'trap "exit 0" TERM; while true; do sleep 0.05; done';
+
+/** What a reboot takes away of the instance: processes, mounts, control groups, links and rules. The disk stays. */
+async function reboot({ directory, instance }: NodeFixture): Promise<void> {
+  const lines = async (command: string) =>
+    (await runCommand('sh', ['-c', command])).stdout.split('\n').filter((line) => line !== '');
+  const groups = () => lines(`find /sys/fs/cgroup -depth -type d -path '*/orrery-${instance}*'`);
+  const processes = async () => {
+    const files = (await groups()).map((group) => `${group}/cgroup.procs`);
+    return files.length === 0 ? [] : await lines(`cat ${files.join(' ')} 2>/dev/null | sort -un; true`);
+  };
+  // Some end by themselves while others are being killed.
+  await runCommand('sh', ['-c', `kill -9 ${(await processes()).join(' ')} || true`]);
+  await expect.poll(processes, { timeout: 10_000 }).toEqual([]);
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
+    .split('\n')
+    .map((line) => line.split(' ')[4]!)
+    .filter((point) => point?.startsWith(directory));
+  for (const point of mounts.reverse()) await runCommand('umount', ['--lazy', point]);
+  for (const group of await groups()) await runCommand('rmdir', [group]);
+  await runCommand('ip', ['link', 'delete', `orr${instance}`]);
+  for (const table of await lines(`nft list tables | grep ${instance}`))
+    await runCommand('nft', ['delete', ...table.split(' ')]);
+}
+
+describe.skipIf(missing !== '')(`a host that was rebooted${missing && ` (skipped: ${missing})`}`, () => {
+  let cloud: NodeFixture;
+  beforeAll(async () => {
+    cloud = await startNodeFixture();
+    await cloud.client.resource<corev1.Secret>(SECRETS).create({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'word', namespace: 'default' },
+      stringData: { word: 'xyzzy' },
+    });
+  });
+  afterAll(async () => {
+    await cloud.dispose();
+  });
+
+  test('its pods start again, on new networks, with their volumes; nothing of the old life is left', async () => {
+    await cloud.run('web', {
+      volumes: [
+        { name: 'secret', secret: { secretName: 'word' } },
+        { name: 'memory', emptyDir: { medium: 'Memory' } },
+        { name: 'disk', emptyDir: {} },
+      ] as unknown as corev1.Volume[],
+      initContainers: [shell('first', 'true')],
+      containers: [
+        shell('a', `echo life >> /disk/lives; cat /secret/word > /memory/word; ${forever}`, {
+          ports: [{ containerPort: 80, hostPort: 18_999, protocol: 'TCP' }],
+          volumeMounts: ['secret', 'memory', 'disk'].map((name) => ({ name, mountPath: `/${name}` })),
+        }),
+      ],
+    });
+    await cloud.run('host', { hostNetwork: true, containers: [shell('a', forever)] });
+    await cloud.run('lost', { containers: [shell('a', forever)] });
+    await cloud.run('done', { restartPolicy: 'Never', containers: [shell('a', 'exit 0')] });
+    await Promise.all(['web', 'host', 'lost'].map((name) => cloud.untilReady(name)));
+    await cloud.until('done', 'Succeeded', (pod) => pod.status?.phase === 'Succeeded');
+
+    await cloud.stopNode();
+    await reboot(cloud);
+    await cloud.remove('lost', 0);
+    await cloud.untilGone('lost');
+    await cloud.startNode();
+
+    const isBack = (pod: corev1.Pod) =>
+      pod.status!.containerStatuses![0]!.restartCount === 1 && pod.status!.containerStatuses![0]!.ready;
+    const web = await cloud.until('web', 'back', isBack);
+    await cloud.until('host', 'back', isBack);
+    expect(web.status!.containerStatuses![0]!.lastState!.terminated).toMatchObject({ exitCode: 137 });
+    expect(web.status!.initContainerStatuses![0]).toMatchObject({ restartCount: 1 });
+    expect(await cloud.exec('web', 'cat /disk/lives /memory/word')).toBe('life\nlife\nxyzzy');
+    expect((await cloud.pod('done')).status).toMatchObject({ phase: 'Succeeded' });
+    await expect.poll(async () => (await cloud.traces()).folders, { timeout: 10_000 }).toHaveLength(3);
+    const traces = await cloud.traces();
+    expect(traces.addresses).toEqual([web.status!.podIP]);
+    expect(traces.namespaces).toHaveLength(1);
+    // The bridge and one end of a cable.
+    expect(traces.links).toHaveLength(2);
+
+    for (const name of ['web', 'host', 'done']) await cloud.remove(name);
+    for (const name of ['web', 'host', 'done']) await cloud.untilGone(name);
+    expect(await cloud.traces()).toMatchObject({
+      containers: [],
+      mounts: [],
+      namespaces: [],
+      addresses: [],
+      podMounts: [],
+      folders: [],
+    });
+  });
+});
