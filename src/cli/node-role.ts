@@ -32,6 +32,7 @@ export async function startNodeRole(config: Config, { log }: RoleContext): Promi
     engine,
     client: createClient(transport, { userAgent: `kubelet/${orreryVersion}` }),
     podCidr: subnet,
+    serviceCidr: config.serviceCidr,
     server: { tls: { keyPem, certPem, caPem }, host: config.bindAddress, port: config.nodePort },
     version: orreryVersion,
     clock: systemClock,

@@ -38,6 +38,8 @@ export interface NodeOptions {
   client: Client;
   /** Addresses of this node's pods: the engine's subnet. */
   podCidr: string;
+  /** Where cluster IPs are from; without it, a host without a default route does not reach them itself. */
+  serviceCidr?: string;
   server: {
     tls: { keyPem: string; certPem: string; caPem: string };
     host: string;
@@ -174,7 +176,7 @@ class LocalNode implements Node {
 
   /** Without the programs for it there are no service rules; the Node object says what is missing. */
   async #runServices(signal: AbortSignal): Promise<void> {
-    const { clock, instance, ip, log, name, podCidr } = this.#options;
+    const { clock, instance, ip, log, name, podCidr, serviceCidr } = this.#options;
     this.#informers.informer<corev1.Service>(SERVICES);
     const informing = this.#informers.run(signal);
     if ((await engineProblem()) === undefined) {
@@ -184,6 +186,7 @@ class LocalNode implements Node {
         nodeName: name,
         nodeIps: [ip],
         podCidr,
+        ...(serviceCidr !== undefined && { serviceCidr }),
         bridge: `orr${instance}`,
         log,
         clock,

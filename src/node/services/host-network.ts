@@ -12,6 +12,10 @@ export interface HostNetwork {
   listeners(): Promise<Listeners>;
   /** @returns false when there is no such link yet. */
   setRouteLocalnet(link: string, on: boolean): Promise<boolean>;
+  /** Routes the range to the loopback under a metric of our own, which is what tells it from others'. Idempotent. */
+  addLoopbackRoute(range: string, metric: number): Promise<void>;
+  /** Takes away every such route with the metric. */
+  removeLoopbackRoutes(metric: number): Promise<void>;
   /** net.bridge.bridge-nf-call-iptables; false when the kernel's br_netfilter is not loaded. */
   bridgeNetfilter(): Promise<boolean>;
   /** Forgets UDP flows to an address that were sent to an endpoint that is gone. @returns false without the conntrack tool. */
@@ -73,6 +77,16 @@ export class LinuxHostNetwork implements HostNetwork {
     if (this.#enter.length === 0) await writeFile(path, value);
     else await this.#run(['tee', path], value);
     return true;
+  }
+
+  async addLoopbackRoute(range: string, metric: number): Promise<void> {
+    await this.#run(['ip', 'route', 'replace', range, 'dev', 'lo', 'metric', String(metric)]);
+  }
+
+  async removeLoopbackRoutes(metric: number): Promise<void> {
+    const routes = await this.#run(['ip', 'route', 'show', 'dev', 'lo', 'metric', String(metric)]);
+    for (const line of routes.split('\n').filter((text) => text !== ''))
+      await this.#run(['ip', 'route', 'delete', line.split(' ')[0]!, 'dev', 'lo', 'metric', String(metric)]);
   }
 
   async bridgeNetfilter(): Promise<boolean> {

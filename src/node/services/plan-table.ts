@@ -8,6 +8,8 @@ export interface PlanOptions {
   nodeIps: string[];
   /** The addresses of this node's pods. */
   podCidr: string;
+  /** Where cluster IPs are from: what no Service has of it is refused at once. */
+  serviceCidr?: string;
   /** The bridge that the pods hang on. */
   bridge: string;
   /**
@@ -223,6 +225,8 @@ function baseChains(options: PlanOptions): Record<string, ChainPlan> {
       rules: [
         'ip daddr . meta l4proto . th dport vmap @no-endpoint-services',
         'ip daddr @node-ips meta l4proto . th dport vmap @no-endpoint-node-ports',
+        // Translated packets have left the range by now.
+        ...(options.serviceCidr === undefined ? [] : [`ip daddr ${options.serviceCidr} goto reject-chain`]),
       ],
     },
     'reject-chain': {

@@ -23,6 +23,8 @@ export interface ServiceRulesOptions {
   nodeIps: string[];
   /** The addresses of this node's pods. */
   podCidr: string;
+  /** Where cluster IPs are from; without it, a host without a default route does not reach them itself. */
+  serviceCidr?: string;
   /** The bridge that the pods hang on; it may not exist yet. */
   bridge: string;
   log: Log;
@@ -62,6 +64,12 @@ export async function removeServiceRules(options: {
   const table = `ip ${tableName(options.instance)}`;
   if (await network.hasTable(table)) await network.nft(`delete table ${table}\n`);
   if (options.bridge !== undefined) await network.setRouteLocalnet(options.bridge, false);
+  await network.removeLoopbackRoutes(routeMetric(options.instance));
+}
+
+/** Several instances may route the same range: each has a metric of its own. */
+function routeMetric(instance: string): number {
+  return Number.parseInt(instance, 16) + 1;
 }
 
 class NftServiceRules implements ServiceRules {
@@ -130,6 +138,7 @@ class NftServiceRules implements ServiceRules {
   async #apply(): Promise<void> {
     const before = this.#applied;
     const { plan, problems } = await this.#plan();
+    if (before === undefined) await this.#routeClusterIps();
     const script =
       before === undefined
         ? wholeScript(plan, await this.#network.namesIn(plan.table))
@@ -147,6 +156,15 @@ class NftServiceRules implements ServiceRules {
     this.#applied = plan;
     this.#report(problems);
     if (before !== undefined) await this.#forgetUdp(before, plan);
+  }
+
+  /**
+   * A process of this host gets no further than to "network unreachable" when no route leads to a cluster IP,
+   * however much the output hook would translate it. The loopback, unlike the bridge, is always there.
+   */
+  async #routeClusterIps(): Promise<void> {
+    const { instance, serviceCidr } = this.#options;
+    if (serviceCidr !== undefined) await this.#network.addLoopbackRoute(serviceCidr, routeMetric(instance));
   }
 
   /** A table of another version may not take the new shape; then it goes, in the same transaction. */
