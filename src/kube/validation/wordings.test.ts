@@ -42,6 +42,15 @@ const withContainer = (fields: Json): Json => ({ spec: { containers: [{ ...conta
 const withSpec = (fields: Json): Json => ({ spec: { containers: [container], ...fields } });
 
 describe('pods', () => {
+  test('ephemeral containers are not added by an ordinary update', () => {
+    const [error] = updateErrors(
+      'Pod',
+      withSpec({}),
+      withSpec({ ephemeralContainers: [{ name: 'debugger', image: 'i' }] }),
+    );
+    expect(error).toMatch(/^spec: Forbidden: pod updates may not change fields other than /);
+  });
+
   test.each<[string, Json, string]>([
     ['no containers', { spec: {} }, 'spec.containers: Required value'],
     [
@@ -53,6 +62,11 @@ describe('pods', () => {
       'dots in a container name',
       withContainer({ name: 'a.b' }),
       'spec.containers[0].name: Invalid value: "a.b": must not contain dots',
+    ],
+    [
+      'ephemeral containers',
+      withSpec({ ephemeralContainers: [{ name: 'debugger', image: 'i' }] }),
+      'spec.ephemeralContainers: Forbidden: cannot be set on create',
     ],
     ['no image', withContainer({ image: '' }), 'spec.containers[0].image: Required value'],
     [
