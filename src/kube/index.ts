@@ -6,6 +6,7 @@
  */
 
 export * from './apply/index.ts';
+export * from './extensions/index.ts';
 export * from './object.ts';
 export * from './openapi/index.ts';
 export * from './patch/index.ts';

@@ -1,4 +1,5 @@
 import type { FieldError } from '../base/index.ts';
+import type { Shape } from './apply/shape.ts';
 import type { GroupVersionKind, KubeObject } from './object.ts';
 import type { metav1 } from './types/index.generated.ts';
 
@@ -28,6 +29,12 @@ export interface Resource {
   defaults?(object: KubeObject): void;
   /** What is wrong with a name, one sentence a rule; without it names are RFC 1123 subdomains. */
   validateName?(name: string): string[];
+  /** What a change of raises the generation; default: spec. */
+  generationOf?(object: KubeObject): unknown;
+  /** Marks what a first deletion marks, once deletionTimestamp is set. Changes `object`. */
+  prepareForDelete?(object: KubeObject): void;
+  /** Where its Scale stands in an object; default: spec.replicas, status.replicas, spec.selector. */
+  scale?: ScaleMapping;
   /** Set when objects of this resource are another resource's objects in another shape (events.k8s.io/v1). */
   storage?: StorageMapping;
   /** Drops or resets what a client may not set on create (status, …). Changes `object`. */
@@ -61,6 +68,14 @@ export interface StorageMapping {
   fromStored(object: KubeObject): KubeObject;
 }
 
+/** Where a custom resource keeps what its Scale says. */
+export interface ScaleMapping {
+  /** `replicas` is undefined when the object has none. */
+  read(object: KubeObject): { replicas: number | undefined; statusReplicas: number; selector?: string };
+  /** Changes `object`. */
+  write(object: KubeObject, replicas: number): void;
+}
+
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
 
 export interface Subresource {
@@ -83,5 +98,20 @@ export interface TableColumn extends Omit<metav1.TableColumnDefinition, 'descrip
  * schema is turned into the same shape.
  */
 export interface Schema {
+  /** Of a custom resource `custom:<definition name>`, which the field table does not know. */
   ref: string;
+  /** Set for a custom resource: answers where the field table does for built-ins. */
+  custom?: CustomSchema;
+}
+
+/** What the rest of the room asks of the schema of a custom resource. */
+export interface CustomSchema {
+  /** The name of the published definition: `com.example.stable.v1.CronTab`. */
+  readonly definition: string;
+  readonly shape: Shape;
+  /** Removes what the schema does not name, in place; metadata is not its business. */
+  prune(object: Record<string, unknown>, unknown: (field: string) => void): void;
+  /** Changes `object`. */
+  applyDefaults(object: Record<string, unknown>): void;
+  openApi(version: 2 | 3, refs: { objectMeta: Record<string, unknown> }): Record<string, unknown>;
 }

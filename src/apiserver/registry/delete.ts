@@ -77,6 +77,7 @@ async function deleteOnce(
   await registry.admission.validate(admission);
   const next = structuredClone(old);
   const changed = markEnding(resource, next, options, registry.clock.now());
+  resource.prepareForDelete?.(next);
   if (!isFinished(next)) {
     if (!changed) return { stored: current, gone: false, uid };
     const stored = options.dryRun

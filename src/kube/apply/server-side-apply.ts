@@ -3,7 +3,7 @@ import type { KubeObject } from '../object.ts';
 import { cloneJson, equalJson } from '../patch/json-value.ts';
 import type { Resource } from '../resource.ts';
 import { decodeObject } from '../schema/decode.ts';
-import { groupVersionString, schemaType } from '../schema/schema.ts';
+import { groupVersionString } from '../schema/schema.ts';
 import {
   difference,
   type FieldSet,
@@ -25,7 +25,7 @@ import {
   setManagedFields,
   timestamp,
 } from './managed-fields.ts';
-import { PathElementError, type Shape } from './shape.ts';
+import { PathElementError, rootShape, type Shape } from './shape.ts';
 import { compareObjects, takeOver } from './track-managed-fields.ts';
 import {
   type Comparison,
@@ -81,7 +81,7 @@ export function serverSideApply(options: ApplyOptions): KubeObject {
     apiVersion: groupVersionString(resource),
     subresource,
   };
-  const shape: Shape = { kind: 'struct', type: schemaType(resource.schema) };
+  const shape = rootShape(resource.schema);
   const own = ownedBy(resource, shape, applied, subresource);
   const last = before.find((one) => isSameManager(one, self));
   const others = before.filter((one) => one !== last);

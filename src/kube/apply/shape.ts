@@ -1,11 +1,17 @@
+import type { Schema } from '../resource.ts';
 import { ATOMIC_TYPES } from '../schema/atomic-types.ts';
-import type { FieldInfo, TypeInfo } from '../schema/fields.ts';
+import { type FieldInfo, type TypeInfo, typeInfo } from '../schema/fields.ts';
+import { schemaType } from '../schema/schema.ts';
 
 /** How server-side apply sees one place of an object (structured-merge-diff's schema atoms). */
 export type Shape =
   /** A scalar, or a struct, list or map that is set whole. */
   | { kind: 'leaf' }
   | { kind: 'struct'; type: TypeInfo }
+  /** The same of a custom resource; `rest` is the shape of what its schema does not name. */
+  | { kind: 'object'; fields: ReadonlyMap<string, () => Shape>; rest?: Shape }
+  /** Whatever stands there: objects field by field, the rest whole. */
+  | { kind: 'any' }
   | { kind: 'map'; element: Shape }
   | { kind: 'set' }
   /** Items are told apart by their key fields; `keyDefaults` stands in for one that is left out. */
@@ -13,6 +19,30 @@ export type Shape =
 
 const LEAF: Shape = { kind: 'leaf' };
 const SET: Shape = { kind: 'set' };
+/** Of places a schema keeps without knowing them. */
+export const ANY_SHAPE: Shape = { kind: 'any' };
+
+export function leafShape(): Shape {
+  return LEAF;
+}
+
+export function metadataShape(): Shape {
+  return { kind: 'struct', type: typeInfo('meta/v1.ObjectMeta') };
+}
+
+/** How apply sees a whole object of a resource. */
+export function rootShape(schema: Schema): Shape {
+  return schema.custom?.shape ?? { kind: 'struct', type: schemaType(schema) };
+}
+
+/** A shape that depends on the value is known once the value is seen. */
+export function shapeFor(shape: Shape, ...values: readonly unknown[]): Shape {
+  if (shape.kind !== 'any') return shape;
+  return values.some((value) => typeof value === 'object' && value !== null && !Array.isArray(value))
+    ? { kind: 'map', element: ANY_SHAPE }
+    : LEAF;
+}
+
 const shapes = new WeakMap<FieldInfo, Shape>();
 
 export function shapeOf(field: FieldInfo): Shape {

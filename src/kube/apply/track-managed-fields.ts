@@ -13,8 +13,8 @@ import {
   setManagedFields,
   timestamp,
 } from './managed-fields.ts';
-import { shapeOf } from './shape.ts';
-import { type Comparison, compareChildren, compareInto, whenAbsent } from './walk.ts';
+import { type Shape, shapeOf } from './shape.ts';
+import { type Comparison, compareChildren, compareInto, memberShape, whenAbsent } from './walk.ts';
 
 export interface TrackOptions {
   resource: Resource;
@@ -76,24 +76,40 @@ export function compareObjects(
   subresource: string,
 ): Comparison {
   const into: Comparison = { changed: {}, removed: {} };
-  const type = schemaType(resource.schema);
+  const { custom } = resource.schema;
   const before = (old ?? {}) as unknown as Record<string, unknown>;
   const after = object as unknown as Record<string, unknown>;
-  for (const field of type.fields.values()) {
-    const { name } = field;
-    if (name === 'apiVersion' || name === 'kind' || before[name] === after[name]) continue;
-    if (name === 'metadata') compareMetadata(shapeOf(field), before[name], after[name], into);
-    else {
-      const absent = whenAbsent(field);
-      compareInto(shapeOf(field), `f:${name}`, before[name] ?? absent, after[name] ?? absent, into);
+  if (custom !== undefined) compareCustom(custom.shape, before, after, into);
+  else
+    for (const field of schemaType(resource.schema).fields.values()) {
+      const { name } = field;
+      if (name === 'apiVersion' || name === 'kind' || before[name] === after[name]) continue;
+      if (name === 'metadata') compareMetadata(shapeOf(field), before[name], after[name], into);
+      else {
+        const absent = whenAbsent(field);
+        compareInto(shapeOf(field), `f:${name}`, before[name] ?? absent, after[name] ?? absent, into);
+      }
     }
-  }
   const ignored = ignoredFields(resource, subresource);
   if (ignored === undefined) return into;
   return {
     changed: recursiveDifference(into.changed, ignored),
     removed: recursiveDifference(into.removed, ignored),
   };
+}
+
+function compareCustom(
+  root: Shape,
+  before: Record<string, unknown>,
+  after: Record<string, unknown>,
+  into: Comparison,
+): void {
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const shape = memberShape(root, name);
+    if (name === 'apiVersion' || name === 'kind' || shape === undefined) continue;
+    if (name === 'metadata') compareMetadata(shape, before[name], after[name], into);
+    else compareInto(shape, `f:${name}`, before[name], after[name], into);
+  }
 }
 
 function compareMetadata(

@@ -1,7 +1,7 @@
 import { equalJson, isObject, type JsonObject, setKey } from '../patch/json-value.ts';
 import type { FieldInfo } from '../schema/fields.ts';
 import { childrenOf, type FieldSet, isEmptySet, isMember, printElement, putNode } from './field-set.ts';
-import { itemElement, PathElementError, type Shape, shapeOf } from './shape.ts';
+import { itemElement, PathElementError, type Shape, shapeFor, shapeOf } from './shape.ts';
 
 /** The walks of structured-merge-diff over typed values: compare, field set, merge, remove. */
 
@@ -21,13 +21,14 @@ function isBlank(value: unknown): boolean {
 
 /** What differs between two values of a shape. Equal parts cost a comparison and no memory. */
 export function compareInto(
-  shape: Shape,
+  place: Shape,
   element: string,
   left: unknown,
   right: unknown,
   into: Comparison,
 ): void {
   if (left === right || (left !== undefined && right !== undefined && equalJson(left, right))) return;
+  const shape = shapeFor(place, left, right);
   if (shape.kind === 'leaf' || (isBlank(left) && isBlank(right))) {
     putNode(right === undefined ? into.removed : into.changed, element, true, undefined);
     return;
@@ -39,7 +40,8 @@ export function compareInto(
 }
 
 /** The same without the path of the value itself: for the root of an object. */
-export function compareChildren(shape: Shape, left: unknown, right: unknown, into: Comparison): void {
+export function compareChildren(place: Shape, left: unknown, right: unknown, into: Comparison): void {
+  const shape = shapeFor(place, left, right);
   if (shape.kind === 'list' || shape.kind === 'set') {
     const before = indexItems(shape, left);
     const after = indexItems(shape, right);
@@ -88,8 +90,10 @@ export function whenAbsent(field: FieldInfo): unknown {
 }
 
 /** Undefined for a field the schema does not know. */
-function memberShape(shape: Shape, name: string): Shape | undefined {
+export function memberShape(shape: Shape, name: string): Shape | undefined {
   if (shape.kind === 'map') return shape.element;
+  if (shape.kind === 'any') return shape;
+  if (shape.kind === 'object') return shape.fields.get(name)?.() ?? shape.rest;
   const field = shape.kind === 'struct' ? shape.type.fields.get(name) : undefined;
   return field === undefined ? undefined : shapeOf(field);
 }
@@ -131,7 +135,8 @@ export function storedFieldSetOf(shape: Shape, value: unknown): FieldSet {
   return collect(shape, value, '', false);
 }
 
-function collect(shape: Shape, value: unknown, path: string, strict: boolean): FieldSet {
+function collect(place: Shape, value: unknown, path: string, strict: boolean): FieldSet {
+  const shape = shapeFor(place, value);
   const set: FieldSet = {};
   if (shape.kind === 'list' || shape.kind === 'set') {
     const items = strict ? checkedItems(shape, value, path) : indexItems(shape, value);
@@ -148,13 +153,15 @@ function collect(shape: Shape, value: unknown, path: string, strict: boolean): F
   for (const name of Object.keys(value)) {
     const member = memberShape(shape, name);
     const one = value[name];
-    if (member === undefined) {
+    const known = member === undefined ? undefined : shapeFor(member, one);
+    if (known === undefined) {
       if (!strict) continue;
       throw new PathElementError(`${path}.${name}: field not declared in schema`);
     }
-    const blankMap = (member.kind === 'struct' || member.kind === 'map') && isBlank(one);
-    const isLeaf = member.kind === 'leaf' || blankMap;
-    putNode(set, `f:${name}`, isLeaf || shape.kind === 'map', below(member, one, `${path}.${name}`, strict));
+    const blankMap =
+      (known.kind === 'struct' || known.kind === 'object' || known.kind === 'map') && isBlank(one);
+    const isLeaf = known.kind === 'leaf' || blankMap;
+    putNode(set, `f:${name}`, isLeaf || shape.kind === 'map', below(known, one, `${path}.${name}`, strict));
   }
   return set;
 }
@@ -186,7 +193,8 @@ function checkedItems(
 }
 
 /** `right` laid over `left`: leaves of the right win, lists and maps are united. Shares parts with both. */
-export function merge(shape: Shape, left: unknown, right: unknown): unknown {
+export function merge(place: Shape, left: unknown, right: unknown): unknown {
+  const shape = shapeFor(place, left, right);
   if (right === undefined) return left;
   if (left === undefined || shape.kind === 'leaf' || (isBlank(left) && isBlank(right))) return right;
   if (shape.kind === 'list' || shape.kind === 'set') return mergeItems(shape, left, right);
@@ -232,7 +240,8 @@ function mergeItems(
 }
 
 /** `value` without the paths of `remove`; undefined when nothing is left of it. */
-export function removeItems(shape: Shape, value: unknown, remove: FieldSet): unknown {
+export function removeItems(place: Shape, value: unknown, remove: FieldSet): unknown {
+  const shape = shapeFor(place, value);
   if (shape.kind === 'leaf' || isBlank(value)) return undefined;
   if (shape.kind === 'list' || shape.kind === 'set') {
     const kept: unknown[] = [];
@@ -264,7 +273,10 @@ export function withNamedFields(shape: Shape, set: FieldSet): FieldSet {
     const node = set[element]!;
     const below = childrenOf(node);
     const member = element.startsWith('f:') ? memberShape(shape, element.slice(2)) : itemShape(shape);
-    const named = shape.kind === 'struct' && element.startsWith('f:') && member !== undefined;
+    const named =
+      (shape.kind === 'struct' || shape.kind === 'object') &&
+      element.startsWith('f:') &&
+      member !== undefined;
     const children =
       below === undefined || isEmptySet(below)
         ? undefined

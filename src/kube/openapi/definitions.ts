@@ -1,3 +1,4 @@
+import type { CustomSchema, Schema } from '../resource.ts';
 import { type FieldInfo, type ScalarKind, type TypeInfo, typeInfo } from '../schema/fields.ts';
 import { CLOSED_ENUMS } from './enums.ts';
 
@@ -17,8 +18,11 @@ const PACKAGES: Readonly<Record<string, string>> = {
   apiregistration: 'io.k8s.kube-aggregator.pkg.apis.apiregistration',
 };
 
+const CUSTOM = 'custom:';
+
 /** `core/v1.Pod` → `io.k8s.api.core.v1.Pod`, as in upstream's documents. */
 export function definitionName(ref: string): string {
+  if (ref.startsWith(CUSTOM)) return ref.slice(CUSTOM.length);
   const [group, rest] = [ref.slice(0, ref.indexOf('/')), ref.slice(ref.indexOf('/') + 1)];
   return `${PACKAGES[group] ?? `io.k8s.api.${group}`}.${rest}`;
 }
@@ -49,6 +53,7 @@ export class Definitions {
   readonly schemas: Record<string, JsonSchema> = {};
   readonly #version: OpenApiVersion;
   readonly #descriptions: Descriptions;
+  readonly #customs = new Map<string, CustomSchema>();
 
   constructor(version: OpenApiVersion, descriptions: Descriptions) {
     this.#version = version;
@@ -60,9 +65,20 @@ export class Definitions {
     const name = definitionName(ref);
     if (this.schemas[name] === undefined) {
       this.schemas[name] = {};
-      this.#fill(this.schemas[name], typeInfo(ref));
+      const custom = this.#customs.get(ref);
+      if (custom === undefined) this.#fill(this.schemas[name], typeInfo(ref));
+      else
+        Object.assign(
+          this.schemas[name],
+          custom.openApi(this.#version, { objectMeta: this.ref('meta/v1.ObjectMeta') }),
+        );
     }
     return this.#reference(name);
+  }
+
+  /** Makes the schema of a custom resource known, before it is first asked for. */
+  addCustom(schema: Schema): void {
+    if (schema.custom !== undefined) this.#customs.set(schema.ref, schema.custom);
   }
 
   /** Marks the definition of `ref` as that of a kind. */
@@ -92,6 +108,15 @@ export class Definitions {
       },
     };
     return this.#reference(key);
+  }
+
+  /** The same, marked as a kind of its own. */
+  addListKind(ref: string, description: string, gvk: { group: string; version: string; kind: string }): void {
+    this.listOf(ref, description);
+    const { group, version, kind } = gvk;
+    this.schemas[definitionName(`${ref}List`)]!['x-kubernetes-group-version-kind'] = [
+      { group, kind, version },
+    ];
   }
 
   #reference(name: string): JsonSchema {

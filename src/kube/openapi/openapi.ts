@@ -17,6 +17,7 @@ const PATCH_TYPES = [
   'application/strategic-merge-patch+json',
   'application/apply-patch+yaml',
 ];
+const CUSTOM_PATCH_TYPES = PATCH_TYPES.filter((type) => !type.includes('strategic'));
 const PATCH = 'io.k8s.apimachinery.pkg.apis.meta.v1.Patch';
 /** What the documents say they describe. */
 const INFO = { title: 'Kubernetes', version: 'v1.33.0' };
@@ -82,7 +83,14 @@ function writePaths(
 /** The kinds a client may look up: the resource's own, its list, those of its subresources, and meta/v1's. */
 function addKinds(resource: Resource, definitions: Definitions): void {
   const { group, version, kind, listKind, schema } = resource;
+  definitions.addCustom(schema);
   definitions.addKind(schema.ref, { group, version, kind });
+  if (schema.custom !== undefined)
+    definitions.addListKind(schema.ref, `${listKind} is a list of ${kind}`, {
+      group,
+      version,
+      kind: listKind,
+    });
   const listRef = schemaRef({ group, version, kind: listKind });
   if (listRef !== undefined) definitions.addKind(listRef, { group, version, kind: listKind });
   for (const { kind: other } of resource.subresources) {
@@ -128,7 +136,8 @@ function writeOperation(
   const parameters = query.map((one) => writeParameter(one, 'query', version));
   const body = operation.body === undefined ? undefined : bodySchema(operation.body, definitions, version);
   const answer = answerSchema(operation, resource, definitions);
-  const consumes = operation.body === 'patch' ? PATCH_TYPES : [JSON_TYPE];
+  const patchTypes = resource.schema.custom === undefined ? PATCH_TYPES : CUSTOM_PATCH_TYPES;
+  const consumes = operation.body === 'patch' ? patchTypes : [JSON_TYPE];
   const unauthorized = { '401': { description: 'Unauthorized' } };
   const required = operation.body !== 'meta/v1.DeleteOptions';
   if (version === 2) {

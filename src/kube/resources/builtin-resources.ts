@@ -1,3 +1,4 @@
+import { customResourceDefinitionsResource } from '../extensions/crd-resource.ts';
 import type { Resource } from '../resource.ts';
 import { leasesResource, namespacesResource, nodesResource } from './cluster.ts';
 import { configMapsResource, secretsResource, serviceAccountsResource } from './data.ts';
@@ -33,4 +34,5 @@ export const builtinResources: readonly Resource[] = [
   clusterRolesResource,
   roleBindingsResource,
   rolesResource,
+  customResourceDefinitionsResource,
 ];

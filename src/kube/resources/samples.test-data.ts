@@ -176,4 +176,27 @@ export const samples: Readonly<Record<string, KubeObject>> = {
     },
     false,
   ),
+  'apiextensions.k8s.io/customresourcedefinitions': {
+    ...object(
+      'apiextensions.k8s.io/v1',
+      'CustomResourceDefinition',
+      {
+        spec: {
+          group: 'example.com',
+          scope: 'Namespaced',
+          names: { plural: 'crontabs', kind: 'CronTab' },
+          versions: [
+            {
+              name: 'v1',
+              served: true,
+              storage: true,
+              schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object' } } } },
+            },
+          ],
+        },
+      },
+      false,
+    ),
+    metadata: { name: 'crontabs.example.com' } as KubeObject['metadata'],
+  },
 };

@@ -1,6 +1,6 @@
 import { BadRequest } from '../../base/index.ts';
 import type { GroupVersionKind, KubeObject } from '../object.ts';
-import type { Resource } from '../resource.ts';
+import type { CustomSchema, Resource } from '../resource.ts';
 import { type FieldInfo, goTypeName, type TypeInfo, typeInfo } from './fields.ts';
 import { decodeScalar, jsonTypeName, ScalarError, zeroOf } from './scalars.ts';
 import { groupVersionString, parseGroupVersion, schemaRef } from './schema.ts';
@@ -36,7 +36,47 @@ export function decodeObject(
   duplicates?: readonly string[],
   options?: DecodeOptions,
 ): Decoded<KubeObject> {
+  if (resource.schema.custom !== undefined)
+    return decodeCustom(resource, resource.schema.custom, body, fieldValidation, duplicates);
   return decodeKind<KubeObject>(resource, resource.schema.ref, body, fieldValidation, duplicates, options);
+}
+
+function decodeCustom(
+  gvk: GroupVersionKind,
+  schema: CustomSchema,
+  body: unknown,
+  fieldValidation: FieldValidation,
+  duplicates: readonly string[] = [],
+): Decoded<KubeObject> {
+  const sent = checkHeader(gvk, body);
+  const strict = [...duplicates];
+  const looks = fieldValidation !== 'Ignore';
+  const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = sent;
+  schema.prune(rest, (field) => {
+    if (looks && strict.length < MAX_STRICT_ERRORS) strict.push(`unknown field ${JSON.stringify(field)}`);
+  });
+  if (
+    metadata !== undefined &&
+    metadata !== null &&
+    (typeof metadata !== 'object' || Array.isArray(metadata))
+  )
+    throw cannotHandle(
+      gvk,
+      `json: cannot unmarshal ${jsonTypeName(metadata)} into Go struct field .metadata of type v1.ObjectMeta`,
+    );
+  const decoder = new Decoder(looks, false, ['metadata']);
+  let decoded: JsonObject;
+  try {
+    decoded = decoder.struct(typeInfo('meta/v1.ObjectMeta'), (metadata ?? {}) as JsonObject);
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause;
+    throw cannotHandle(gvk, cause.message, cause);
+  }
+  strict.push(...decoder.strictErrors);
+  if (strict.length > 0 && fieldValidation === 'Strict')
+    throw cannotHandle(gvk, `strict decoding error: ${strict.join(', ')}`);
+  const object = { apiVersion: groupVersionString(gvk), kind: gvk.kind, metadata: decoded, ...rest };
+  return { object: object as unknown as KubeObject, warnings: fieldValidation === 'Warn' ? strict : [] };
 }
 
 /** The same for a kind that is not a resource of its own: Scale, Binding, Eviction, TokenRequest, DeleteOptions. */
@@ -123,9 +163,10 @@ class Decoder {
   readonly strictErrors: string[] = [];
   readonly #strict: boolean;
   readonly #keepZeroValues: boolean;
-  readonly #path: (string | number)[] = [];
+  readonly #path: (string | number)[];
 
-  constructor(strict: boolean, keepZeroValues: boolean) {
+  constructor(strict: boolean, keepZeroValues: boolean, path: string[] = []) {
+    this.#path = path;
     this.#strict = strict;
     this.#keepZeroValues = keepZeroValues;
   }

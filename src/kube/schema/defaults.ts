@@ -15,7 +15,8 @@ const plans = new Map<string, Plan | undefined>();
  * Changes `object`. Doing it again changes nothing.
  */
 export function applyDefaults(resource: Resource, object: KubeObject): void {
-  applyConstantDefaults(resource.schema.ref, object);
+  if (resource.schema.custom === undefined) applyConstantDefaults(resource.schema.ref, object);
+  else resource.schema.custom.applyDefaults(object as unknown as Record<string, unknown>);
   resource.defaults?.(object);
 }
 

@@ -1,6 +1,6 @@
 import type { FieldError } from '../../base/index.ts';
 import type { KubeObject } from '../object.ts';
-import type { Resource } from '../resource.ts';
+import type { Resource, ScaleMapping } from '../resource.ts';
 import { labelSelectorAsSelector } from '../selectors/label-selector.ts';
 import type { autoscalingv1, metav1 } from '../types/index.generated.ts';
 import { invalid } from '../validation/field-errors.ts';
@@ -11,9 +11,9 @@ interface Scalable extends KubeObject {
 }
 
 /** The autoscaling/v1 Scale that GET `…/scale` of a Deployment or ReplicaSet answers with. */
-export function scaleOf(_resource: Resource, object: KubeObject): autoscalingv1.Scale {
-  const { metadata, spec, status } = object as Scalable;
-  const selector = labelSelectorAsSelector(spec.selector).toString();
+export function scaleOf(resource: Resource, object: KubeObject): autoscalingv1.Scale {
+  const { metadata } = object;
+  const { replicas, statusReplicas, selector = '' } = resource.scale?.read(object) ?? readScalable(object);
   return {
     apiVersion: 'autoscaling/v1',
     kind: 'Scale',
@@ -25,19 +25,33 @@ export function scaleOf(_resource: Resource, object: KubeObject): autoscalingv1.
       creationTimestamp: metadata.creationTimestamp,
     },
     // A replica count of zero is left out upstream; kept here, so that a merge patch has something to change.
-    spec: { replicas: spec.replicas ?? 0 },
-    status: { replicas: status?.replicas ?? 0, ...(selector !== '' && { selector }) },
+    spec: { replicas: replicas ?? 0 },
+    status: { replicas: statusReplicas, ...(selector !== '' && { selector }) },
+  };
+}
+
+function readScalable(object: KubeObject): ReturnType<ScaleMapping['read']> {
+  const { spec, status } = object as Scalable;
+  return {
+    replicas: spec.replicas,
+    statusReplicas: status?.replicas ?? 0,
+    selector: labelSelectorAsSelector(spec.selector).toString(),
   };
 }
 
 /** The object with the replicas a client wrote to its scale; the rest of the Scale is not looked at. */
 export function applyScale<T extends KubeObject>(
-  _resource: Resource,
+  resource: Resource,
   object: T,
   scale: autoscalingv1.Scale,
 ): T {
+  const replicas = scale.spec?.replicas ?? 0;
+  if (resource.scale !== undefined) {
+    resource.scale.write(object, replicas);
+    return object;
+  }
   const { spec } = object as unknown as Scalable;
-  return { ...object, spec: { ...spec, replicas: scale.spec?.replicas ?? 0 } };
+  return { ...object, spec: { ...spec, replicas } };
 }
 
 /** k8s.io/kubernetes/pkg/apis/autoscaling/validation.ValidateScale. */

@@ -1,0 +1,197 @@
+import type { FieldError } from '../../base/index.ts';
+import type { KubeObject } from '../object.ts';
+import { equalJson, setKey } from '../patch/json-value.ts';
+import type { Resource, ScaleMapping, Subresource, Verb } from '../resource.ts';
+import { scaleSubresource, statusSubresource } from '../resources/builtin.ts';
+import { invalid } from '../validation/field-errors.ts';
+import { customColumns } from './custom-columns.ts';
+import { StructuralSchema } from './custom-schema.ts';
+import { compileJsonPath } from './json-path.ts';
+import { isJsonObject, type JsonObject, type JsonSchemaProps } from './json-schema.ts';
+import { checkRules } from './rules.ts';
+import type { CrdVersion, CustomResourceDefinition } from './types.ts';
+import { validateListTypes, validateValue } from './validate-value.ts';
+
+const VERBS: readonly Verb[] = [
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'create',
+  'update',
+  'watch',
+];
+const NONE: readonly never[] = [];
+const STATUS: readonly Subresource[] = [statusSubresource];
+const SCALE: readonly Subresource[] = [scaleSubresource];
+const BOTH: readonly Subresource[] = [statusSubresource, scaleSubresource];
+
+/** What discovery says of one served version: kilobytes less than the whole. Its schema must not be asked for. */
+export type CustomResourceSummary = Omit<Resource, 'schema'>;
+
+export function summarizeCustomResource(
+  crd: CustomResourceDefinition,
+  version: CrdVersion,
+): CustomResourceSummary {
+  const names = crd.status?.acceptedNames ?? crd.spec.names;
+  const { status, scale } = version.subresources ?? {};
+  return {
+    group: crd.spec.group,
+    version: version.name,
+    kind: names.kind,
+    listKind: names.listKind || `${names.kind}List`,
+    name: names.plural,
+    singularName: names.singular ?? names.kind.toLowerCase(),
+    shortNames: names.shortNames ?? NONE,
+    categories: names.categories ?? NONE,
+    namespaced: crd.spec.scope === 'Namespaced',
+    verbs: VERBS,
+    subresources:
+      scale === undefined ? (status === undefined ? NONE : STATUS) : status === undefined ? SCALE : BOTH,
+    hasGeneration: true,
+  };
+}
+
+/** `com.example.stable.v1.CronTab`: the name of the published definition. */
+export function definitionNameOf(group: string, version: string, kind: string): string {
+  return `${group.split('.').reverse().join('.')}.${version}.${kind}`;
+}
+
+/**
+ * A served version of a CRD as the same description that built-ins have. Pruning, defaults, validation with
+ * ratcheting, CEL rules, status and scale follow from the version's schema.
+ * Source: k8s.io/apiextensions-apiserver/pkg/registry/customresource/strategy.go.
+ */
+export function customResource(crd: CustomResourceDefinition, version: CrdVersion): Resource {
+  const summary = summarizeCustomResource(crd, version);
+  const schema: JsonSchemaProps = version.schema?.openAPIV3Schema ?? {
+    type: 'object',
+    'x-kubernetes-preserve-unknown-fields': true,
+  };
+  const definition = definitionNameOf(summary.group, summary.version, summary.kind);
+  const hasStatus = version.subresources?.status !== undefined;
+  const validate = (object: KubeObject, old?: KubeObject, part?: 'status' | 'main'): FieldError[] =>
+    validateObject(schema, object, old, hasStatus ? part : undefined);
+  const { columns, selectableFields, scale } = derived(version);
+  return {
+    ...summary,
+    schema: { ref: `custom:${definition}`, custom: new StructuralSchema(definition, schema) },
+    generationOf: (object) => withoutFields(object, hasStatus ? ['metadata', 'status'] : ['metadata']),
+    ...(hasStatus && { prepareForCreate: dropStatus, prepareForUpdate: keepStatus }),
+    validateCreate: (object) => validate(object),
+    validateUpdate: (object, old) => validate(object, old, 'main'),
+    validateStatusUpdate: (object, old) => validate(object, old, 'status'),
+    selectableFields,
+    columns,
+    ...(scale !== undefined && { scale }),
+  };
+}
+
+function derived(version: CrdVersion) {
+  return {
+    columns: customColumns(version),
+    selectableFields: selectableFieldsOf(version),
+    scale: scaleMapping(version),
+  };
+}
+
+function validateObject(
+  schema: JsonSchemaProps,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  part: 'status' | 'main' | undefined,
+): FieldError[] {
+  const errors = validateValue(schema, object, old);
+  errors.push(...validateListTypes(schema, object));
+  if (part === 'status') {
+    const statusOnly = (error: FieldError) => /^(status\b|<nil>)/.test(error.field);
+    const kept = errors.filter(statusOnly);
+    errors.splice(0, errors.length, ...kept);
+  }
+  // Rules expect the types their schema promises.
+  if (errors.length > 0) return blockedRules(schema, errors);
+  return checkRules(schema, object as unknown as JsonObject, old as unknown as JsonObject | undefined);
+}
+
+function blockedRules(schema: JsonSchemaProps, errors: FieldError[]): FieldError[] {
+  const typed = errors.some(
+    ({ type }) =>
+      type === 'FieldValueTypeInvalid' ||
+      type === 'FieldValueRequired' ||
+      type === 'FieldValueTooMany' ||
+      type === 'FieldValueTooLong',
+  );
+  if (!typed || !JSON.stringify(schema).includes('"x-kubernetes-validations"')) return errors;
+  return [
+    ...errors,
+    invalid(
+      '<nil>',
+      null,
+      'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+    ),
+  ];
+}
+
+function withoutFields(object: KubeObject, names: readonly string[]): unknown {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
+}
+
+function dropStatus(object: KubeObject): void {
+  delete (object as { status?: unknown }).status;
+}
+
+function keepStatus(object: KubeObject, old: KubeObject): void {
+  const { status } = old as { status?: unknown };
+  if (status === undefined) dropStatus(object);
+  else (object as { status?: unknown }).status = structuredClone(status);
+}
+
+function selectableFieldsOf({ selectableFields }: CrdVersion): Resource['selectableFields'] {
+  if (selectableFields === undefined) return {};
+  return Object.fromEntries(
+    selectableFields.map(({ jsonPath }) => {
+      const path = compileJsonPath(jsonPath);
+      return [
+        jsonPath.replace(/^\./, ''),
+        (object: KubeObject) => {
+          const value = path?.(object)[0];
+          return value === undefined || value === null ? '' : String(value);
+        },
+      ];
+    }),
+  );
+}
+
+function scaleMapping({ subresources }: CrdVersion): ScaleMapping | undefined {
+  const scale = subresources?.scale;
+  if (scale === undefined) return undefined;
+  const numberAt = (object: KubeObject, path: string) => {
+    const value = compileJsonPath(path)?.(object)[0];
+    return typeof value === 'number' ? value : undefined;
+  };
+  return {
+    read: (object) => {
+      const selector = scale.labelSelectorPath && compileJsonPath(scale.labelSelectorPath)?.(object)[0];
+      return {
+        replicas: numberAt(object, scale.specReplicasPath),
+        statusReplicas: numberAt(object, scale.statusReplicasPath) ?? 0,
+        ...(typeof selector === 'string' && { selector }),
+      };
+    },
+    write: (object, replicas) => {
+      const names = scale.specReplicasPath.split('.').slice(1);
+      let at = object as unknown as JsonObject;
+      for (const name of names.slice(0, -1)) {
+        if (!isJsonObject(Object.hasOwn(at, name) ? at[name] : undefined)) setKey(at, name, {});
+        at = at[name] as JsonObject;
+      }
+      setKey(at, names.at(-1)!, replicas);
+    },
+  };
+}
+
+/** Nothing but the version differs between two states of a CRD, as far as serving its objects goes. */
+export function servesAlike(a: CustomResourceDefinition, b: CustomResourceDefinition): boolean {
+  return equalJson(a.spec, b.spec) && equalJson(a.status?.acceptedNames, b.status?.acceptedNames);
+}
