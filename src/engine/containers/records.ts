@@ -203,7 +203,8 @@ export function isContainerId(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }
 
-async function replaceFile(path: string, content: string): Promise<void> {
+/** Whole or not at all, as far as a process may die; a power failure may leave it empty. */
+export async function replaceFile(path: string, content: string): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   await writeFile(temporary, content, { mode: 0o600 });
   await rename(temporary, path);

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { BadRequest, NotFound, runCommand, writeFileAtomic } from '../../base/index.ts';
-import { readJson } from '../containers/records.ts';
+import { BadRequest, NotFound, runCommand } from '../../base/index.ts';
+import { readJson, replaceFile } from '../containers/records.ts';
 import type { NetworkAttachment, NetworkResult, Networks } from '../engine.ts';
 import { withFileLock } from '../system/lock.ts';
 import { detachMount, mountsBelow } from '../system/mounts.ts';
@@ -55,7 +55,8 @@ export class LocalNetworks implements Networks {
   async createNamespace(name: string): Promise<string> {
     await this.#options.programs();
     const path = this.#pinOf(name);
-    await withFileLock(join(this.#options.directory, 'netns.lock'), async () => {
+    // Namespaces of different names are made side by side.
+    await withFileLock(this.#lockOf(name), async () => {
       if (await this.hasNamespace(name)) return;
       await writeFile(path, '', { mode: 0o400 });
       // unshare(1) pins the namespace on the file; ip runs inside it: one step makes it and sets lo up.
@@ -68,6 +69,7 @@ export class LocalNetworks implements Networks {
     const path = this.#pinOf(name);
     detachMount(path);
     await rm(path, { force: true });
+    await rm(this.#lockOf(name), { force: true });
   }
 
   async listNamespaces(): Promise<string[]> {
@@ -120,8 +122,9 @@ export class LocalNetworks implements Networks {
     }
   }
 
+  /** Not fsynced: a power failure takes away what it is about. */
   async #write(record: AttachmentRecord): Promise<void> {
-    await writeFileAtomic(this.#recordOf(record.attachment.containerId), JSON.stringify(record));
+    await replaceFile(this.#recordOf(record.attachment.containerId), JSON.stringify(record));
   }
 
   async detach(attachment: NetworkAttachment): Promise<void> {
@@ -218,6 +221,10 @@ export class LocalNetworks implements Networks {
 
   #pinOf(name: string): string {
     return join(this.#pins, checkedFileName(name));
+  }
+
+  #lockOf(name: string): string {
+    return join(this.#options.directory, 'locks', `netns-${checkedFileName(name)}`);
   }
 
   #recordOf(containerId: string): string {
