@@ -314,6 +314,25 @@ describe('subresources', () => {
     });
   });
 
+  test('of the metadata, status changes what upstream lets it', async () => {
+    const metadata = { annotations: { seen: 'yes' }, labels: { new: 'label' }, finalizers: ['x.io/y'] };
+    const { body } = await server.patch(`${DEPLOYMENTS}/web/status`, { metadata });
+    expect(body.metadata).toMatchObject({
+      annotations: { seen: 'yes' },
+      finalizers: ['x.io/y'],
+      generation: 2,
+    });
+    expect(body.metadata.labels).toBeUndefined();
+    await server.patch(`${DEPLOYMENTS}/web`, { metadata: { finalizers: null } });
+    const NODES = '/api/v1/nodes';
+    await server.post(NODES, { metadata: { name: 'n' } });
+    const node = await server.patch(`${NODES}/n/status`, { metadata, spec: { unschedulable: true } });
+    expect(node.body.metadata).toMatchObject(metadata);
+    expect(node.body.spec?.unschedulable).toBeUndefined();
+    await server.patch(`${NODES}/n`, { metadata: { finalizers: null } });
+    await server.delete(`${NODES}/n`);
+  });
+
   test('scale reads and writes the replicas', async () => {
     expect((await server.get(`${DEPLOYMENTS}/web/scale`)).body).toMatchObject({
       kind: 'Scale',
@@ -321,7 +340,10 @@ describe('subresources', () => {
       status: { selector: 'app=web' },
     });
     await server.patch(`${DEPLOYMENTS}/web/scale`, { spec: { replicas: 0 } });
-    expect((await server.get(`${DEPLOYMENTS}/web`)).body.spec.replicas).toBe(0);
+    expect((await server.get(`${DEPLOYMENTS}/web`)).body).toMatchObject({
+      spec: { replicas: 0 },
+      metadata: { generation: 3 },
+    });
   });
 
   test('events are the same objects in both groups', async () => {

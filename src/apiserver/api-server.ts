@@ -24,6 +24,7 @@ import { type RequestHandler, TlsListener } from './http/listener.ts';
 import type { ApiRequest, ApiResponse, User } from './http/messages.ts';
 import { type ApiServerOptions, DEFAULT_NODE_PORT_RANGE, DEFAULT_SERVICE_CIDR } from './options.ts';
 import { Pipeline, type RequestWire } from './pipeline.ts';
+import { readServerCredentials, renewServerCertificate } from './pki/renewal.ts';
 import { NodeProxy } from './proxy/node-proxy.ts';
 import { REVIEW_RESOURCES, ResourceCatalog } from './registry/catalog.ts';
 import type { Registry } from './registry/registry.ts';
@@ -38,7 +39,7 @@ export interface ApiServer {
   bootstrap(): Promise<void>;
   /** Serves HTTPS; port 0 for any. @throws OrreryError PortInUse, CannotListen. */
   listen(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
-  /** Housekeeping (old events) until aborted. */
+  /** Housekeeping (old events, certificates that end) until aborted. */
   run(signal: AbortSignal): Promise<void>;
   /** Ends watches, lets requests finish (at most `graceMs`, default 2,000), closes the port. Not the store. */
   close(options?: { graceMs?: number }): Promise<void>;
@@ -143,19 +144,13 @@ class PipelineApiServer implements ApiServer {
     if (this.#listener !== undefined)
       throw new OrreryError('CannotListen', 'the API server already listens', { details: address });
     const { pki, log } = this.#options;
-    const [certificate, key, clientCa] = await Promise.all(
-      [pki.serverCertificate, pki.serverKey, pki.caCertificate].map((path) => readFile(path, 'utf8')),
-    );
     const handler: RequestHandler = {
       handle: (request, socket, readBody) =>
         this.#authenticated(request, socket, readBody === undefined ? {} : { readBody }),
       upgrade: (upgrade, socket) => this.#authenticated(upgrade.request, socket, { upgrade }),
       errorResponse: (error, request) => this.#pipeline.errorResponse(error, request),
     };
-    const listener = new TlsListener(
-      { certificate: certificate!, key: key!, clientCa: clientCa!, log },
-      handler,
-    );
+    const listener = new TlsListener({ ...(await readServerCredentials(pki)), log }, handler);
     const bound = await listener.listen(address);
     this.#listener = listener;
     return bound;
@@ -163,7 +158,17 @@ class PipelineApiServer implements ApiServer {
 
   async run(signal: AbortSignal): Promise<void> {
     const { storage, catalog, clock, log } = this.#registry;
-    await expireEvents({ storage, clock, log, signal, events: catalog.findStored('', 'events')! });
+    await Promise.all([
+      expireEvents({ storage, clock, log, signal, events: catalog.findStored('', 'events')! }),
+      renewServerCertificate({
+        paths: this.#options.pki,
+        renew: this.#options.renewPki ?? (async () => undefined),
+        use: (credentials) => this.#listener?.use(credentials),
+        clock,
+        log,
+        signal,
+      }),
+    ]);
   }
 
   async close(options: { graceMs?: number } = {}): Promise<void> {

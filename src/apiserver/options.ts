@@ -9,6 +9,8 @@ export interface ApiServerOptions {
   store: Store;
   /** From `ensurePki(…).paths`. */
   pki: PkiPaths;
+  /** Called once a day: `ensurePki` again. Default: certificates are only read again, and shown when they are new. */
+  renewPki?: () => Promise<unknown>;
   log: Log;
   /** This product's version: `0.1.0`. */
   productVersion: string;

@@ -8,10 +8,11 @@ import {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { type Duplex, finished } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { type Log, messageOf, OrreryError } from '../../base/index.ts';
 import { BODY_LIMIT_BYTES } from '../encoding/body.ts';
 import { methodNotAllowed } from '../errors.ts';
+import type { ServerCredentials } from '../pki/renewal.ts';
 import type { ApiRequest, ApiResponse, UpgradeRequest } from './messages.ts';
 import { readBodyBytes, requestOf } from './read-request.ts';
 
@@ -24,12 +25,8 @@ export interface RequestHandler {
   errorResponse(error: unknown, request: Pick<ApiRequest, 'method' | 'path'>): ApiResponse;
 }
 
-export interface ListenerOptions {
-  /** PEM. */
-  certificate: string;
-  key: string;
-  /** Signs the clients' certificates. */
-  clientCa: string;
+/** `clientCa` signs the clients' certificates. */
+export interface ListenerOptions extends ServerCredentials {
   log: Log;
 }
 
@@ -48,16 +45,18 @@ export class TlsListener {
     this.#log = options.log;
     this.#server = createSecureServer({
       allowHTTP1: true,
-      cert: options.certificate,
-      key: options.key,
-      ca: options.clientCa,
+      ...secureContext(options),
       requestCert: true,
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
       maxSessionMemory: 64,
       settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },
     });
     this.#wire();
+  }
+
+  /** Shows another certificate to those who connect from now on. */
+  use(credentials: ServerCredentials): void {
+    this.#server.setSecureContext(secureContext(credentials));
   }
 
   /** @throws OrreryError PortInUse, CannotListen. */
@@ -215,6 +214,10 @@ export class TlsListener {
     socket.write(`${lines.join('\r\n')}\r\n\r\n`);
     socket.end(body);
   }
+}
+
+function secureContext({ certificate, key, clientCa }: ServerCredentials): SecureContextOptions {
+  return { cert: certificate, key, ca: clientCa, minVersion: 'TLSv1.2' };
 }
 
 /** A constant: making a DOMException for each request's end costs more than the rest of its bookkeeping. */

@@ -33,9 +33,8 @@ export class ResourceCatalog {
 }
 
 /** Kinds that are asked, never stored: `kubectl auth can-i`, `whoami`, token reviews. */
-function review(group: string, kind: string, namespaced = false): Resource {
+function review(group: string, kind: string, namespaced = false, version = 'v1'): Resource {
   const name = `${kind.toLowerCase()}s`;
-  const version = 'v1';
   return {
     group,
     version,
@@ -48,7 +47,7 @@ function review(group: string, kind: string, namespaced = false): Resource {
     namespaced,
     verbs: ['create'],
     subresources: [],
-    schema: { ref: `${group.split('.')[0]}/${version}.${kind}` },
+    schema: { ref: `${group.split('.')[0]}/v1.${kind}` },
     hasGeneration: false,
   };
 }
@@ -56,6 +55,8 @@ function review(group: string, kind: string, namespaced = false): Resource {
 export const REVIEW_RESOURCES: readonly Resource[] = [
   review('authentication.k8s.io', 'SelfSubjectReview'),
   review('authentication.k8s.io', 'TokenReview'),
+  // What the `auth whoami` of kubectl 1.27 asks; the same fields.
+  review('authentication.k8s.io', 'SelfSubjectReview', false, 'v1beta1'),
   review('authorization.k8s.io', 'LocalSubjectAccessReview', true),
   review('authorization.k8s.io', 'SelfSubjectAccessReview'),
   review('authorization.k8s.io', 'SelfSubjectRulesReview'),

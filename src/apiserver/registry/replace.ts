@@ -9,7 +9,7 @@ import {
   validateStatusUpdate,
   validateUpdate,
 } from '../../kube/index.ts';
-import { objectConflict, objectInvalid } from '../errors.ts';
+import { objectConflict, objectInvalid, qualifiedName } from '../errors.ts';
 import type { StoredObject } from '../storage/object-storage.ts';
 import type { ManagedFields } from './create.ts';
 import {
@@ -70,7 +70,7 @@ export async function replaceStored(
     dryRun: options.dryRun,
   });
   await registry.admission.mutate(admission);
-  bumpGeneration(resource, next, old);
+  if (subresource !== 'status') bumpGeneration(resource, next, old);
   const errors =
     subresource === 'status'
       ? validateStatusUpdate(resource, next, old)
@@ -110,18 +110,32 @@ function checkUid(resource: Resource, next: KubeObject, old: KubeObject): void {
   );
 }
 
-/** Through `status` only the status changes, and of the metadata what a kubelet or controller may note there. */
+/** What a status strategy keeps of the old metadata; the rest of it may change with the status. */
+const KEPT_THROUGH_STATUS: Readonly<Record<string, readonly (keyof metav1.ObjectMeta)[]>> = {
+  namespaces: [],
+  nodes: [],
+  // Old kubelets spoil them.
+  pods: ['ownerReferences'],
+  services: [],
+  'deployments.apps': ['labels'],
+  'replicasets.apps': [],
+};
+/** k8s.io/apimachinery/pkg/apis/meta/v1 ResetObjectMetaForStatus: what every newer kind keeps. */
+const KEPT_BY_DEFAULT = ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const;
+
+/**
+ * Through `status` the spec stays, and of the metadata what the kind's own strategy says.
+ *
+ * Source: k8s.io/kubernetes/pkg/registry/<group>/<resource>/strategy.go, statusStrategy.PrepareForUpdate.
+ */
 function withStatusOf(resource: Resource, old: KubeObject, next: KubeObject): KubeObject {
-  const { metadata } = next;
-  const kept: metav1.ObjectMeta = { ...old.metadata, resourceVersion: metadata.resourceVersion };
-  if (metadata.managedFields !== undefined) kept.managedFields = metadata.managedFields;
-  if (resource.group === '') {
-    for (const field of ['annotations', 'labels', 'finalizers'] as const) {
-      if (metadata[field] === undefined) delete kept[field];
-      else Object.assign(kept, { [field]: metadata[field] });
-    }
+  const { name, namespace } = old.metadata;
+  const metadata: metav1.ObjectMeta = { ...next.metadata, name: name!, ...(namespace && { namespace }) };
+  for (const field of KEPT_THROUGH_STATUS[qualifiedName(resource)] ?? KEPT_BY_DEFAULT) {
+    if (old.metadata[field] === undefined) delete metadata[field];
+    else Object.assign(metadata, { [field]: old.metadata[field] });
   }
-  const merged = { ...old, metadata: kept, status: (next as { status?: unknown }).status };
+  const merged = { ...old, metadata, status: (next as { status?: unknown }).status };
   if (merged.status === undefined) delete (merged as { status?: unknown }).status;
   return merged;
 }
@@ -142,7 +156,7 @@ function fillMetadata(next: metav1.ObjectMeta, old: metav1.ObjectMeta): void {
 
 function bumpGeneration(resource: Resource, next: KubeObject, old: KubeObject): void {
   if (!resource.hasGeneration) return;
-  const specOf = (object: KubeObject) => (object as { spec?: unknown }).spec;
+  const specOf = resource.generationOf ?? ((object: KubeObject) => (object as { spec?: unknown }).spec);
   // A Deployment's annotations are copied down to its ReplicaSets, so they count (apps/deployment/strategy.go).
   const annotationsCount = resource.group === 'apps' && resource.name === 'deployments';
   const changed =
