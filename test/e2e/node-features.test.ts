@@ -90,7 +90,7 @@ describe.skipIf(missing !== '')(`what a pod may ask of a node${missing && ` (ski
         shell('a', forever, {
           volumeMounts: [{ name: 'h', mountPath: '/h' }],
           lifecycle: {
-            postStart: { exec: { command: ['sh', '-c', 'echo started > /h/hooks'] } },
+            postStart: { exec: { command: ['sh', '-c', 'sleep 1; echo started > /h/hooks'] } },
             preStop: { exec: { command: ['sh', '-c', 'echo stopping >> /h/hooks'] } },
           },
         }),

@@ -58,7 +58,8 @@ export class ContainerStarter {
   }
 
   /**
-   * @param onStarted told the engine's id as soon as the process runs, before postStart
+   * @param onStarted told the engine's id when the process runs and postStart is over: until then, as with the
+   *   kubelet, a container is not shown as running
    * @throws StartFailed with the waiting reason; its event is already sent
    */
   async start(
@@ -95,9 +96,9 @@ export class ContainerStarter {
       throw fail('RunContainerError', error);
     }
     events.container(pod, container, 'Normal', 'Started', 'Container started');
-    await onStarted(id);
     const hook = container.lifecycle?.postStart;
     if (hook) await this.#postStart(ground, container, id, hook);
+    await onStarted(id);
   }
 
   async #configure(ground: PodGround, container: corev1.Container, image: Image): Promise<Configuration> {
