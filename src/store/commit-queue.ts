@@ -1,4 +1,4 @@
-import { type Log, messageOf } from '../base/index.ts';
+import { type Log, messageOf, type OrreryError } from '../base/index.ts';
 import type { Counters, LmdbTables, TableChange } from './lmdb-tables.ts';
 import type { Write, WriteResult } from './store.ts';
 import { storeClosed } from './store-errors.ts';
@@ -38,6 +38,7 @@ export class CommitQueue {
   #floors: { revision: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #swept: { revision: number; resolve: () => void }[] = [];
   #sweepFailed = false;
+  #failure: OrreryError | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -50,6 +51,11 @@ export class CommitQueue {
   /** As of the last commit. */
   get counters(): Counters {
     return this.#counters;
+  }
+
+  /** See `Store.writeFailure`. */
+  get failure(): OrreryError | undefined {
+    return this.#failure;
   }
 
   /** See `Store.write`. */
@@ -121,9 +127,12 @@ export class CommitQueue {
     };
     try {
       const changes = [...sweep.changes, ...batch.tableChanges()];
-      if (changes.length > 0 || floors.length > 0 || counters.swept !== this.#counters.swept)
+      if (changes.length > 0 || floors.length > 0 || counters.swept !== this.#counters.swept) {
         await this.#options.tables.commit(changes, counters);
+        this.#failure = undefined;
+      }
     } catch (error) {
+      this.#failure = error as OrreryError; // commit throws nothing else
       // Without a writer to tell, trying to sweep again at once would only turn in circles.
       this.#sweepFailed = true;
       for (const { reject } of floors) reject(error);

@@ -1,4 +1,4 @@
-import { BadRequest, type Clock, Gone, type Log, systemClock } from '../base/index.ts';
+import { BadRequest, type Clock, Gone, type Log, type OrreryError, systemClock } from '../base/index.ts';
 import { AutoCompaction, type CompactionOptions } from './auto-compaction.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { DirectoryLock } from './directory-lock.ts';
@@ -134,6 +134,10 @@ class LmdbStore implements Store {
 
   compactedRevision(): number {
     return this.#queue.counters.compacted;
+  }
+
+  writeFailure(): OrreryError | undefined {
+    return this.#queue.failure;
   }
 
   async compact(revision: number): Promise<void> {

@@ -1,3 +1,5 @@
+import type { OrreryError } from '../base/index.ts';
+
 /**
  * The contract every driver keeps; one test suite (`contract.test-suite.ts`) is run against each of them.
  *
@@ -45,6 +47,12 @@ export interface Store {
 
   /** Watches and lists at or above this revision succeed. */
   compactedRevision(): number;
+
+  /**
+   * Why the last transaction could not be stored (`StoreFull`, `StoreUnavailable`); undefined since one was. A
+   * store that is only a view of another has none.
+   */
+  writeFailure?(): OrreryError | undefined;
 
   /** Forgets history below `revision`; live values stay. */
   compact(revision: number): Promise<void>;
