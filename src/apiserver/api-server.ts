@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { TLSSocket } from 'node:tls';
 import { OrreryError, systemClock } from '../base/index.ts';
-import { builtinResources, type corev1 } from '../kube/index.ts';
+import { builtinResources } from '../kube/index.ts';
 import { AdmissionChain } from './admission/admission.ts';
 import { NamespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { NodeRestriction } from './admission/node-restriction.ts';
@@ -12,9 +12,7 @@ import { CachedStoredObjects } from './admission/stored-objects.ts';
 import { RequestAuthenticator, type TokenAuthenticator } from './authentication/authenticator.ts';
 import { ServiceAccountTokens } from './authentication/service-account-tokens.ts';
 import { StaticTokenAuthenticator } from './authentication/static-tokens.ts';
-import { UnionAuthorizer } from './authorization/authorizer.ts';
-import { basicAuthorizer, mastersAuthorizer } from './authorization/built-in.ts';
-import { NodeAuthorizer } from './authorization/node-authorizer.ts';
+import { Authorization } from './authorization/authorization.ts';
 import { bootstrap } from './bootstrap.ts';
 import { RequestMetrics } from './discovery/metrics.ts';
 import { OpenApiDocuments } from './discovery/openapi.ts';
@@ -56,6 +54,7 @@ class PipelineApiServer implements ApiServer {
   readonly #registry: Registry;
   readonly #pipeline: Pipeline;
   readonly #authenticator: RequestAuthenticator;
+  readonly #authorization: Authorization;
   readonly #closing = new AbortController();
   #listener: TlsListener | undefined;
   #bootstrapped = false;
@@ -87,15 +86,8 @@ class PipelineApiServer implements ApiServer {
       tokens,
     ];
     this.#authenticator = new RequestAuthenticator(tokenAuthenticators);
-    const authorizer = new UnionAuthorizer([
-      mastersAuthorizer,
-      basicAuthorizer,
-      new NodeAuthorizer({
-        pod: (workspace, namespace, name) =>
-          objects.find({ group: '', resource: 'pods' }, { workspace, namespace, name }),
-        podsOnNode: (...where) => podsOnNode(objects, ...where),
-      }),
-    ]);
+    this.#authorization = new Authorization({ storage, catalog, objects });
+    const { authorizer } = this.#authorization;
     this.#registry = { storage, catalog, clock, log: options.log, admission: this.#admission(objects) };
     const proxy = new NodeProxy(objects, () => this.#nodeCredentials());
     const metrics = new RequestMetrics();
@@ -107,6 +99,7 @@ class PipelineApiServer implements ApiServer {
       log: options.log,
       dispatch: {
         authorizer,
+        rulesFor: (...about) => this.#authorization.rulesFor(...about),
         tokens,
         authenticateToken: (token) => firstUser(tokenAuthenticators, token),
         connect: (request) => proxy.connect(request),
@@ -160,6 +153,7 @@ class PipelineApiServer implements ApiServer {
     const { storage, catalog, clock, log } = this.#registry;
     await Promise.all([
       expireEvents({ storage, clock, log, signal, events: catalog.findStored('', 'events')! }),
+      this.#authorization.run({ signal, clock, log }),
       renewServerCertificate({
         paths: this.#options.pki,
         renew: this.#options.renewPki ?? (async () => undefined),
@@ -192,6 +186,7 @@ class PipelineApiServer implements ApiServer {
       new NamespaceLifecycle(objects),
       new ServiceAccountAdmission(objects),
       new NodeRestriction(objects),
+      this.#authorization.admission,
       podPriority,
       defaultTolerationSeconds,
       new ServiceAllocator(objects, {
@@ -206,16 +201,6 @@ class PipelineApiServer implements ApiServer {
     return [
       { name: 'ping', check: () => undefined },
       { name: 'store', check: async () => void (await store.get('/health')) },
-      {
-        name: 'store-writes',
-        readinessOnly: true,
-        check: () => {
-          const failure = store.writeFailure?.();
-          // Whoever asks is anonymous: the message would tell where our files lie.
-          if (failure !== undefined)
-            throw new OrreryError('ServiceUnavailable', `the last write was not stored: ${failure.code}`);
-        },
-      },
       {
         name: 'poststarthook/bootstrap',
         readinessOnly: true,
@@ -251,16 +236,6 @@ class PipelineApiServer implements ApiServer {
     );
     return { ca: ca!, certificate: certificate!, key: key! };
   }
-}
-
-async function podsOnNode(
-  objects: CachedStoredObjects,
-  workspace: string,
-  namespace: string,
-  node: string,
-): Promise<Readonly<corev1.Pod>[]> {
-  const pods = await objects.list<corev1.Pod>({ group: '', resource: 'pods' }, { workspace, namespace });
-  return pods.flatMap(({ object }) => (object.spec?.nodeName === node ? [object] : []));
 }
 
 async function firstUser(

@@ -1,5 +1,7 @@
 import { NotFound, OrreryError } from '../base/index.ts';
+import type { KubeObject } from '../kube/index.ts';
 import { firstServiceAddress } from './admission/service-allocator.ts';
+import { type PolicyClient, reconcileDefaultPolicy } from './bootstrap-policy/reconcile-policy.ts';
 import {
   type ApiRequest,
   type ApiResponse,
@@ -21,7 +23,7 @@ export interface BootstrapOptions {
 }
 
 /**
- * The objects every cluster has: four namespaces, and the `kubernetes` Service with its endpoints, which are this
+ * The objects every cluster has: four namespaces, the default roles and bindings, and the `kubernetes` Service with its endpoints, which are this
  * server's address. Run at every start: what is there stays, what has changed (the address) is corrected.
  * Source: k8s.io/kubernetes/pkg/controlplane/controller/{systemnamespaces,kubernetesservice}, pkg/controlplane/reconcilers.
  */
@@ -35,6 +37,7 @@ export async function bootstrap(
       server.ensure('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
     ),
   );
+  await reconcileDefaultPolicy(server);
   await server.ensure('/api/v1/namespaces/default/services', kubernetesService(options));
   const { address, port } = options.advertise;
   const ports = [{ name: 'https', port, protocol: 'TCP' }];
@@ -86,7 +89,7 @@ interface Sent {
 }
 
 /** Our own pipeline, spoken to as any client does. */
-class Server {
+class Server implements PolicyClient {
   readonly #handle: (request: ApiRequest, user: User) => Promise<ApiResponse>;
 
   constructor(handle: (request: ApiRequest, user: User) => Promise<ApiResponse>) {
@@ -100,10 +103,22 @@ class Server {
   }
 
   /** As sent, whatever is there; nothing is written when nothing differs. */
-  async replace(collection: string, object: Sent): Promise<void> {
+  async replace(collection: string, object: Pick<KubeObject, 'metadata'> | Sent): Promise<void> {
     const path = `${collection}/${object.metadata.name}`;
     if ((await this.#find(path)) === undefined) await this.#send('POST', collection, object);
     else await this.#send('PUT', path, object);
+  }
+
+  async list(collection: string): Promise<readonly KubeObject[]> {
+    return ((await this.#send('GET', collection)) as { items: KubeObject[] }).items;
+  }
+
+  async create(collection: string, object: object): Promise<void> {
+    await this.#send('POST', collection, object);
+  }
+
+  async delete(collection: string, name: string): Promise<void> {
+    await this.#send('DELETE', `${collection}/${name}`);
   }
 
   async #find(path: string): Promise<unknown> {

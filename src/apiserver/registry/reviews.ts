@@ -1,15 +1,18 @@
 import { BadRequest } from '../../base/index.ts';
 import { type authenticationv1, type authorizationv1, decodeKind } from '../../kube/index.ts';
 import type { ServiceAccountTokens } from '../authentication/service-account-tokens.ts';
+import type { UserRules } from '../authorization/authorization.ts';
 import type { AuthorizationAttributes, Authorizer } from '../authorization/authorizer.ts';
 import { readBody } from '../encoding/body.ts';
 import { objectInvalid } from '../errors.ts';
-import { MASTERS_GROUP, type User } from '../http/messages.ts';
+import type { User } from '../http/messages.ts';
 import { type Answer, plain, type Registry, type ResourceRequest } from './registry.ts';
 import { readWriteOptions } from './write-options.ts';
 
 export interface ReviewParts {
   authorizer: Authorizer;
+  /** Every rule that applies to a user, in a namespace. */
+  rulesFor(user: User, scope: { workspace: string; namespace: string }): Promise<UserRules>;
   tokens: ServiceAccountTokens;
   /** Who a bearer token is, of whatever kind. */
   authenticateToken(token: string): Promise<User | undefined>;
@@ -48,7 +51,7 @@ function answer(
     case 'tokenreviews':
       return reviewToken(parts, object as unknown as authenticationv1.TokenReview);
     case 'selfsubjectrulesreviews':
-      return rulesOf(request.user);
+      return reviewRules(request, parts, object as unknown as authorizationv1.SelfSubjectRulesReview);
     default:
       return reviewAccess(registry, request, parts, object as unknown as AccessReview);
   }
@@ -134,33 +137,38 @@ function subjectOf(request: ResourceRequest, object: AccessReview): User {
   };
 }
 
-/** What can be listed of the fixed rules; the node authorizer's cannot, so the list says it is incomplete. */
-function rulesOf(user: User): authorizationv1.SubjectRulesReviewStatus {
-  const everything = user.groups.includes(MASTERS_GROUP);
-  const reviews = {
-    verbs: ['create'],
-    apiGroups: ['authorization.k8s.io'],
-    resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
-  };
-  const self = { verbs: ['create'], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] };
-  const discovery = [
-    '/api',
-    '/api/*',
-    '/apis',
-    '/apis/*',
-    '/healthz',
-    '/livez',
-    '/openapi',
-    '/openapi/*',
-    '/readyz',
-    '/version',
-    '/version/',
-  ];
+/** What the user may do in a namespace, a rule of his roles each. */
+async function reviewRules(
+  request: ResourceRequest,
+  parts: ReviewParts,
+  object: authorizationv1.SelfSubjectRulesReview,
+): Promise<authorizationv1.SubjectRulesReviewStatus> {
+  const namespace = object.spec?.namespace;
+  if (!namespace) throw new BadRequest('no namespace on request');
+  const { workspace } = request;
+  const { rules, errors, incomplete } = await parts.rulesFor(request.user, { workspace, namespace });
+  const resourceRules: authorizationv1.ResourceRule[] = [];
+  const nonResourceRules: authorizationv1.NonResourceRule[] = [];
+  for (const { verbs, apiGroups, resources, resourceNames, nonResourceURLs } of rules) {
+    if (resources?.length)
+      resourceRules.push({
+        verbs,
+        apiGroups: apiGroups ?? [],
+        resources,
+        ...(resourceNames?.length && { resourceNames }),
+      });
+    if (nonResourceURLs?.length) nonResourceRules.push({ verbs, nonResourceURLs });
+  }
   return {
-    resourceRules: everything ? [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }] : [reviews, self],
-    nonResourceRules: everything
-      ? [{ verbs: ['*'], nonResourceURLs: ['*'] }]
-      : [{ verbs: ['get'], nonResourceURLs: discovery }],
-    incomplete: user.groups.includes('system:nodes'),
+    resourceRules,
+    nonResourceRules,
+    incomplete,
+    ...(errors.length > 0 && { evaluationError: aggregated(errors) }),
   };
+}
+
+/** Several errors in brackets, each once, as Go's aggregate. */
+function aggregated(errors: readonly string[]): string {
+  const unique = [...new Set(errors)];
+  return unique.length === 1 ? unique[0]! : `[${unique.join(', ')}]`;
 }

@@ -1,0 +1,56 @@
+import type { Clock, Log } from '../../base/index.ts';
+import type { corev1 } from '../../kube/index.ts';
+import type { AdmissionPlugin, StoredObjects } from '../admission/admission.ts';
+import type { User } from '../http/messages.ts';
+import type { ResourceCatalog } from '../registry/catalog.ts';
+import type { ObjectStorage } from '../storage/object-storage.ts';
+import { type Authorizer, UnionAuthorizer } from './authorizer.ts';
+import { healthAuthorizer, mastersAuthorizer } from './built-in.ts';
+import { NodeAuthorizer, nodeNameOf } from './node-authorizer.ts';
+import { RbacAdmission } from './rbac/rbac-admission.ts';
+import { RbacAuthorizer, type ResolvedRules, type RulesScope } from './rbac/rbac-authorizer.ts';
+import { RbacPolicies } from './rbac/rbac-policies.ts';
+
+/** The rules of a user that can be listed; `incomplete` when somebody may allow more. */
+export type UserRules = ResolvedRules & { incomplete: boolean };
+
+/** Who may do what: `system:masters`, health for all, nodes, then roles and bindings. */
+export class Authorization {
+  readonly authorizer: Authorizer;
+  /** Keeps roles and bindings from giving what their writer has not. */
+  readonly admission: AdmissionPlugin;
+  readonly policies: RbacPolicies;
+  readonly #rbac: RbacAuthorizer;
+
+  constructor(parts: { storage: ObjectStorage; catalog: ResourceCatalog; objects: StoredObjects }) {
+    const { storage, catalog, objects } = parts;
+    const pods = { group: '', resource: 'pods' };
+    this.policies = new RbacPolicies(storage, catalog);
+    this.#rbac = new RbacAuthorizer(this.policies);
+    const nodes = new NodeAuthorizer({
+      pod: (workspace, namespace, name) => objects.find(pods, { workspace, namespace, name }),
+      podsOnNode: async (workspace, namespace, node) => {
+        const found = await objects.list<corev1.Pod>(pods, { workspace, namespace });
+        return found.flatMap(({ object }) => (object.spec?.nodeName === node ? [object] : []));
+      },
+    });
+    this.authorizer = new UnionAuthorizer([mastersAuthorizer, healthAuthorizer, nodes, this.#rbac]);
+    this.admission = new RbacAdmission({
+      policies: this.policies,
+      rbac: this.#rbac,
+      authorizer: this.authorizer,
+    });
+  }
+
+  async rulesFor(user: User, scope: RulesScope): Promise<UserRules> {
+    const resolved = await this.#rbac.rulesFor(user, scope);
+    if (nodeNameOf(user) === undefined) return { ...resolved, incomplete: resolved.errors.length > 0 };
+    const why = 'node authorizer does not support user rule resolution';
+    return { rules: resolved.rules, errors: [why, ...resolved.errors], incomplete: true };
+  }
+
+  /** Follows roles and bindings that other servers write, until `signal` aborts. */
+  run(parts: { signal: AbortSignal; clock: Clock; log: Log }): Promise<void> {
+    return this.policies.run(parts);
+  }
+}

@@ -1,0 +1,113 @@
+import { describeSubject, type RuleRequest, ruleAllows, userKeys } from '../../../kube/index.ts';
+import type { User } from '../../http/messages.ts';
+import { ALL_WORKSPACES } from '../../request-info/request-info.ts';
+import { type AuthorizationAttributes, type Authorizer, type Decision, NO_OPINION } from '../authorizer.ts';
+import type { Grant, RbacPolicies, Rules } from './rbac-policies.ts';
+
+/** Where rights are looked for: in the cluster's bindings, and in a namespace's when one is named. */
+export interface RulesScope {
+  workspace: string;
+  namespace: string | undefined;
+}
+
+/** Roles a binding names that do not exist, and the like: they give nothing, and the answer says so. */
+export interface ResolvedRules {
+  rules: Rules;
+  errors: readonly string[];
+}
+
+/**
+ * Roles and bindings: what no rule allows is left to others. Across all workspaces nobody's roles count.
+ * Source: k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac.RBACAuthorizer.
+ */
+export class RbacAuthorizer implements Authorizer {
+  readonly #policies: RbacPolicies;
+
+  constructor(policies: RbacPolicies) {
+    this.#policies = policies;
+  }
+
+  async authorize(attributes: AuthorizationAttributes): Promise<Decision> {
+    const { user, workspace } = attributes;
+    if (workspace === ALL_WORKSPACES) return NO_OPINION;
+    const request = ruleRequestOf(attributes);
+    const namespace = attributes.resource?.namespace || undefined;
+    let allowedBy: Grant | undefined;
+    const errors = await this.#visit(user, { workspace, namespace }, (grant, rules) => {
+      for (const rule of rules) {
+        if (!ruleAllows(rule, request)) continue;
+        allowedBy = grant;
+        return false;
+      }
+      return true;
+    });
+    if (allowedBy !== undefined)
+      return { verdict: 'allow', reason: `RBAC: allowed by ${describeGrant(allowedBy)}` };
+    return errors.length === 0 ? NO_OPINION : { verdict: 'no opinion', reason: `RBAC: ${joined(errors)}` };
+  }
+
+  /** Every rule that applies to a user there. */
+  async rulesFor(user: Pick<User, 'name' | 'groups'>, scope: RulesScope): Promise<ResolvedRules> {
+    const all: Rules[number][] = [];
+    const errors = await this.#visit(user, scope, (_grant, rules) => {
+      all.push(...rules);
+      return true;
+    });
+    return { rules: all, errors };
+  }
+
+  /** The rules of one role, in the place a binding would give them. Undefined when there is no such role. */
+  async rulesOf(scope: RulesScope, roleRef: Grant['roleRef']): Promise<Rules | undefined> {
+    return this.#policies.rules(scope.workspace, scope.namespace, roleRef);
+  }
+
+  /** Shows each grant of the user with its rules to `visit`, until that says false. */
+  async #visit(
+    user: Pick<User, 'name' | 'groups'>,
+    { workspace, namespace }: RulesScope,
+    visit: (grant: Grant, rules: Rules) => boolean,
+  ): Promise<string[]> {
+    const keys = userKeys(user);
+    const errors: string[] = [];
+    for (const place of namespace === undefined ? [undefined] : [undefined, namespace]) {
+      const loading = this.#policies.grants(workspace, place);
+      const grants = loading instanceof Promise ? await loading : loading;
+      for (const key of keys)
+        for (const grant of grants.get(key) ?? []) {
+          const reading = this.#policies.rules(workspace, place, grant.roleRef);
+          const rules = reading instanceof Promise ? await reading : reading;
+          if (rules === undefined) errors.push(missing(grant));
+          else if (!visit(grant, rules)) return errors;
+        }
+    }
+    return errors;
+  }
+}
+
+function ruleRequestOf({ verb, path, resource }: AuthorizationAttributes): RuleRequest {
+  if (resource === undefined) return { verb, path };
+  return {
+    verb,
+    group: resource.group,
+    resource: resource.resource,
+    subresource: resource.subresource ?? '',
+    name: resource.name ?? '',
+  };
+}
+
+function describeGrant({ binding, roleRef, subject }: Grant): string {
+  const { name, namespace } = binding;
+  const kind = namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding';
+  const full = namespace === undefined ? name : `${name}/${namespace}`;
+  return `${kind} ${JSON.stringify(full)} of ${roleRef.kind} ${JSON.stringify(roleRef.name)} to ${describeSubject(subject, namespace)}`;
+}
+
+function missing({ roleRef }: Grant): string {
+  return `${roleRef.kind.toLowerCase()}.rbac.authorization.k8s.io ${JSON.stringify(roleRef.name)} not found`;
+}
+
+/** Several errors in brackets, each once, as Go's aggregate. */
+function joined(errors: readonly string[]): string {
+  const unique = [...new Set(errors)];
+  return unique.length === 1 ? unique[0]! : `[${unique.join(', ')}]`;
+}

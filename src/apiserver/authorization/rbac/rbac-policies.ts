@@ -1,0 +1,197 @@
+import { type Clock, type Log, messageOf } from '../../../base/index.ts';
+import { type KubeObject, RBAC_GROUP, type Resource, type rbacv1, subjectKey } from '../../../kube/index.ts';
+import type { ResourceCatalog } from '../../registry/catalog.ts';
+import { resourcePrefix } from '../../storage/keys.ts';
+import type { ObjectStorage } from '../../storage/object-storage.ts';
+
+/** One subject of one binding: who gets which role. */
+export interface Grant {
+  binding: { name: string; namespace: string | undefined };
+  subject: Readonly<rbacv1.Subject>;
+  roleRef: Readonly<rbacv1.RoleRef>;
+}
+
+/** The bindings of one namespace, or of the cluster, by the key of their subject. */
+export type Grants = ReadonlyMap<string, readonly Grant[]>;
+export type Rules = readonly Readonly<rbacv1.PolicyRule>[];
+
+interface Entry {
+  value: unknown;
+  /** How many bindings or rules it holds, and one for itself. */
+  size: number;
+}
+
+const DEFAULT_LIMIT = 50_000;
+const RETRY_MS = 1_000;
+
+/**
+ * Roles and bindings as the authorizer needs them: read from the store when a workspace is first asked about,
+ * indexed by subject, kept until they change or until others need the room. Nothing lives for an idle workspace.
+ *
+ * Guarantees: a change made through this server counts from its acknowledgement on (`forget` is called before it
+ * is sent); one made by another server on the same store counts as soon as the watch of `run` has seen it.
+ */
+export class RbacPolicies {
+  readonly #storage: ObjectStorage;
+  readonly #resources: Record<'roles' | 'clusterroles' | 'rolebindings' | 'clusterrolebindings', Resource>;
+  readonly #limit: number;
+  /** By the object's key for roles, by the prefix of their keys for bindings; least recently used first. */
+  readonly #entries = new Map<string, Entry>();
+  #size = 0;
+
+  constructor(storage: ObjectStorage, catalog: ResourceCatalog, limit: number = DEFAULT_LIMIT) {
+    this.#storage = storage;
+    const find = (name: string) => catalog.findStored(RBAC_GROUP, name)!;
+    this.#resources = {
+      roles: find('roles'),
+      clusterroles: find('clusterroles'),
+      rolebindings: find('rolebindings'),
+      clusterrolebindings: find('clusterrolebindings'),
+    };
+    this.#limit = limit;
+  }
+
+  /** How many bindings and rules are held. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Of a namespace; without one, of the cluster. A promise only when the store has to be read. */
+  grants(workspace: string, namespace: string | undefined): Grants | Promise<Grants> {
+    const resource =
+      namespace === undefined ? this.#resources.clusterrolebindings : this.#resources.rolebindings;
+    const prefix = this.#storage.prefixOf(resource, workspace, namespace);
+    return this.#cached(prefix, async () => {
+      const { items } = await this.#storage.list({ prefix });
+      const grants = new Map<string, Grant[]>();
+      let count = 0;
+      for (const { key, modRevision, value } of items) {
+        const binding = this.#storage.shared<rbacv1.RoleBinding>(resource, key, modRevision, value);
+        for (const grant of grantsOf(binding, namespace)) {
+          const list = grants.get(grant.key);
+          if (list === undefined) grants.set(grant.key, [grant.grant]);
+          else list.push(grant.grant);
+          count++;
+        }
+      }
+      return { value: grants as Grants, size: count };
+    });
+  }
+
+  /** Undefined when there is no such role. `namespace` is the binding's. */
+  rules(
+    workspace: string,
+    namespace: string | undefined,
+    roleRef: Readonly<rbacv1.RoleRef>,
+  ): Rules | undefined | Promise<Rules | undefined> {
+    const inNamespace = roleRef.kind === 'Role';
+    if (inNamespace && namespace === undefined) return undefined;
+    const resource = inNamespace ? this.#resources.roles : this.#resources.clusterroles;
+    const key = this.#storage.keyOf(resource, {
+      workspace,
+      ...(inNamespace && { namespace: namespace! }),
+      name: roleRef.name,
+    });
+    return this.#cached(key, async () => {
+      const stored = await this.#storage.get(key);
+      if (stored === undefined) return { value: undefined, size: 0 };
+      const role = this.#storage.shared<rbacv1.Role>(resource, key, stored.revision, stored.bytes);
+      const rules: Rules = role.rules ?? [];
+      return { value: rules, size: rules.length };
+    });
+  }
+
+  /** Something has been written at `key`: what is known of it is old. */
+  forget(key: string): void {
+    this.#drop(isBinding(key) ? key.slice(0, key.lastIndexOf('/') + 1) : key);
+  }
+
+  /** The same for an object of this group. */
+  forgetObject(resource: Resource, workspace: string, object: Readonly<KubeObject>): void {
+    const { namespace, name } = object.metadata;
+    this.forget(
+      this.#storage.keyOf(resource, {
+        workspace,
+        ...(resource.namespaced && { namespace: namespace! }),
+        name,
+      }),
+    );
+  }
+
+  /** Follows what other servers write to the store, until `signal` aborts. */
+  async run({ signal, clock, log }: { signal: AbortSignal; clock: Clock; log: Log }): Promise<void> {
+    const { store } = this.#storage;
+    while (!signal.aborted) {
+      const after = store.revision();
+      this.#entries.clear();
+      this.#size = 0;
+      try {
+        for await (const { events } of store.watch({ prefix: `/${RBAC_GROUP}/`, after, signal }))
+          for (const { key } of events) this.forget(key);
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn('the watch of roles and bindings broke; it begins anew', { why: messageOf(error) });
+      }
+      // Rejects only because of the signal, which ends the loop.
+      if (!signal.aborted) await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+    }
+  }
+
+  #cached<T>(key: string, load: () => Promise<{ value: T; size: number }>): T | Promise<T> {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) {
+      this.#entries.delete(key);
+      this.#entries.set(key, entry);
+      return entry.value as T | Promise<T>;
+    }
+    const loading = load().then(
+      ({ value, size }) => {
+        // Whatever was written meanwhile has dropped the entry: then this answer is for those who waited only.
+        if (this.#entries.get(key) === pending) this.#keep(key, { value, size: size + 1 });
+        return value;
+      },
+      (error: unknown) => {
+        if (this.#entries.get(key) === pending) this.#drop(key);
+        throw error;
+      },
+    );
+    const pending: Entry = { value: loading, size: 1 };
+    this.#keep(key, pending);
+    return loading;
+  }
+
+  #keep(key: string, entry: Entry): void {
+    this.#drop(key);
+    this.#entries.set(key, entry);
+    this.#size += entry.size;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#size <= this.#limit || oldest === key) break;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#size -= entry.size;
+  }
+}
+
+function isBinding(key: string): boolean {
+  return ['rolebindings', 'clusterrolebindings'].some((name) =>
+    key.startsWith(resourcePrefix({ group: RBAC_GROUP, name })),
+  );
+}
+
+/** Only what is needed: the whole binding may be large, and is not held. */
+function grantsOf(
+  { metadata, roleRef, subjects }: Readonly<rbacv1.RoleBinding>,
+  namespace: string | undefined,
+): { key: string; grant: Grant }[] {
+  const binding = { name: metadata.name, namespace };
+  return (subjects ?? []).flatMap((subject) => {
+    const key = subjectKey(subject, namespace);
+    return key === undefined ? [] : [{ key, grant: { binding, subject, roleRef } }];
+  });
+}

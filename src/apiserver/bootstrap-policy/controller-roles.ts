@@ -1,0 +1,223 @@
+import { EVENTS, READ, type RuleRow } from './rule-table.ts';
+
+const FINALIZE = 'update';
+
+function podOwner(group: string, kind: string, own: string, more: readonly RuleRow[] = []): RuleRow[] {
+  return [
+    [own, group, kind],
+    ['update', group, `${kind}/status`],
+    [FINALIZE, group, `${kind}/finalizers`],
+    ['create delete list patch watch', 'core', 'pods'],
+    ...more,
+    EVENTS,
+  ];
+}
+
+const CONTROLLER_REVISIONS: RuleRow = [
+  'create delete get list patch update watch',
+  'apps',
+  'controllerrevisions',
+];
+
+/**
+ * What each controller may, as the ClusterRole `system:controller:<name>` bound to the service account of that name
+ * in kube-system.
+ * Source: k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go.
+ */
+export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
+  'attachdetach-controller': [
+    ['list watch', 'core', 'persistentvolumeclaims persistentvolumes pods'],
+    [READ, 'core', 'nodes'],
+    ['patch update', 'core', 'nodes/status'],
+    EVENTS,
+    [`create delete ${READ}`, 'storage.k8s.io', 'volumeattachments'],
+    [READ, 'storage.k8s.io', 'csidrivers csinodes'],
+  ],
+  'certificate-controller': [
+    [`delete ${READ}`, 'certificates.k8s.io', 'certificatesigningrequests'],
+    [
+      'update',
+      'certificates.k8s.io',
+      'certificatesigningrequests/approval certificatesigningrequests/status',
+    ],
+    ['approve', 'certificates.k8s.io', 'signers', 'kubernetes.io/kube-apiserver-client-kubelet'],
+    [
+      'sign',
+      'certificates.k8s.io',
+      'signers',
+      'kubernetes.io/kube-apiserver-client kubernetes.io/kube-apiserver-client-kubelet kubernetes.io/kubelet-serving kubernetes.io/legacy-unknown',
+    ],
+    ['create', 'authorization.k8s.io', 'subjectaccessreviews'],
+    EVENTS,
+  ],
+  // It may write any rule whatsoever: without `escalate` it could not.
+  'clusterrole-aggregation-controller': [
+    [`escalate patch update ${READ}`, 'rbac.authorization.k8s.io', 'clusterroles'],
+  ],
+  'cronjob-controller': [
+    [`update ${READ}`, 'batch', 'cronjobs'],
+    [`create delete patch update ${READ}`, 'batch', 'jobs'],
+    ['update', 'batch', 'cronjobs/status cronjobs/finalizers'],
+    ['delete list', 'core', 'pods'],
+    EVENTS,
+  ],
+  'daemon-set-controller': podOwner('apps extensions', 'daemonsets', READ, [
+    ['list watch', 'core', 'nodes'],
+    ['create', 'core', 'pods/binding'],
+    CONTROLLER_REVISIONS,
+  ]),
+  'deployment-controller': [
+    [`update ${READ}`, 'apps extensions', 'deployments'],
+    ['update', 'apps extensions', 'deployments/status deployments/finalizers'],
+    [`create delete patch update ${READ}`, 'apps extensions', 'replicasets'],
+    [`update ${READ}`, 'core', 'pods'],
+    EVENTS,
+  ],
+  'device-taint-eviction-controller': [
+    [`delete ${READ}`, 'core', 'pods'],
+    ['patch update', 'core', 'pods/status'],
+    [READ, 'resource.k8s.io', 'deviceclasses devicetaintrules resourceclaims resourceslices'],
+    EVENTS,
+  ],
+  'disruption-controller': [
+    [READ, 'apps extensions', 'deployments replicasets'],
+    [READ, 'core', 'replicationcontrollers'],
+    [READ, 'policy', 'poddisruptionbudgets'],
+    [READ, 'apps', 'statefulsets'],
+    ['update', 'policy', 'poddisruptionbudgets/status'],
+    ['patch update', 'core', 'pods/status'],
+    ['get', '*', '*/scale'],
+    EVENTS,
+  ],
+  'endpoint-controller': [
+    [READ, 'core', 'pods services'],
+    ['create delete get list update', 'core', 'endpoints'],
+    ['create', 'core', 'endpoints/restricted'],
+    EVENTS,
+  ],
+  'endpointslice-controller': [
+    [READ, 'core', 'nodes pods services'],
+    ['update', 'core', 'services/finalizers'],
+    ['create delete get list update', 'discovery.k8s.io', 'endpointslices'],
+    EVENTS,
+  ],
+  'endpointslicemirroring-controller': [
+    [READ, 'core', 'endpoints services'],
+    ['update', 'core', 'endpoints/finalizers services/finalizers'],
+    ['create delete get list update', 'discovery.k8s.io', 'endpointslices'],
+    EVENTS,
+  ],
+  'ephemeral-volume-controller': [
+    [READ, 'core', 'pods'],
+    ['update', 'core', 'pods/finalizers'],
+    [`create ${READ}`, 'core', 'persistentvolumeclaims'],
+    EVENTS,
+  ],
+  'expand-controller': [
+    [`patch update ${READ}`, 'core', 'persistentvolumes'],
+    ['patch update', 'core', 'persistentvolumeclaims/status'],
+    [READ, 'core', 'persistentvolumeclaims'],
+    [READ, 'storage.k8s.io', 'storageclasses'],
+    ['get', 'core', 'secrets'],
+    EVENTS,
+  ],
+  'generic-garbage-collector': [[`delete patch update ${READ}`, '*', '*'], EVENTS],
+  'horizontal-pod-autoscaler': [
+    [READ, 'autoscaling', 'horizontalpodautoscalers'],
+    ['update', 'autoscaling', 'horizontalpodautoscalers/status'],
+    ['get update', '*', '*/scale'],
+    ['list', 'core', 'pods'],
+    ['list', 'metrics.k8s.io', 'pods'],
+    ['get list', 'custom.metrics.k8s.io', '*'],
+    ['get list', 'external.metrics.k8s.io', '*'],
+    EVENTS,
+  ],
+  'job-controller': podOwner('batch', 'jobs', `patch update ${READ}`),
+  'legacy-service-account-token-cleaner': [
+    ['get', 'core', 'configmaps', 'kube-apiserver-legacy-service-account-token-tracking'],
+    ['delete patch', 'core', 'secrets'],
+  ],
+  'namespace-controller': [
+    [`delete ${READ}`, 'core', 'namespaces'],
+    ['update', 'core', 'namespaces/finalize namespaces/status'],
+    ['delete deletecollection get list', '*', '*'],
+  ],
+  'node-controller': [
+    ['delete get list patch update', 'core', 'nodes'],
+    ['patch update', 'core', 'nodes/status pods/status'],
+    ['delete get list', 'core', 'pods'],
+    EVENTS,
+  ],
+  'persistent-volume-binder': [
+    [`create delete update ${READ}`, 'core', 'persistentvolumes'],
+    ['update', 'core', 'persistentvolumes/status persistentvolumeclaims/status'],
+    [`update ${READ}`, 'core', 'persistentvolumeclaims'],
+    [`create delete ${READ}`, 'core', 'pods'],
+    [READ, 'storage.k8s.io', 'storageclasses'],
+    ['get list', 'core', 'nodes'],
+    ['watch', 'core', 'events'],
+    EVENTS,
+  ],
+  'pod-garbage-collector': [
+    ['delete list watch', 'core', 'pods'],
+    ['get list', 'core', 'nodes'],
+    ['patch', 'core', 'pods/status'],
+  ],
+  'pv-protection-controller': [[`update ${READ}`, 'core', 'persistentvolumes'], EVENTS],
+  'pvc-protection-controller': [
+    [`update ${READ}`, 'core', 'persistentvolumeclaims'],
+    [READ, 'core', 'pods'],
+    EVENTS,
+  ],
+  'replicaset-controller': podOwner('apps extensions', 'replicasets', `update ${READ}`),
+  'replication-controller': podOwner('core', 'replicationcontrollers', `update ${READ}`),
+  'resource-claim-controller': [
+    [READ, 'core', 'pods'],
+    ['update', 'core', 'pods/finalizers'],
+    [`create delete ${READ}`, 'resource.k8s.io', 'resourceclaims'],
+    ['patch update', 'resource.k8s.io', 'resourceclaims resourceclaims/status'],
+    ['patch update', 'core', 'pods/status'],
+    EVENTS,
+  ],
+  'resourcequota-controller': [['list watch', '*', '*'], ['update', 'core', 'resourcequotas/status'], EVENTS],
+  'root-ca-cert-publisher': [['create update', 'core', 'configmaps'], EVENTS],
+  'route-controller': [['list watch', 'core', 'nodes'], ['patch', 'core', 'nodes/status'], EVENTS],
+  'selinux-warning-controller': [
+    [READ, 'core', 'persistentvolumeclaims persistentvolumes pods'],
+    [READ, 'storage.k8s.io', 'csidrivers'],
+    EVENTS,
+  ],
+  'service-account-controller': [['create', 'core', 'serviceaccounts'], EVENTS],
+  'service-cidrs-controller': [
+    [`patch update ${READ}`, 'networking.k8s.io', 'servicecidrs'],
+    ['patch update', 'networking.k8s.io', 'servicecidrs/finalizers servicecidrs/status'],
+    [READ, 'networking.k8s.io', 'ipaddresses'],
+    EVENTS,
+  ],
+  'service-controller': [
+    [READ, 'core', 'services'],
+    ['patch update', 'core', 'services/status'],
+    ['list watch', 'core', 'nodes'],
+    EVENTS,
+  ],
+  'statefulset-controller': [
+    [READ, 'apps', 'statefulsets'],
+    ['update', 'apps', 'statefulsets/status statefulsets/finalizers'],
+    [`create delete patch update ${READ}`, 'core', 'pods'],
+    CONTROLLER_REVISIONS,
+    ['create delete get update', 'core', 'persistentvolumeclaims'],
+    EVENTS,
+  ],
+  'ttl-after-finished-controller': [[`delete ${READ}`, 'batch', 'jobs'], EVENTS],
+  'ttl-controller': [['list patch update watch', 'core', 'nodes'], EVENTS],
+  'validatingadmissionpolicy-status-controller': [
+    [READ, 'admissionregistration.k8s.io', 'validatingadmissionpolicies'],
+    ['get patch update', 'admissionregistration.k8s.io', 'validatingadmissionpolicies/status'],
+    EVENTS,
+  ],
+  'volumeattributesclass-protection-controller': [
+    [READ, 'core', 'persistentvolumeclaims persistentvolumes'],
+    [`update ${READ}`, 'storage.k8s.io', 'volumeattributesclasses'],
+    EVENTS,
+  ],
+};
