@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { OrreryError } from '../base/index.ts';
+import { makeFolder, OrreryError } from '../base/index.ts';
 
 /** Where everything of one Orrery lives. */
 export interface DataDirectory {
@@ -36,13 +36,13 @@ export function dataDirectoryAt(root: string): DataDirectory {
 export async function prepareDataDirectory(root: string): Promise<DataDirectory> {
   const directory = dataDirectoryAt(root);
   try {
-    await mkdir(root, { recursive: true, mode: 0o755 });
+    await makeFolder(root, 0o755);
     await access(root, constants.W_OK | constants.X_OK);
     for (const folder of [directory.store, directory.pki, directory.run]) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder, 0o700);
     }
     for (const folder of [directory.logs, directory.engine, directory.node]) {
-      await mkdir(folder, { recursive: true, mode: 0o755 });
+      await makeFolder(folder, 0o755);
     }
   } catch (cause) {
     throw await unusable(root, cause as NodeJS.ErrnoException);
@@ -57,6 +57,7 @@ async function unusable(root: string, cause: NodeJS.ErrnoException): Promise<Orr
     ENOSPC: 'no space left on the device',
     ENOTDIR: 'a part of the path is not a directory',
     EEXIST: 'it is not a directory',
+    ENOENT: 'a folder cannot be made there',
   };
   const parent = await stat(dirname(root)).catch(() => undefined);
   return new OrreryError(

@@ -1,6 +1,6 @@
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
-import { BadRequest, NotFound } from '../../base/index.ts';
+import { BadRequest, makeFolder, NotFound } from '../../base/index.ts';
 import type { ContainerMount } from '../../engine/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 import { expand, unknownNames } from '../environment/expansion.ts';
@@ -60,18 +60,21 @@ async function sourceOf(
   if (!subPath) return volume.hostPath;
   if (isAbsolute(subPath) || subPath.split('/').includes('..'))
     throw new BadRequest(`subPath "${subPath}" must be a relative path without ".."`);
-  const wanted = join(volume.hostPath, subPath);
-  if ((await stat(wanted).catch(absent)) === undefined && !volume.readOnly)
-    await mkdir(wanted, { recursive: true, mode: 0o755 });
-  const found = await realpath(wanted).catch(absent);
-  if (found === undefined)
-    throw new NotFound(
-      `failed to prepare subPath for volumeMount "${mount.name}" of container "${container.name}"`,
-    );
   const base = await realpath(volume.hostPath);
-  // A link inside the volume must not lead out of it.
-  if (found !== base && !found.startsWith(`${base}/`))
-    throw new BadRequest(`subpath "${found}" not within volume path "${base}"`);
+  let found = base;
+  for (const part of subPath.split('/')) {
+    const next = join(found, part);
+    if ((await stat(next).catch(absent)) === undefined && !volume.readOnly) await makeFolder(next, 0o755);
+    const real = await realpath(next).catch(absent);
+    if (real === undefined)
+      throw new NotFound(
+        `failed to prepare subPath for volumeMount "${mount.name}" of container "${container.name}"`,
+      );
+    // A link inside the volume must not lead out of it: looked at before anything is made behind it.
+    if (real !== base && !real.startsWith(`${base}/`))
+      throw new BadRequest(`subpath "${real}" not within volume path "${base}"`);
+    found = real;
+  }
   return found;
 }
 

@@ -1,5 +1,5 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { OrreryError } from '../../base/index.ts';
+import { stat, writeFile } from 'node:fs/promises';
+import { makeFolder, OrreryError } from '../../base/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 import { absent } from './atomic-writer.ts';
 
@@ -17,7 +17,7 @@ export async function prepareHostPath({ path, type = '' }: corev1.HostPathVolume
   };
   switch (type) {
     case 'DirectoryOrCreate':
-      if (found === undefined) await mkdir(path, { recursive: true, mode: 0o755 });
+      if (found === undefined) await makeFolder(path, 0o755);
       else if (!found.isDirectory()) refuse('a directory');
       return;
     case 'FileOrCreate':
