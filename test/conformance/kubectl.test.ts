@@ -46,6 +46,9 @@ describe.each(kubectls)('$name', ({ name, path }) => {
     expect(await kubectl.ok('get', '--raw', '/readyz')).toBe('ok');
     expect(await kubectl.ok('get', '--raw', '/livez?verbose')).toContain('[+]ping ok');
     expect(await kubectl.ok('auth', 'can-i', 'create', 'pods')).toContain('yes');
+    expect(await kubectl.ok('auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username}')).toBe(
+      ADMIN.commonName,
+    );
   });
 
   test('explains fields', async () => {
