@@ -68,8 +68,9 @@ export async function readObject(
 
 /** @throws OrreryError UnsupportedMediaType, RequestEntityTooLarge; BadRequest. */
 export async function readPatch(request: ApiRequest): Promise<{ type: PatchType; patch: unknown }> {
-  const type = (PATCH_TYPES as Record<string, PatchType | undefined>)[contentType(request)];
-  if (type === undefined) throw unsupportedMediaType(Object.keys(PATCH_TYPES));
+  const sent = contentType(request);
+  if (!Object.hasOwn(PATCH_TYPES, sent)) throw unsupportedMediaType(Object.keys(PATCH_TYPES));
+  const type = PATCH_TYPES[sent as keyof typeof PATCH_TYPES];
   const body = request.body ?? new Uint8Array();
   checkSize(body);
   const text = decodeText(body);

@@ -141,7 +141,9 @@ export function narrowed(
 ): string | undefined {
   const { resource, workspace, namespace } = where.request;
   const name = where.request.name ?? where.selection.name;
-  if (name === undefined || name === '' || name.includes('/') || workspace === '*') return undefined;
+  // A name that cannot be one matches nothing, and is no key.
+  if (name === undefined || name === '' || name.includes('/') || name.length > 253 || workspace === '*')
+    return undefined;
   if (resource.namespaced && namespace === undefined) return undefined;
   return registry.storage.keyOf(resource, {
     workspace,
@@ -179,21 +181,26 @@ function encodeContinue(revision: number, start: string): string {
 }
 
 function decodeContinue(text: string): { rv: number; start: string } {
-  let token: { v?: unknown; rv?: unknown; start?: unknown };
+  let token: { v?: unknown; rv?: unknown; start?: unknown } | null;
   try {
     token = JSON.parse(Buffer.from(text, 'base64url').toString()) as typeof token;
   } catch (cause) {
     throw new BadRequest('continue key is not valid: illegal base64 or JSON', { cause });
   }
-  if (token.v !== 'meta.k8s.io/v1')
+  if (token?.v !== 'meta.k8s.io/v1')
     throw new BadRequest(
-      `continue key is not valid: server does not recognize this encoded version "${token.v}"`,
+      `continue key is not valid: server does not recognize this encoded version "${token?.v}"`,
     );
   if (typeof token.rv !== 'number' || !Number.isSafeInteger(token.rv) || token.rv === 0)
     throw new BadRequest(
       'continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)',
     );
-  if (typeof token.start !== 'string' || token.start === '' || token.start.includes('..'))
+  if (
+    typeof token.start !== 'string' ||
+    token.start === '' ||
+    token.start.length > 600 ||
+    token.start.includes('..')
+  )
     throw new BadRequest('continue key is not valid: encoded start key empty (version meta.k8s.io/v1)');
   return { rv: token.rv, start: token.start.replace(/\0$/, '') };
 }

@@ -9,6 +9,7 @@ import {
   strategicMergePatch,
 } from '../../kube/index.ts';
 import { type PatchType, readPatch } from '../encoding/body.ts';
+import { checkNesting } from '../encoding/nesting.ts';
 import { objectConflict, objectInvalid, objectNotFound } from '../errors.ts';
 import { WriteRace } from '../storage/object-storage.ts';
 import { createDecoded } from './create.ts';
@@ -55,7 +56,12 @@ export async function patch(registry: Registry, request: ResourceRequest): Promi
 }
 
 export function applyPatch(schema: Schema, type: PatchType, current: unknown, content: unknown): unknown {
-  if (type === 'json') return jsonPatch(current, content);
+  if (type === 'json') {
+    const patched = jsonPatch(current, content);
+    // The only patch that can grow an object deeper than the deeper of the two.
+    checkNesting(patched);
+    return patched;
+  }
   if (type === 'merge') return mergePatch(current, content);
   return strategicMergePatch(schema, current, content);
 }

@@ -48,7 +48,7 @@ function fieldOf(resource: Resource, object: Readonly<KubeObject>, field: string
 /** k8s.io/apimachinery/pkg/runtime DefaultMetaV1FieldSelectorConversion, and each kind's own. */
 function checkField(resource: Resource, field: string): void {
   if (field === 'metadata.name' || field === 'metadata.namespace') return;
-  if (resource.selectableFields?.[field] !== undefined) return;
+  if (Object.hasOwn(resource.selectableFields ?? {}, field)) return;
   throw new BadRequest(
     resource.selectableFields === undefined
       ? `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`

@@ -42,6 +42,8 @@ export type ResourceVerb =
 export const DEFAULT_WORKSPACE = 'root';
 export const ALL_WORKSPACES = '*';
 
+/** No name is longer than 253, some may have a prefix; the store's keys end at some 1,900 bytes. */
+const MAX_SEGMENT_LENGTH = 300;
 const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize']);
 
 /** @throws BadRequest when the path is not valid percent-encoding. */
@@ -138,6 +140,8 @@ function decode(segment: string): string {
   }
   if (decoded === '.' || decoded === '..')
     throw new BadRequest(`Name parameter invalid: ${JSON.stringify(decoded)}: may not be '${decoded}'`);
+  if (decoded.length > MAX_SEGMENT_LENGTH)
+    throw new BadRequest(`Name parameter invalid: must be no more than ${MAX_SEGMENT_LENGTH} characters`);
   const bad = /[/%\0]/.exec(decoded)?.[0];
   if (bad !== undefined)
     throw new BadRequest(

@@ -1,9 +1,12 @@
-import { applyPatch, type Operation } from 'rfc6902';
+import { applyPatch, type Operation, Pointer } from 'rfc6902';
 import { BadRequest, Invalid, OrreryError } from '../../base/index.ts';
 import { cloneJson, isObject } from './json-value.ts';
 
 /** As kube-apiserver: more operations than this are refused. */
 const MAX_OPERATIONS = 10_000;
+
+/** k8s.io/apiserver/pkg/server: jsonpatch.AccumulatedCopySizeLimit. */
+const MAX_COPIED_BYTES = 3 * 1024 * 1024;
 
 const OPERATIONS = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
 
@@ -17,11 +20,25 @@ export function jsonPatch(current: unknown, operations: unknown): unknown {
   const list = checkOperations(operations);
   const patched = cloneJson(current);
   const root = { document: patched };
+  let copiedBytes = 0;
   for (const operation of list) {
+    if (operation.op === 'copy') {
+      copiedBytes += sizeAt(root.document, operation.from);
+      if (copiedBytes > MAX_COPIED_BYTES)
+        throw new OrreryError(
+          'RequestEntityTooLarge',
+          `Unable to complete the copy, the accumulated size increase of copy is ${copiedBytes}, exceeding the limit ${MAX_COPIED_BYTES}`,
+        );
+    }
     const [error] = applyPatch(root, [rebase(operation)]);
     if (error !== null && error !== undefined) throw notApplicable(operation, error);
   }
   return root.document;
+}
+
+/** Copies of copies double: forty operations would fill any memory. */
+function sizeAt(document: unknown, pointer: string): number {
+  return JSON.stringify(Pointer.fromJSON(pointer).get(document) ?? null).length;
 }
 
 /** The document becomes a member, so that an operation on the whole document (path "") works too. */

@@ -8,6 +8,7 @@ const ERROR_FORMAT =
 const ERROR_NUMERIC = 'unable to parse numeric part of quantity';
 const ERROR_SUFFIX = "unable to parse quantity's suffix";
 
+const MAX_LENGTH = 200;
 const NANO = 1_000_000_000n;
 const MAX_NANO = (2n ** 63n - 1n) * NANO;
 
@@ -124,6 +125,8 @@ function decimalString(nano: bigint, format: 'DecimalSI' | 'DecimalExponent'): s
  */
 export function parseQuantity(text: string | number): Quantity {
   const input = String(text).trim();
+  // The expression, and BigInt, take time in the square of the length.
+  if (input.length > MAX_LENGTH) throw new BadRequest(ERROR_FORMAT);
   const match = /^([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/.exec(input);
   if (input === '' || match === null) throw new BadRequest(ERROR_FORMAT);
   const [, sign, whole = '', fraction = '', suffix = ''] = match;
