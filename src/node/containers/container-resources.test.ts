@@ -25,8 +25,10 @@ test('requests are shares, limits are quota and memory limit', () => {
   });
 });
 
-test('a limit stands in for a missing request; both equal are guaranteed', () => {
-  expect(resourcesOf({ limits: { cpu: '1', memory: '64Mi' } })).toMatchObject({
+test('requests equal to limits are guaranteed', () => {
+  const both = { cpu: '1', memory: '64Mi' };
+  // The API server's defaults have put the requests in.
+  expect(resourcesOf({ limits: both, requests: both })).toMatchObject({
     cpuShares: 1024,
     oomScoreAdj: -997,
   });

@@ -1,6 +1,5 @@
 import type { ContainerResources } from '../../engine/index.ts';
-import { type corev1, parseQuantity } from '../../kube/index.ts';
-import { qosClass } from '../pods/qos-class.ts';
+import { type corev1, parseQuantity, podQosClass } from '../../kube/index.ts';
 
 const cpuPeriodUs = 100_000;
 const minimalQuotaUs = 1_000;
@@ -34,7 +33,7 @@ export function containerResources(
 /** https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#node-out-of-memory-behavior */
 function oomScoreAdj(pod: corev1.Pod, container: corev1.Container, nodeMemoryBytes: number): number {
   if ((pod.spec.priority ?? 0) >= 2_000_000_000) return -997;
-  const qos = qosClass(pod);
+  const qos = podQosClass(pod);
   if (qos === 'Guaranteed') return -997;
   if (qos === 'BestEffort') return 1000;
   const { requests, limits } = container.resources ?? {};

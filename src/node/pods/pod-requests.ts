@@ -1,5 +1,4 @@
-import { type corev1, parseQuantity } from '../../kube/index.ts';
-import { isSidecar } from './pod-actions.ts';
+import { type corev1, podRequests as requestsOf } from '../../kube/index.ts';
 
 /** Sums in milli-CPU and bytes. */
 export interface Requests {
@@ -8,39 +7,12 @@ export interface Requests {
   'ephemeral-storage': number;
 }
 
-const counted = ['cpu', 'memory', 'ephemeral-storage'] as const;
-
-/**
- * What a pod reserves: the sum of its containers and sidecars, or the largest moment of its init containers
- * beside the sidecars started before them.
- * https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
- */
+/** What a pod reserves of this node, as the scheduler counts it. */
 export function podRequests(pod: corev1.Pod): Requests {
-  const total: Requests = { cpu: 0, memory: 0, 'ephemeral-storage': 0 };
-  for (const name of counted) {
-    let sidecars = 0;
-    let largestInit = 0;
-    for (const container of pod.spec.initContainers ?? []) {
-      const request = requestOf(container, name);
-      if (isSidecar(container)) sidecars += request;
-      largestInit = Math.max(largestInit, sidecars + (isSidecar(container) ? 0 : request));
-    }
-    const regular = pod.spec.containers.reduce(
-      (sum, container) => sum + requestOf(container, name),
-      sidecars,
-    );
-    const overhead = pod.spec.overhead?.[name];
-    total[name] = Math.max(regular, largestInit) + (overhead === undefined ? 0 : amount(name, overhead));
-  }
-  return total;
-}
-
-function requestOf(container: corev1.Container, name: keyof Requests): number {
-  const request = container.resources?.requests?.[name] ?? container.resources?.limits?.[name];
-  return request === undefined ? 0 : amount(name, request);
-}
-
-function amount(name: keyof Requests, quantity: string | number): number {
-  const parsed = parseQuantity(quantity);
-  return name === 'cpu' ? parsed.milliValue() : parsed.value();
+  const amounts = requestsOf(pod);
+  return {
+    cpu: amounts.cpu?.milliValue() ?? 0,
+    memory: amounts.memory?.value() ?? 0,
+    'ephemeral-storage': amounts['ephemeral-storage']?.value() ?? 0,
+  };
 }

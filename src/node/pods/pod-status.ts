@@ -1,9 +1,8 @@
-import type { corev1 } from '../../kube/index.ts';
+import { type corev1, podQosClass } from '../../kube/index.ts';
 import { apiTime } from './api-time.ts';
 import { incarnations, type ObservedContainer } from './engine-labels.ts';
 import { isSidecar, type ProbeResults } from './pod-actions.ts';
 import { podConditions } from './pod-conditions.ts';
-import { qosClass } from './qos-class.ts';
 
 /** Why a container that should run does not yet: `ImagePullBackOff`, `CreateContainerConfigError`, … */
 export interface WaitingReason {
@@ -57,7 +56,7 @@ export function computePodStatus(facts: StatusFacts): corev1.PodStatus {
     startTime: apiTime(facts.startTimeMs),
     initContainerStatuses: init.map(({ status }) => status),
     containerStatuses: regular.map(({ status }) => status),
-    qosClass: pod.status?.qosClass ?? qosClass(pod),
+    qosClass: pod.status?.qosClass ?? podQosClass(pod),
   };
   if (facts.podIPs.length > 0 && phase !== 'Failed' && phase !== 'Succeeded') {
     status.podIP = facts.podIPs[0]!;
