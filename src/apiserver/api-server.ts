@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { TLSSocket } from 'node:tls';
 import { OrreryError, systemClock } from '../base/index.ts';
-import { builtinResources } from '../kube/index.ts';
+import { builtinResources, type corev1 } from '../kube/index.ts';
 import { AdmissionChain } from './admission/admission.ts';
 import { NamespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { NodeRestriction } from './admission/node-restriction.ts';
@@ -18,6 +18,7 @@ import { RequestMetrics } from './discovery/metrics.ts';
 import { OpenApiDocuments } from './discovery/openapi.ts';
 import { versionInfo } from './discovery/version.ts';
 import { expireEvents } from './event-expiry.ts';
+import { CustomResources } from './extensions/custom-resources.ts';
 import { type RequestHandler, TlsListener } from './http/listener.ts';
 import type { ApiRequest, ApiResponse, User } from './http/messages.ts';
 import { type ApiServerOptions, DEFAULT_NODE_PORT_RANGE, DEFAULT_SERVICE_CIDR } from './options.ts';
@@ -54,6 +55,7 @@ class PipelineApiServer implements ApiServer {
   readonly #registry: Registry;
   readonly #pipeline: Pipeline;
   readonly #authenticator: RequestAuthenticator;
+  readonly #customResources: CustomResources;
   readonly #authorization: Authorization;
   readonly #closing = new AbortController();
   #listener: TlsListener | undefined;
@@ -89,6 +91,13 @@ class PipelineApiServer implements ApiServer {
     this.#authorization = new Authorization({ storage, catalog, objects });
     const { authorizer } = this.#authorization;
     this.#registry = { storage, catalog, clock, log: options.log, admission: this.#admission(objects) };
+    this.#customResources = new CustomResources({
+      storage,
+      catalog,
+      clock,
+      log: options.log,
+      resolveService: async (namespace, name) => clusterAddress(objects, namespace, name),
+    });
     const proxy = new NodeProxy(objects, () => this.#nodeCredentials());
     const metrics = new RequestMetrics();
     this.#pipeline = new Pipeline({
@@ -96,6 +105,7 @@ class PipelineApiServer implements ApiServer {
       catalog,
       authorizer,
       metrics,
+      customResources: this.#customResources,
       log: options.log,
       dispatch: {
         authorizer,
@@ -107,7 +117,9 @@ class PipelineApiServer implements ApiServer {
       },
       routes: {
         catalog,
-        openApi: new OpenApiDocuments(catalog, options.loadDescriptions ?? (async () => ({}))),
+        openApi: new OpenApiDocuments(catalog, options.loadDescriptions ?? (async () => ({})), (resources) =>
+          this.#customResources.whole(resources),
+        ),
         version: versionInfo(options.productVersion),
         checks: this.#healthChecks(),
         metrics: () => metrics.response(this.#gauges()),
@@ -126,6 +138,7 @@ class PipelineApiServer implements ApiServer {
   }
 
   async bootstrap(): Promise<void> {
+    await this.#customResources.start(this.#closing.signal);
     await bootstrap((request, user) => this.handle(request, user), {
       serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
       advertise: this.#options.advertise,
@@ -201,6 +214,7 @@ class PipelineApiServer implements ApiServer {
     return [
       { name: 'ping', check: () => undefined },
       { name: 'store', check: async () => void (await store.get('/health')) },
+      },
       {
         name: 'poststarthook/bootstrap',
         readinessOnly: true,
@@ -236,6 +250,20 @@ class PipelineApiServer implements ApiServer {
     );
     return { ca: ca!, certificate: certificate!, key: key! };
   }
+}
+
+/** Where a webhook's service answers. */
+async function clusterAddress(
+  objects: CachedStoredObjects,
+  namespace: string,
+  name: string,
+): Promise<string | undefined> {
+  const service = await objects.find<corev1.Service>(
+    { group: '', resource: 'services' },
+    { workspace: 'root', namespace, name },
+  );
+  const address = service?.spec?.clusterIP;
+  return address && address !== 'None' ? address : undefined;
 }
 
 async function firstUser(

@@ -1,4 +1,4 @@
-import { BadRequest, type Log, NotFound } from '../base/index.ts';
+import { BadRequest, type Log, NotFound, OrreryError } from '../base/index.ts';
 import {
   type AuthorizationAttributes,
   type Authorizer,
@@ -8,6 +8,7 @@ import type { RequestMetrics } from './discovery/metrics.ts';
 import { type RouteParts, servePath } from './discovery/routes.ts';
 import { checkAcceptable, encodeAnswer } from './encoding/answer.ts';
 import { forbidden, methodNotAllowed, pathNotFound, qualifiedName } from './errors.ts';
+import type { CustomResources, ServedResource } from './extensions/custom-resources.ts';
 import { FlowControl } from './http/flow-control.ts';
 import {
   type ApiRequest,
@@ -37,6 +38,7 @@ export interface PipelineParts {
   dispatch: DispatchParts;
   routes: RouteParts;
   metrics: RequestMetrics;
+  customResources: CustomResources;
   log: Log;
 }
 
@@ -114,12 +116,14 @@ export class Pipeline {
     await this.#authorize(request, user, info);
     checkWorkspace(info);
     if (info.type === 'path') return servePath(request, info.path, this.#parts.routes);
-    const resource = this.#parts.catalog.find(info.group, info.version, info.resource);
-    if (resource === undefined) throw pathNotFound();
+    const found = this.#parts.catalog.find(info.group, info.version, info.resource);
+    if (found === undefined) throw pathNotFound();
+    const custom = await this.#parts.customResources.served(found);
+    const resource = custom?.resource ?? found;
     if (!resource.namespaced && info.namespace !== undefined && info.resource !== 'namespaces')
       throw pathNotFound();
     if (upgrade === undefined && request.method !== 'GET') checkAcceptable(request);
-    const { registry, dispatch: parts } = this.#parts;
+    const { registry, parts } = withCustom(this.#parts, custom, info.verb);
     const target: ResourceRequest = {
       resource,
       workspace: info.workspace,
@@ -151,6 +155,24 @@ export class Pipeline {
     if (info.type === 'path') throw forbidden(undefined, '', why);
     throw forbidden({ group: info.group, name: info.resource }, info.name ?? '', why);
   }
+}
+
+/** A custom resource has a storage of its own words, and its watches end when its definition changes. */
+function withCustom(
+  { registry, dispatch: parts }: PipelineParts,
+  custom: ServedResource | undefined,
+  verb: string,
+): { registry: Registry; parts: DispatchParts } {
+  if (custom === undefined) return { registry, parts };
+  if (custom.terminating && verb === 'create')
+    throw new OrreryError(
+      'MethodNotAllowed',
+      'create not allowed while custom resource definition is terminating',
+    );
+  return {
+    registry: { ...registry, storage: custom.storage },
+    parts: verb === 'watch' ? { ...parts, closing: AbortSignal.any([parts.closing, custom.closing]) } : parts,
+  };
 }
 
 function resourceAttributes(info: ResourceRequestInfo, request: ApiRequest) {

@@ -1,4 +1,10 @@
-import { type Descriptions, openApiV2, openApiV2Protobuf, openApiV3 } from '../../kube/index.ts';
+import {
+  type Descriptions,
+  openApiV2,
+  openApiV2Protobuf,
+  openApiV3,
+  type Resource,
+} from '../../kube/index.ts';
 import { fingerprint } from '../encoding/fingerprint.ts';
 import { formatOf, parseAccept } from '../encoding/negotiation.ts';
 import { notAcceptable, pathNotFound } from '../errors.ts';
@@ -10,6 +16,12 @@ const V2_PROTOBUF = new Set([
   'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
 ]);
 
+/** Bodies kept; of the others the hash alone, so that a definition costs little when nobody reads it. */
+const BODIES_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** A resource of the catalog with its schema, where that is not at hand. */
+export type WholeResources = (resources: readonly Resource[]) => Promise<readonly Resource[]>;
+
 interface Document {
   body: Uint8Array;
   etag: string;
@@ -20,10 +32,18 @@ interface Document {
 export class OpenApiDocuments {
   readonly #catalog: ResourceCatalog;
   readonly #loadDescriptions: () => Promise<Descriptions>;
+  readonly #whole: WholeResources;
   readonly #documents = new Map<string, Promise<Document>>();
+  /** What each document was made of, and its hash once it is known. */
+  readonly #sources = new Map<string, { resources: readonly Resource[]; etag?: string; sizeBytes: number }>();
 
-  constructor(catalog: ResourceCatalog, loadDescriptions: () => Promise<Descriptions>) {
+  constructor(
+    catalog: ResourceCatalog,
+    loadDescriptions: () => Promise<Descriptions>,
+    whole: WholeResources = async (resources) => resources,
+  ) {
     this.#catalog = catalog;
+    this.#whole = whole;
     this.#loadDescriptions = loadDescriptions;
   }
 
@@ -56,14 +76,14 @@ export class OpenApiDocuments {
     const accept = request.headers?.accept;
     for (const { type } of parseAccept(accept || 'application/json')) {
       if (V2_PROTOBUF.has(type))
-        return this.#made('v2 protobuf', async () => ({
+        return this.#made('v2 protobuf', this.#catalog.all, async (all) => ({
           contentType: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
-          body: openApiV2Protobuf(openApiV2(this.#catalog.all, await this.#loadDescriptions())),
+          body: openApiV2Protobuf(openApiV2(all, await this.#loadDescriptions())),
         }));
       if (formatOf(type) === 'json')
-        return this.#made('v2', async () => ({
+        return this.#made('v2', this.#catalog.all, async (all) => ({
           contentType: 'application/json',
-          body: encodeText(JSON.stringify(openApiV2(this.#catalog.all, await this.#loadDescriptions()))),
+          body: encodeText(JSON.stringify(openApiV2(all, await this.#loadDescriptions()))),
         }));
     }
     throw notAcceptable(['application/json', ...V2_PROTOBUF]);
@@ -72,8 +92,8 @@ export class OpenApiDocuments {
   #v3(groupVersionPath: string): Promise<Document> {
     const gv = this.#groupVersions().get(groupVersionPath);
     if (gv === undefined) throw pathNotFound();
-    return this.#made(groupVersionPath, async () => {
-      const document = openApiV3(gv, this.#catalog.all, await this.#loadDescriptions());
+    return this.#made(groupVersionPath, gv.resources, async (own) => {
+      const document = openApiV3(gv, own, await this.#loadDescriptions());
       return { contentType: 'application/json', body: encodeText(JSON.stringify(document)) };
     });
   }
@@ -81,28 +101,69 @@ export class OpenApiDocuments {
   /** The index names every document by a hash, so all of them must be known. One at a time: others want to be served. */
   async #v3Index(): Promise<object> {
     const paths: Record<string, { serverRelativeURL: string }> = {};
-    for (const path of this.#groupVersions().keys()) {
-      const { etag } = await this.#v3(path);
+    for (const [path, { resources }] of this.#groupVersions()) {
+      const known = this.#sources.get(path);
+      const isKnown = known?.etag !== undefined && sameMembers(known.resources, resources);
+      const etag = isKnown ? known.etag : (await this.#v3(path)).etag;
       paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${etag}` };
       await new Promise((resolve) => setImmediate(resolve));
     }
     return { paths };
   }
 
-  #groupVersions(): Map<string, { group: string; version: string }> {
-    const all = new Map<string, { group: string; version: string }>();
-    for (const { group, version } of this.#catalog.all)
-      all.set(group === '' ? `api/${version}` : `apis/${group}/${version}`, { group, version });
+  #groupVersions(): Map<string, { group: string; version: string; resources: Resource[] }> {
+    const all = new Map<string, { group: string; version: string; resources: Resource[] }>();
+    for (const resource of this.#catalog.all) {
+      const { group, version } = resource;
+      const path = group === '' ? `api/${version}` : `apis/${group}/${version}`;
+      const known = all.get(path);
+      if (known === undefined) all.set(path, { group, version, resources: [resource] });
+      else known.resources.push(resource);
+    }
     return all;
   }
 
-  #made(name: string, make: () => Promise<{ contentType: string; body: Uint8Array }>): Promise<Document> {
+  #made(
+    name: string,
+    resources: readonly Resource[],
+    make: (whole: readonly Resource[]) => Promise<{ contentType: string; body: Uint8Array }>,
+  ): Promise<Document> {
+    const source = this.#sources.get(name);
     let document = this.#documents.get(name);
-    if (document === undefined) {
-      document = make().then((made) => ({ ...made, etag: fingerprint(made.body) }));
-      this.#documents.set(name, document);
+    if (document === undefined || source === undefined || !sameMembers(source.resources, resources)) {
+      const fresh: { resources: readonly Resource[]; etag?: string; sizeBytes: number } = {
+        resources,
+        sizeBytes: 0,
+      };
+      document = this.#whole(resources)
+        .then(make)
+        .then((made) => {
+          fresh.etag = fingerprint(made.body);
+          fresh.sizeBytes = made.body.length;
+          this.#trim(name);
+          return { ...made, etag: fresh.etag };
+        });
+      this.#sources.set(name, fresh);
       document.catch(() => this.#documents.delete(name));
     }
+    this.#documents.delete(name);
+    this.#documents.set(name, document);
     return document;
   }
+
+  /** Forgets the bodies that were asked for longest ago. */
+  #trim(newest: string): void {
+    let total = 0;
+    for (const name of this.#documents.keys()) total += this.#sources.get(name)?.sizeBytes ?? 0;
+    for (const name of [...this.#documents.keys()]) {
+      if (total <= BODIES_LIMIT_BYTES) break;
+      if (name === newest) continue;
+      total -= this.#sources.get(name)?.sizeBytes ?? 0;
+      this.#documents.delete(name);
+    }
+  }
+}
+
+function sameMembers(a: readonly Resource[], b: readonly Resource[]): boolean {
+  return a.length === b.length && a.every((one, index) => one === b[index]);
 }

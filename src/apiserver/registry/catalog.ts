@@ -2,13 +2,40 @@ import type { Resource } from '../../kube/index.ts';
 
 /** Everything that is served, by group, version and name. */
 export class ResourceCatalog {
-  readonly all: readonly Resource[];
+  readonly #builtin: readonly Resource[];
+  /** By definition. */
+  readonly #custom = new Map<string, readonly Resource[]>();
   readonly #byPath = new Map<string, Resource>();
+  #all: readonly Resource[] | undefined;
+  #groups: Map<string, string[]> | undefined;
+  #generation = 0;
 
   constructor(resources: readonly Resource[]) {
-    this.all = resources;
-    for (const resource of resources)
-      this.#byPath.set(`${resource.group}/${resource.version}/${resource.name}`, resource);
+    this.#builtin = resources;
+    for (const resource of resources) this.#byPath.set(pathOf(resource), resource);
+  }
+
+  get all(): readonly Resource[] {
+    this.#all ??= [...this.#builtin, ...[...this.#custom.values()].flat()];
+    return this.#all;
+  }
+
+  /** Rises with every change of what is served. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** What a definition serves from now on; what is built in stays what it is. */
+  setCustom(definition: string, resources: readonly Resource[]): void {
+    for (const old of this.#custom.get(definition) ?? [])
+      if (this.#byPath.get(pathOf(old)) === old) this.#byPath.delete(pathOf(old));
+    const added = resources.filter((resource) => !this.#byPath.has(pathOf(resource)));
+    for (const resource of added) this.#byPath.set(pathOf(resource), resource);
+    if (added.length > 0) this.#custom.set(definition, added);
+    else this.#custom.delete(definition);
+    this.#all = undefined;
+    this.#groups = undefined;
+    this.#generation++;
   }
 
   find(group: string, version: string, name: string): Resource | undefined {
@@ -20,16 +47,41 @@ export class ResourceCatalog {
     return this.all.find((resource) => resource.group === group && resource.name === name);
   }
 
-  /** Groups in order of appearance, each with its versions. */
-  groups(): Map<string, string[]> {
+  /** Groups in order of appearance, each with its versions, those of custom resources best first. */
+  groups(): ReadonlyMap<string, readonly string[]> {
+    this.#groups ??= this.#collectGroups();
+    return this.#groups;
+  }
+
+  #collectGroups(): Map<string, string[]> {
     const groups = new Map<string, string[]>();
     for (const { group, version } of this.all) {
       const versions = groups.get(group) ?? [];
       if (!versions.includes(version)) versions.push(version);
       groups.set(group, versions);
     }
+    const builtin = new Set(this.#builtin.map(({ group }) => group));
+    for (const [group, versions] of groups) if (!builtin.has(group)) versions.sort(compareVersions);
     return groups;
   }
+}
+
+function pathOf({ group, version, name }: Resource): string {
+  return `${group}/${version}/${name}`;
+}
+
+/** Stable before beta before alpha, newer before older, other names last; k8s.io/apimachinery/pkg/version. */
+function compareVersions(a: string, b: string): number {
+  const [left, right] = [rankOf(a), rankOf(b)];
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return right[i]! - left[i]!;
+  return a < b ? -1 : 1;
+}
+
+function rankOf(version: string): number[] {
+  const found = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
+  if (found === null) return [0, 0, 0];
+  const stability = found[2] === undefined ? 3 : found[2] === 'beta' ? 2 : 1;
+  return [stability, Number(found[1]), Number(found[3] ?? 0)];
 }
 
 /** Kinds that are asked, never stored: `kubectl auth can-i`, `whoami`, token reviews. */
@@ -94,7 +146,7 @@ export function allowsCreateOnUpdate(resource: Resource): boolean {
 
 /** PUT without resourceVersion overwrites whatever is there. */
 export function allowsUnconditionalUpdate(resource: Resource): boolean {
-  return !CONDITIONAL_UPDATE_ONLY.has(qualified(resource));
+  return resource.schema.custom === undefined && !CONDITIONAL_UPDATE_ONLY.has(qualified(resource));
 }
 
 /** DELETE answers with the object instead of a Status. */

@@ -8,15 +8,18 @@ import {
   serverSideApply,
   strategicMergePatch,
 } from '../../kube/index.ts';
-import { type PatchType, readPatch } from '../encoding/body.ts';
+import { PATCH_TYPES, type PatchType, readPatch } from '../encoding/body.ts';
 import { checkNesting } from '../encoding/nesting.ts';
-import { objectConflict, objectInvalid, objectNotFound } from '../errors.ts';
+import { objectConflict, objectInvalid, objectNotFound, unsupportedMediaType } from '../errors.ts';
 import { WriteRace } from '../storage/object-storage.ts';
 import { createDecoded } from './create.ts';
 import { type Answer, keyOf, type Registry, type ResourceRequest } from './registry.ts';
 import { replaceStored } from './replace.ts';
 import { checkNamed } from './update.ts';
 import { readWriteOptions, type WriteOptions } from './write-options.ts';
+
+/** A custom resource has no merge strategies. */
+const CUSTOM_PATCH_TYPES = Object.keys(PATCH_TYPES).filter((type) => !type.includes('strategic'));
 
 /** k8s.io/apiserver/pkg/endpoints/handlers MaxRetryWhenPatchConflicts. */
 const TRIES = 5;
@@ -25,6 +28,8 @@ const TRIES = 5;
 export async function patch(registry: Registry, request: ResourceRequest): Promise<Answer> {
   const options = readWriteOptions(request.request, 'PatchOptions');
   const { type, patch: content } = await readPatch(request.request);
+  if (type === 'strategic' && request.resource.schema.custom !== undefined)
+    throw unsupportedMediaType(CUSTOM_PATCH_TYPES);
   checkPatchOptions(type, options);
   const key = keyOf(registry, request, request.name!);
   for (let attempt = 1; ; attempt++) {

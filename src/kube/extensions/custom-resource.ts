@@ -1,6 +1,6 @@
 import type { FieldError } from '../../base/index.ts';
 import type { KubeObject } from '../object.ts';
-import { equalJson, setKey } from '../patch/json-value.ts';
+import { setKey } from '../patch/json-value.ts';
 import type { Resource, ScaleMapping, Subresource, Verb } from '../resource.ts';
 import { scaleSubresource, statusSubresource } from '../resources/builtin.ts';
 import { invalid } from '../validation/field-errors.ts';
@@ -9,7 +9,7 @@ import { StructuralSchema } from './custom-schema.ts';
 import { compileJsonPath } from './json-path.ts';
 import { isJsonObject, type JsonObject, type JsonSchemaProps } from './json-schema.ts';
 import { checkRules } from './rules.ts';
-import type { CrdVersion, CustomResourceDefinition } from './types.ts';
+import { type CrdVersion, type CustomResourceDefinition, isConditionTrue } from './types.ts';
 import { validateListTypes, validateValue } from './validate-value.ts';
 
 const VERBS: readonly Verb[] = [
@@ -22,18 +22,14 @@ const VERBS: readonly Verb[] = [
   'update',
   'watch',
 ];
+const TERMINATING_VERBS: readonly Verb[] = ['delete', 'deletecollection', 'get', 'list', 'watch'];
 const NONE: readonly never[] = [];
 const STATUS: readonly Subresource[] = [statusSubresource];
 const SCALE: readonly Subresource[] = [scaleSubresource];
 const BOTH: readonly Subresource[] = [statusSubresource, scaleSubresource];
 
-/** What discovery says of one served version: kilobytes less than the whole. Its schema must not be asked for. */
-export type CustomResourceSummary = Omit<Resource, 'schema'>;
-
-export function summarizeCustomResource(
-  crd: CustomResourceDefinition,
-  version: CrdVersion,
-): CustomResourceSummary {
+/** What discovery says of one served version, without its schema, which is not to be kept for every definition. */
+export function summarizeCustomResource(crd: CustomResourceDefinition, version: CrdVersion): Resource {
   const names = crd.status?.acceptedNames ?? crd.spec.names;
   const { status, scale } = version.subresources ?? {};
   return {
@@ -46,7 +42,8 @@ export function summarizeCustomResource(
     shortNames: names.shortNames ?? NONE,
     categories: names.categories ?? NONE,
     namespaced: crd.spec.scope === 'Namespaced',
-    verbs: VERBS,
+    verbs: isConditionTrue(crd, 'Terminating') ? TERMINATING_VERBS : VERBS,
+    schema: { ref: `custom:${definitionNameOf(crd.spec.group, version.name, names.kind)}` },
     subresources:
       scale === undefined ? (status === undefined ? NONE : STATUS) : status === undefined ? SCALE : BOTH,
     hasGeneration: true,
@@ -76,6 +73,8 @@ export function customResource(crd: CustomResourceDefinition, version: CrdVersio
   const { columns, selectableFields, scale } = derived(version);
   return {
     ...summary,
+    // What discovery no longer offers of a definition that goes, its objects' finalizers still need.
+    verbs: VERBS,
     schema: { ref: `custom:${definition}`, custom: new StructuralSchema(definition, schema) },
     generationOf: (object) => withoutFields(object, hasStatus ? ['metadata', 'status'] : ['metadata']),
     ...(hasStatus && { prepareForCreate: dropStatus, prepareForUpdate: keepStatus }),
@@ -189,9 +188,4 @@ function scaleMapping({ subresources }: CrdVersion): ScaleMapping | undefined {
       setKey(at, names.at(-1)!, replicas);
     },
   };
-}
-
-/** Nothing but the version differs between two states of a CRD, as far as serving its objects goes. */
-export function servesAlike(a: CustomResourceDefinition, b: CustomResourceDefinition): boolean {
-  return equalJson(a.spec, b.spec) && equalJson(a.status?.acceptedNames, b.status?.acceptedNames);
 }

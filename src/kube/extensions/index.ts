@@ -5,12 +5,7 @@
  * Does not serve, store or convert anything: see src/apiserver/extensions.
  */
 export { reconcileStatus } from './conditions.ts';
-export {
-  type CustomResourceSummary,
-  customResource,
-  servesAlike,
-  summarizeCustomResource,
-} from './custom-resource.ts';
+export { customResource, summarizeCustomResource } from './custom-resource.ts';
 export {
   CLEANUP_FINALIZER,
   type CrdVersion,

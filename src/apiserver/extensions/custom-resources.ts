@@ -1,0 +1,305 @@
+import { type Clock, Gone, type Log, NotFound } from '../../base/index.ts';
+import {
+  CLEANUP_FINALIZER,
+  type CustomResourceDefinition,
+  conditionOf,
+  customResource,
+  equalJson,
+  isConditionTrue,
+  type Resource,
+  reconcileStatus,
+  setCondition,
+  summarizeCustomResource,
+} from '../../kube/index.ts';
+import type { StoredValue } from '../../store/index.ts';
+import { fingerprint } from '../encoding/fingerprint.ts';
+import { decodeText, encodeText } from '../http/messages.ts';
+import type { ResourceCatalog } from '../registry/catalog.ts';
+import type { Registry } from '../registry/registry.ts';
+import { type ObjectStorage, WriteRace } from '../storage/object-storage.ts';
+import { ConversionWebhook, type ResolveService } from './conversion-webhook.ts';
+import { CustomStorage } from './custom-storage.ts';
+import { removeInstances } from './instance-removal.ts';
+import { ObjectView } from './object-view.ts';
+
+/** Compiled definitions kept for the next request. */
+const LOADED_LIMIT = 64;
+
+/** One served version, ready for requests. */
+export interface ServedResource {
+  resource: Resource;
+  storage: ObjectStorage;
+  /** Aborted when the definition changes or goes: watches end. */
+  closing: AbortSignal;
+  terminating: boolean;
+}
+
+/** What is kept of every definition: names and hashes, not schemas. */
+interface Entry {
+  key: string;
+  name: string;
+  group: string;
+  revision: number;
+  /** Of what serving depends on; a change of it ends watches. */
+  hash: string;
+  schemaRevision: number;
+  acceptedNames: NonNullable<CustomResourceDefinition['status']>['acceptedNames'];
+  namesAccepted: boolean;
+  terminating: boolean;
+  resources: readonly Resource[];
+  closing: AbortController;
+}
+
+export interface CustomResourcesParts {
+  storage: ObjectStorage;
+  catalog: ResourceCatalog;
+  clock: Clock;
+  log: Log;
+  resolveService: ResolveService;
+}
+
+/**
+ * Serves what CustomResourceDefinitions define: follows them in the store, keeps their conditions, puts their
+ * versions into the catalog, compiles a version at its first use, and removes the instances of a definition that
+ * goes. Source: k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go, pkg/controller.
+ */
+export class CustomResources {
+  readonly #parts: CustomResourcesParts;
+  readonly #definitions: Resource;
+  readonly #entries = new Map<string, Entry>();
+  readonly #owners = new WeakMap<object, Entry>();
+  readonly #loaded = new Map<string, Promise<ServedResource>>();
+  readonly #removals = new Set<string>();
+
+  constructor(parts: CustomResourcesParts) {
+    this.#parts = parts;
+    this.#definitions = parts.catalog.findStored('apiextensions.k8s.io', 'customresourcedefinitions')!;
+  }
+
+  /** Resolves once everything that is stored is served; goes on in the background until `signal` aborts. */
+  async start(signal: AbortSignal): Promise<void> {
+    const revision = await this.#list(signal);
+    this.#follow(revision, signal).catch((error: unknown) => {
+      this.#parts.log.error('custom resource definitions are followed no more', { error });
+    });
+  }
+
+  /** The whole of a resource of the catalog; undefined for one that no definition made. @throws NotFound */
+  async served(resource: Resource): Promise<ServedResource | undefined> {
+    const entry = this.#owners.get(resource);
+    if (entry === undefined) return undefined;
+    const id = `${entry.key} ${entry.hash} ${entry.revision} ${resource.version}`;
+    let loaded = this.#loaded.get(id);
+    if (loaded === undefined) loaded = this.#load(entry, resource.version);
+    else this.#loaded.delete(id);
+    this.#loaded.set(id, loaded);
+    for (const oldest of this.#loaded.keys()) {
+      if (this.#loaded.size <= LOADED_LIMIT) break;
+      this.#loaded.delete(oldest);
+    }
+    loaded.catch(() => this.#loaded.delete(id));
+    return loaded;
+  }
+
+  /** The catalog's resources with their schemas, for documents; those that have gone meanwhile are left out. */
+  async whole(resources: readonly Resource[]): Promise<Resource[]> {
+    const whole: Resource[] = [];
+    for (const resource of resources) {
+      const entry = this.#owners.get(resource);
+      if (entry === undefined) whole.push(resource);
+      else {
+        const crd = await this.#read(entry.key);
+        const version = crd?.spec.versions.find(({ name }) => name === resource.version);
+        if (crd !== undefined && version !== undefined) whole.push(customResource(crd, version));
+      }
+    }
+    return whole;
+  }
+
+  async #load(entry: Entry, version: string): Promise<ServedResource> {
+    const crd = await this.#read(entry.key);
+    const described = crd?.spec.versions.find(({ name }) => name === version);
+    if (crd === undefined || described === undefined)
+      throw new NotFound('the server could not find the requested resource');
+    const resource = customResource(crd, described);
+    const { conversion } = crd.spec;
+    const view = new ObjectView({
+      resource,
+      storageVersion: crd.spec.versions.find(({ storage }) => storage)!.name,
+      schemaRevision: entry.schemaRevision,
+      webhook:
+        conversion?.strategy === 'Webhook' && conversion.webhook !== undefined
+          ? new ConversionWebhook(conversion.webhook, this.#parts.resolveService)
+          : undefined,
+    });
+    return {
+      resource,
+      storage: new CustomStorage(this.#parts.storage.store, view),
+      closing: entry.closing.signal,
+      terminating: entry.terminating,
+    };
+  }
+
+  async #read(key: string): Promise<CustomResourceDefinition | undefined> {
+    const stored = await this.#parts.storage.get(key);
+    return stored && (JSON.parse(decodeText(stored.bytes)) as CustomResourceDefinition);
+  }
+
+  async #list(signal: AbortSignal): Promise<number> {
+    const prefix = this.#parts.storage.prefixOf(this.#definitions, '*');
+    const { items, revision } = await this.#parts.storage.list({ prefix });
+    const there = new Set(items.map(({ key }) => key));
+    for (const key of this.#entries.keys()) if (!there.has(key)) this.#forget(key);
+    for (const item of items) await this.#apply(item, signal);
+    return revision;
+  }
+
+  async #follow(from: number, signal: AbortSignal): Promise<void> {
+    const prefix = this.#parts.storage.prefixOf(this.#definitions, '*');
+    let after = from;
+    while (!signal.aborted) {
+      try {
+        for await (const batch of this.#parts.storage.store.watch({ prefix, after, signal })) {
+          after = batch.revision;
+          for (const event of batch.events) {
+            if (event.type === 'delete') await this.#gone(event.key, signal);
+            else await this.#apply({ ...event, modRevision: event.revision, createRevision: 0 }, signal);
+          }
+        }
+      } catch (error) {
+        if (!(error instanceof Gone)) throw error;
+        after = await this.#list(signal);
+      }
+    }
+  }
+
+  /** A definition as it is now: its conditions, then the catalog, then what is stored of the conditions. */
+  async #apply(stored: StoredValue, signal: AbortSignal): Promise<void> {
+    const { key, modRevision } = stored;
+    const crd = JSON.parse(decodeText(stored.value)) as CustomResourceDefinition;
+    const next = structuredClone(crd);
+    const now = new Date(this.#parts.clock.now());
+    if (!isConditionTrue(crd, 'Terminating')) reconcileStatus(next, this.#others(crd), now);
+    this.#serve(key, next, modRevision);
+    if (!equalJson(crd.status, next.status)) await this.#store(key, next, modRevision);
+    else if (isConditionTrue(crd, 'Terminating') && crd.metadata.finalizers?.includes(CLEANUP_FINALIZER))
+      this.#remove(key, signal);
+  }
+
+  #others(crd: CustomResourceDefinition): CustomResourceDefinition[] {
+    const { group } = crd.spec;
+    return [...this.#entries.values()]
+      .filter((entry) => entry.group === group && entry.name !== crd.metadata.name)
+      .map(({ acceptedNames }) => ({ status: { acceptedNames } }) as CustomResourceDefinition);
+  }
+
+  #serve(key: string, crd: CustomResourceDefinition, revision: number): void {
+    const { spec, status } = crd;
+    const hash = fingerprint(encodeText(JSON.stringify([spec, status?.acceptedNames])));
+    const terminating = isConditionTrue(crd, 'Terminating');
+    const before = this.#entries.get(key);
+    const same = before !== undefined && before.hash === hash;
+    if (before !== undefined && !same) before.closing.abort();
+    const isServed = isConditionTrue(crd, 'Established');
+    const resources = isServed
+      ? spec.versions.filter(({ served }) => served).map((version) => summarizeCustomResource(crd, version))
+      : [];
+    const entry: Entry = {
+      key,
+      name: crd.metadata.name,
+      group: spec.group,
+      revision,
+      hash,
+      schemaRevision: same ? before.schemaRevision : revision,
+      acceptedNames: status?.acceptedNames,
+      namesAccepted: isConditionTrue(crd, 'NamesAccepted'),
+      terminating,
+      resources,
+      closing: same ? before.closing : new AbortController(),
+    };
+    this.#entries.set(key, entry);
+    if (same && before.terminating === terminating && before.resources.length === resources.length) {
+      entry.resources = before.resources;
+      for (const resource of before.resources) this.#owners.set(resource, entry);
+      return;
+    }
+    for (const resource of resources) this.#owners.set(resource, entry);
+    this.#parts.catalog.setCustom(key, resources);
+  }
+
+  async #store(key: string, crd: CustomResourceDefinition, revision: number): Promise<void> {
+    try {
+      await this.#parts.storage.update(this.#definitions, key, crd, revision);
+    } catch (error) {
+      // Somebody changed it meanwhile: the watch brings that, and this comes again.
+      if (!(error instanceof WriteRace)) throw error;
+    }
+  }
+
+  #forget(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    entry.closing.abort();
+    this.#entries.delete(key);
+    this.#parts.catalog.setCustom(key, []);
+    return entry;
+  }
+
+  /** Names that were taken are free: whoever waited for them gets them. */
+  async #gone(key: string, signal: AbortSignal): Promise<void> {
+    const gone = this.#forget(key);
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.namesAccepted || entry.group !== gone?.group) continue;
+      const stored = await this.#parts.storage.store.get(entry.key);
+      if (stored !== undefined) await this.#apply(stored, signal);
+    }
+  }
+
+  #remove(key: string, signal: AbortSignal): void {
+    if (this.#removals.has(key)) return;
+    this.#removals.add(key);
+    this.#removeInstances(key, signal)
+      .catch((error: unknown) => {
+        this.#parts.log.error('instances of a definition could not be removed', { key, error });
+      })
+      .finally(() => this.#removals.delete(key));
+  }
+
+  async #removeInstances(key: string, signal: AbortSignal): Promise<void> {
+    const entry = this.#entries.get(key);
+    const first = entry?.resources[0];
+    if (first !== undefined) {
+      const served = await this.served(first);
+      const registry = { ...this.#parts, storage: served!.storage } as unknown as Registry;
+      await removeInstances(registry, served!.resource, { signal, log: this.#parts.log });
+    }
+    while (!signal.aborted) {
+      const stored = await this.#parts.storage.get(key);
+      if (stored === undefined) return;
+      const crd = JSON.parse(decodeText(stored.bytes)) as CustomResourceDefinition;
+      const time = `${new Date(this.#parts.clock.now()).toISOString().slice(0, 19)}Z`;
+      if (conditionOf(crd, 'Terminating') === undefined) return;
+      setCondition(
+        crd,
+        {
+          type: 'Terminating',
+          status: 'False',
+          reason: 'InstanceDeletionCompleted',
+          message: 'removed all instances',
+        },
+        time,
+      );
+      const finalizers = (crd.metadata.finalizers ?? []).filter((one) => one !== CLEANUP_FINALIZER);
+      if (finalizers.length > 0) crd.metadata.finalizers = finalizers;
+      else delete crd.metadata.finalizers;
+      try {
+        if (finalizers.length === 0)
+          await this.#parts.storage.delete(this.#definitions, key, crd, stored.revision);
+        else await this.#parts.storage.update(this.#definitions, key, crd, stored.revision);
+        return;
+      } catch (error) {
+        if (!(error instanceof WriteRace)) throw error;
+      }
+    }
+  }
+}

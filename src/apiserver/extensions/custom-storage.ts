@@ -1,0 +1,132 @@
+import type { KubeObject, Resource } from '../../kube/index.ts';
+import type {
+  ListOptions,
+  ListResult,
+  Store,
+  StoredValue,
+  StoreEvent,
+  WatchBatch,
+  WatchOptions,
+  Write,
+  WriteResult,
+} from '../../store/index.ts';
+import { encodeText } from '../http/messages.ts';
+import { ObjectStorage, type StoredObject } from '../storage/object-storage.ts';
+import type { ObjectView } from './object-view.ts';
+
+/** Small: most definitions are looked at rarely. */
+const CACHE_LIMIT_BYTES = 1024 * 1024;
+
+/** The objects of one served version: read and written in its words, whatever version they are stored in. */
+export class CustomStorage extends ObjectStorage {
+  readonly #view: ObjectView;
+
+  constructor(store: Store, view: ObjectView) {
+    super(new ViewStore(store, view), { cacheLimitBytes: CACHE_LIMIT_BYTES });
+    this.#view = view;
+  }
+
+  override async create(resource: Resource, key: string, object: KubeObject): Promise<StoredObject> {
+    const stored = await super.create(resource, key, await this.#view.write(object));
+    return this.#answer(object, stored);
+  }
+
+  override async update(
+    resource: Resource,
+    key: string,
+    object: KubeObject,
+    expect: number,
+  ): Promise<StoredObject> {
+    const stored = await super.update(resource, key, await this.#view.write(object), expect);
+    return this.#answer(object, stored);
+  }
+
+  override async delete(
+    resource: Resource,
+    key: string,
+    last: KubeObject,
+    expect: number,
+  ): Promise<StoredObject> {
+    const stored = await super.delete(resource, key, await this.#view.write(last), expect);
+    return this.#answer(last, stored);
+  }
+
+  /** What was sent, not converted there and back again. */
+  #answer(object: KubeObject, stored: StoredObject): StoredObject {
+    if (this.#view.storesAsIs) return stored;
+    const { apiVersion, kind, metadata, ...rest } = object;
+    const text = JSON.stringify({
+      kind,
+      apiVersion,
+      metadata: { ...metadata, resourceVersion: String(stored.revision) },
+      ...rest,
+    });
+    return { ...stored, bytes: encodeText(text), rewritten: true };
+  }
+}
+
+/** A store whose values are seen through a view; writes pass as they are. */
+class ViewStore implements Store {
+  readonly #store: Store;
+  readonly #view: ObjectView;
+
+  constructor(store: Store, view: ObjectView) {
+    this.#store = store;
+    this.#view = view;
+  }
+
+  async get(key: string): Promise<StoredValue | undefined> {
+    const found = await this.#store.get(key);
+    return found && (await this.#values([found]))[0];
+  }
+
+  async list(options: ListOptions): Promise<ListResult> {
+    const result = await this.#store.list(options);
+    return { ...result, items: await this.#values(result.items) };
+  }
+
+  async *watch(options: WatchOptions): AsyncGenerator<WatchBatch> {
+    for await (const batch of this.#store.watch(options))
+      yield { ...batch, events: await Promise.all(batch.events.map((event) => this.#event(event))) };
+  }
+
+  count(prefix: string): Promise<number> {
+    return this.#store.count(prefix);
+  }
+
+  write(write: Write): Promise<WriteResult> {
+    return this.#store.write(write);
+  }
+
+  revision(): number {
+    return this.#store.revision();
+  }
+
+  compactedRevision(): number {
+    return this.#store.compactedRevision();
+  }
+
+  compact(revision: number): Promise<void> {
+    return this.#store.compact(revision);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  async #values(values: readonly StoredValue[]): Promise<StoredValue[]> {
+    const read = await this.#view.read(
+      values.map(({ value, modRevision }) => ({ bytes: value, revision: modRevision })),
+    );
+    return values.map((one, index) => (one.value === read[index] ? one : { ...one, value: read[index]! }));
+  }
+
+  async #event(event: StoreEvent): Promise<StoreEvent> {
+    const { value, previous, revision } = event;
+    const parts = [{ bytes: value, revision }];
+    // When the state before was written is not known: it is older than the change.
+    if (previous !== undefined) parts.push({ bytes: previous, revision: revision - 1 });
+    const [now, before] = await this.#view.read(parts);
+    return { ...event, value: now!, ...(before !== undefined && { previous: before }) };
+  }
+}
