@@ -3,9 +3,11 @@ import type { TLSSocket } from 'node:tls';
 import { OrreryError, systemClock } from '../base/index.ts';
 import { builtinResources, type corev1 } from '../kube/index.ts';
 import { AdmissionChain } from './admission/admission.ts';
+import { CertificateAdmission } from './admission/certificates.ts';
 import { NamespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { NodeRestriction } from './admission/node-restriction.ts';
-import { defaultTolerationSeconds, podPriority } from './admission/pod-defaults.ts';
+import { defaultTolerationSeconds } from './admission/pod-defaults.ts';
+import { PriorityAdmission } from './admission/priority.ts';
 import { ServiceAccountAdmission } from './admission/service-account.ts';
 import { ServiceAllocator } from './admission/service-allocator.ts';
 import { CachedStoredObjects } from './admission/stored-objects.ts';
@@ -200,7 +202,8 @@ class PipelineApiServer implements ApiServer {
       new ServiceAccountAdmission(objects),
       new NodeRestriction(objects),
       this.#authorization.admission,
-      podPriority,
+      new PriorityAdmission(objects),
+      new CertificateAdmission(this.#authorization.authorizer),
       defaultTolerationSeconds,
       new ServiceAllocator(objects, {
         serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,

@@ -2,6 +2,7 @@ import { NotFound, OrreryError } from '../base/index.ts';
 import type { KubeObject } from '../kube/index.ts';
 import { firstServiceAddress } from './admission/service-allocator.ts';
 import { type PolicyClient, reconcileDefaultPolicy } from './bootstrap-policy/reconcile-policy.ts';
+import { ensureDefaultObjects } from './default-objects.ts';
 import {
   type ApiRequest,
   type ApiResponse,
@@ -38,6 +39,7 @@ export async function bootstrap(
     ),
   );
   await reconcileDefaultPolicy(server);
+  await ensureDefaultObjects(server, options.serviceCidr);
   await server.ensure('/api/v1/namespaces/default/services', kubernetesService(options));
   const { address, port } = options.advertise;
   const ports = [{ name: 'https', port, protocol: 'TCP' }];

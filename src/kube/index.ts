@@ -6,7 +6,9 @@
  */
 
 export * from './apply/index.ts';
+export { parseCertificateRequest } from './certificates/certificate-request.ts';
 export * from './extensions/index.ts';
+export { defaultFlowSchemas, defaultPriorityLevels } from './flowcontrol/default-objects.ts';
 export * from './object.ts';
 export * from './openapi/index.ts';
 export * from './patch/index.ts';

@@ -45,6 +45,10 @@ export interface Resource {
   validateCreate?(object: KubeObject): FieldError[];
   validateUpdate?(object: KubeObject, old: KubeObject): FieldError[];
   validateStatusUpdate?(object: KubeObject, old: KubeObject): FieldError[];
+  /** Fills in what a change through `status` leaves to the server (times of conditions). Changes `object`. */
+  prepareForStatusUpdate?(object: KubeObject, old: KubeObject, now: Date): void;
+  /** Subresources beside `status` that change a part of the status, by name: `approval`. */
+  statusParts?: Readonly<Record<string, StatusPart>>;
   /** Seconds of grace a DELETE without its own gets; undefined: deleted at once. Pods: spec's. */
   deletionGraceSeconds?(object: KubeObject, requested: number | undefined): number | undefined;
   /** Fields that fieldSelector may name beside metadata.name and metadata.namespace. */
@@ -53,6 +57,13 @@ export interface Resource {
   columns?: readonly TableColumn[];
   /** Conditions of an object's table row (pods that have ended). */
   rowConditions?(object: KubeObject): readonly metav1.TableRowCondition[] | undefined;
+}
+
+/** What a subresource that is a part of the status does instead of the status' own two. */
+export interface StatusPart {
+  /** Keeps what this part may not change. Changes `object`. */
+  prepareForUpdate(object: KubeObject, old: KubeObject, now: Date): void;
+  validateUpdate(object: KubeObject, old: KubeObject): FieldError[];
 }
 
 /**

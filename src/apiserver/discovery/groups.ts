@@ -1,16 +1,13 @@
 import type { metav1, Resource } from '../../kube/index.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
 import { groupVersion } from '../storage/object-storage.ts';
-
-const GROUP_PRIORITY = ['', 'apps', 'events.k8s.io', 'authentication.k8s.io', 'authorization.k8s.io'];
+import { priorityOf } from './group-priorities.ts';
 
 /** The group names in the order clients shall prefer them. */
 export function groupNames(catalog: ResourceCatalog): string[] {
-  const rank = (name: string) => {
-    const at = GROUP_PRIORITY.indexOf(name);
-    return at === -1 ? GROUP_PRIORITY.length : at;
-  };
-  return [...catalog.groups().keys()].sort((a, b) => rank(a) - rank(b));
+  const versions = catalog.groups();
+  const rank = (name: string) => priorityOf(name, versions.get(name)?.[0] ?? '').group;
+  return [...versions.keys()].sort((a, b) => rank(b) - rank(a) || (a < b ? -1 : 1));
 }
 
 /** GET /api */

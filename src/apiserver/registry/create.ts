@@ -111,7 +111,6 @@ async function createOnce(
 /** What the server owns in the metadata of a new object; rest.BeforeCreate and FillObjectMetaSystemFields. */
 function prepare(resource: Resource, object: KubeObject, now: Date): void {
   const { metadata } = object;
-  resource.prepareForCreate?.(object);
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.selfLink;
@@ -121,6 +120,7 @@ function prepare(resource: Resource, object: KubeObject, now: Date): void {
   }
   metadata.uid = randomUUID();
   metadata.creationTimestamp = `${now.toISOString().slice(0, 19)}Z`;
+  resource.prepareForCreate?.(object);
   if (resource.hasGeneration) metadata.generation = 1;
   else delete metadata.generation;
 }

@@ -52,9 +52,13 @@ export async function replaceStored(
   let next = replacement.next;
   applyDefaults(resource, next);
   checkUid(resource, next, old);
-  if (subresource === 'status') next = withStatusOf(resource, old, next);
+  const part = subresource === undefined ? undefined : resource.statusParts?.[subresource];
+  const isStatus = subresource === 'status' || part !== undefined;
+  if (isStatus) next = withStatusOf(resource, old, next);
   fillMetadata(next.metadata, old.metadata);
   if (subresource === undefined) resource.prepareForUpdate?.(next, old);
+  else if (part !== undefined) part.prepareForUpdate(next, old, now);
+  else if (isStatus) resource.prepareForStatusUpdate?.(next, old, now);
   if (managedFields === 'track')
     trackManagedFields({
       resource,
@@ -70,11 +74,10 @@ export async function replaceStored(
     dryRun: options.dryRun,
   });
   await registry.admission.mutate(admission);
-  if (subresource !== 'status') bumpGeneration(resource, next, old);
-  const errors =
-    subresource === 'status'
-      ? validateStatusUpdate(resource, next, old)
-      : validateUpdate(resource, next, old);
+  if (!isStatus) bumpGeneration(resource, next, old);
+  const errors = isStatus
+    ? validateStatusUpdate(resource, next, old, part)
+    : validateUpdate(resource, next, old);
   if (errors.length > 0) throw objectInvalid(resource, old.metadata.name, errors);
   await registry.admission.validate(admission);
   if (isSame(old, next)) return objectAnswer(200, resource, current, warnings);

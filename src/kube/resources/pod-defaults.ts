@@ -1,5 +1,4 @@
 import type { corev1 } from '../types/index.generated.ts';
-import { SYSTEM_PRIORITIES } from '../validation/pods.ts';
 import { podQosClass } from '../workloads/pod-qos.ts';
 import { podRequests } from '../workloads/pod-resources.ts';
 import { defaultPodSpec, syncServiceAccount } from './pod-spec-defaults.ts';
@@ -39,13 +38,10 @@ function defaultPodLevelRequests({ spec, metadata }: Pod): void {
 
 /**
  * What the API server's pod strategy and the admission plug-ins that are always on set on a new pod:
- * status, QoS class, priority, and tolerations for a node that is gone for a while.
+ * status, QoS class, and tolerations for a node that is gone for a while.
  */
 export function preparePodForCreate(pod: Pod): void {
   syncServiceAccount(pod.spec);
-  const priorityClass = pod.spec.priorityClassName;
-  pod.spec.priority = priorityClass === undefined ? 0 : (SYSTEM_PRIORITIES[priorityClass] ?? 0);
-  pod.spec.preemptionPolicy ??= 'PreemptLowerPriority';
   addTolerationOf(pod, 'node.kubernetes.io/not-ready');
   addTolerationOf(pod, 'node.kubernetes.io/unreachable');
   const gated = (pod.spec.schedulingGates ?? []).length > 0;

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../object.ts';
+import { classSamples } from './class-samples.test-data.ts';
 
 /** One object of every built-in kind with most of what first light supports; test data. */
 const container = {
@@ -99,6 +100,7 @@ const past = new Date(pastMs).toISOString();
 
 /** Keyed by `group/resource`. */
 export const samples: Readonly<Record<string, KubeObject>> = {
+  ...classSamples,
   '/pods': object('v1', 'Pod', { spec: podSpec }),
   '/services': object('v1', 'Service', {
     spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 'http' }] },

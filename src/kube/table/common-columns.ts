@@ -6,7 +6,7 @@ import { ageOf } from './human-duration.ts';
 type Cell = string | number | boolean | null;
 
 interface ColumnOptions {
-  type?: 'string' | 'integer';
+  type?: 'string' | 'integer' | 'boolean' | 'date';
   format?: string;
   /** Shown with `-o wide` only. */
   wide?: boolean;

@@ -36,7 +36,7 @@ function atMost(value: string, bytes: number): string[] {
   return byteLength(value) > bytes ? [`must be no more than ${bytes} bytes`] : [];
 }
 
-function regexError(message: string, pattern: string, ...examples: string[]): string {
+export function regexError(message: string, pattern: string, ...examples: string[]): string {
   if (examples.length === 0) return `${message} (regex used for validation is '${pattern}')`;
   const quoted = examples.map((example) => `'${example}', `).join(' or ');
   return `${message} (e.g. ${quoted}regex used for validation is '${pattern}')`;

@@ -10,12 +10,6 @@ import { validateTolerations } from './scheduling.ts';
 
 type Pod = corev1.Pod;
 
-/** Priority classes that exist without anyone making them. */
-export const SYSTEM_PRIORITIES: Readonly<Record<string, number>> = {
-  'system-cluster-critical': 2_000_000_000,
-  'system-node-critical': 2_000_001_000,
-};
-
 export function validatePodCreate(pod: Pod): FieldError[] {
   const errors = validatePod(pod);
   if ((pod.spec.ephemeralContainers ?? []).length > 0) {
@@ -23,11 +17,6 @@ export function validatePodCreate(pod: Pod): FieldError[] {
   }
   if (pod.spec.nodeName && (pod.spec.schedulingGates ?? []).length > 0) {
     errors.push(forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
-  }
-  const priorityClass = pod.spec.priorityClassName;
-  if (priorityClass && SYSTEM_PRIORITIES[priorityClass] === undefined) {
-    const why = `no PriorityClass with name ${priorityClass} was found`;
-    errors.push(forbidden('spec.priorityClassName', why));
   }
   return errors;
 }

@@ -1,6 +1,6 @@
 import type { FieldError } from '../../base/index.ts';
 import type { KubeObject } from '../object.ts';
-import type { Resource } from '../resource.ts';
+import type { Resource, StatusPart } from '../resource.ts';
 import { withoutRepeats } from './field-errors.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from './object-meta.ts';
 
@@ -23,10 +23,17 @@ export function validateUpdate(resource: Resource, object: KubeObject, old: Kube
   ]);
 }
 
-/** Everything wrong with a change through `…/status`. */
-export function validateStatusUpdate(resource: Resource, object: KubeObject, old: KubeObject): FieldError[] {
+/** Everything wrong with a change through `…/status`, or through a `part` of it (`approval`). */
+export function validateStatusUpdate(
+  resource: Resource,
+  object: KubeObject,
+  old: KubeObject,
+  part?: StatusPart,
+): FieldError[] {
   return withoutRepeats([
     ...validateObjectMetaUpdate(object.metadata, old.metadata),
-    ...(resource.validateStatusUpdate?.(object, old) ?? []),
+    ...((part === undefined
+      ? resource.validateStatusUpdate?.(object, old)
+      : part.validateUpdate(object, old)) ?? []),
   ]);
 }

@@ -241,11 +241,6 @@ describe('pods', () => {
       'spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None',
     ],
     [
-      'an unknown priority class',
-      withSpec({ priorityClassName: 'high' }),
-      'spec.priorityClassName: Forbidden: no PriorityClass with name high was found',
-    ],
-    [
       'a group id out of range',
       withSpec({ securityContext: { fsGroup: -1 } }),
       'spec.securityContext.fsGroup: Invalid value: -1: must be between 0 and 4294967295, inclusive',

@@ -1,0 +1,83 @@
+import { type certificatesv1, parseCertificateRequest } from '../../kube/index.ts';
+import type { Authorizer } from '../authorization/authorizer.ts';
+import { forbidden } from '../errors.ts';
+import { MASTERS_GROUP } from '../http/messages.ts';
+import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
+
+const GROUP = 'certificates.k8s.io';
+const CLIENT_SIGNER = 'kubernetes.io/kube-apiserver-client';
+type Request = certificatesv1.CertificateSigningRequest;
+
+/**
+ * Writes who asks into a certificate request, refuses to ask for `system:masters`, and lets only those approve and
+ * sign who may do it for the signer.
+ * Source: k8s.io/kubernetes/plugin/pkg/admission/certificates/{approval,signing,subjectrestriction},
+ * pkg/registry/certificates/certificates/strategy.go.
+ */
+export class CertificateAdmission implements AdmissionPlugin {
+  readonly name = 'CertificateSubjectRestriction';
+  readonly #authorizer: Authorizer;
+
+  constructor(authorizer: Authorizer) {
+    this.#authorizer = authorizer;
+  }
+
+  mutate(request: AdmissionRequest): void {
+    if (!isRequest(request) || request.operation !== 'CREATE') return;
+    const { spec } = request.object as Request;
+    if (spec === undefined) return;
+    const { name, uid, groups, extra } = request.user;
+    spec.username = name;
+    spec.groups = [...groups];
+    if (uid === undefined) delete spec.uid;
+    else spec.uid = uid;
+    if (extra === undefined) delete spec.extra;
+    else spec.extra = structuredClone(extra) as Record<string, unknown>;
+  }
+
+  async validate(request: AdmissionRequest): Promise<void> {
+    if (!isRequest(request)) return;
+    const { operation, subresource } = request;
+    const now = request.object as Request;
+    if (operation === 'CREATE') this.#restrictSubject(request, now);
+    if (operation !== 'UPDATE') return;
+    const old = request.oldObject as Readonly<Request>;
+    if (subresource === 'approval') await this.#check(request, 'approve', old.spec.signerName);
+    if (subresource === 'status' && (now.status?.certificate ?? '') !== (old.status?.certificate ?? ''))
+      await this.#check(request, 'sign', old.spec.signerName);
+  }
+
+  #restrictSubject(request: AdmissionRequest, { spec }: Request): void {
+    if (spec.signerName !== CLIENT_SIGNER) return;
+    const { organizations } = parseCertificateRequest(Buffer.from(spec.request, 'base64').toString());
+    if (organizations.includes(MASTERS_GROUP))
+      throw forbidden(
+        request.resource,
+        request.name,
+        `use of ${CLIENT_SIGNER} signer with ${MASTERS_GROUP} group is not allowed`,
+      );
+  }
+
+  /** The right is on the signer itself or on all of its domain. */
+  async #check(request: AdmissionRequest, verb: 'approve' | 'sign', signer: string): Promise<void> {
+    for (const name of [signer, `${signer.split('/')[0]}/*`]) {
+      const { verdict } = await this.#authorizer.authorize({
+        user: request.user,
+        verb,
+        workspace: request.workspace,
+        resource: { group: GROUP, version: '*', resource: 'signers', name },
+        path: '',
+      });
+      if (verdict === 'allow') return;
+    }
+    throw forbidden(
+      request.resource,
+      request.name,
+      `user not permitted to ${verb} requests with signerName ${JSON.stringify(signer)}`,
+    );
+  }
+}
+
+function isRequest({ resource }: AdmissionRequest): boolean {
+  return resource.group === GROUP && resource.name === 'certificatesigningrequests';
+}

@@ -1,0 +1,74 @@
+import type { KubeObject } from '../object.ts';
+import type { Resource, Subresource } from '../resource.ts';
+import { certificateRequestColumns } from '../table/certificate-columns.ts';
+import type { certificatesv1 } from '../types/index.generated.ts';
+import {
+  validateCertificateRequest,
+  validateCertificateRequestApproval,
+  validateCertificateRequestStatus,
+  validateCertificateRequestUpdate,
+} from '../validation/certificate-requests.ts';
+import { builtin, dropStatus, keepStatus, selectable, statusSubresource } from './builtin.ts';
+
+type Request = certificatesv1.CertificateSigningRequest;
+
+const approvalSubresource: Subresource = { name: 'approval', verbs: ['get', 'patch', 'update'] };
+
+/** What is asked for, and by whom, never changes. */
+function prepareForUpdate(object: KubeObject, old: KubeObject): void {
+  (object as Request).spec = structuredClone((old as Request).spec);
+  keepStatus(object, old);
+}
+
+/** Times a condition's writer left out; registry/certificates/certificates populateConditionTimestamps. */
+function fillConditionTimes(object: KubeObject, old: KubeObject, now: Date): void {
+  const time = `${now.toISOString().slice(0, 19)}Z`;
+  for (const condition of (object as Request).status?.conditions ?? []) {
+    condition.lastUpdateTime ??= time;
+    const before = (old as Request).status?.conditions?.find(
+      ({ type, status }) => type === condition.type && status === condition.status,
+    );
+    condition.lastTransitionTime ??= before?.lastTransitionTime ?? time;
+  }
+}
+
+/** A decision changes the conditions only. */
+function prepareForApproval(object: KubeObject, old: KubeObject, now: Date): void {
+  fillConditionTimes(object, old, now);
+  const request = object as Request;
+  const { conditions } = request.status ?? {};
+  request.status = { ...(old as Request).status };
+  if (conditions === undefined) delete request.status.conditions;
+  else request.status.conditions = conditions;
+}
+
+const certificateRequestsResource: Resource = {
+  ...builtin({
+    group: 'certificates.k8s.io',
+    kind: 'CertificateSigningRequest',
+    name: 'certificatesigningrequests',
+    shortNames: ['csr'],
+    namespaced: false,
+    schema: { ref: 'certificates/v1.CertificateSigningRequest' },
+    subresources: [approvalSubresource, statusSubresource],
+    // Upstream: "We don't care what you call your certificate requests."
+    validateName: () => [],
+    columns: certificateRequestColumns,
+  }),
+  // spec.username, uid, groups and extra are the API server's to fill in (its CertificateSubject admission).
+  prepareForCreate: dropStatus(() => ({})),
+  prepareForUpdate,
+  validateCreate: (object) => validateCertificateRequest(object as Request),
+  validateUpdate: (object, old) => validateCertificateRequestUpdate(object as Request, old as Request),
+  validateStatusUpdate: (object, old) => validateCertificateRequestStatus(object as Request, old as Request),
+  prepareForStatusUpdate: fillConditionTimes,
+  statusParts: {
+    approval: {
+      prepareForUpdate: prepareForApproval,
+      validateUpdate: (object, old) => validateCertificateRequestApproval(object as Request, old as Request),
+    },
+  },
+  selectableFields: selectable<Request>({ 'spec.signerName': ({ spec }) => spec?.signerName }),
+};
+
+export const certificatesResources: readonly Resource[] = [certificateRequestsResource];
