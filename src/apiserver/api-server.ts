@@ -217,6 +217,15 @@ class PipelineApiServer implements ApiServer {
     return [
       { name: 'ping', check: () => undefined },
       { name: 'store', check: async () => void (await store.get('/health')) },
+      {
+        name: 'store-writes',
+        readinessOnly: true,
+        check: () => {
+          const failure = store.writeFailure?.();
+          // Whoever asks is anonymous: the message would tell where our files lie.
+          if (failure !== undefined)
+            throw new OrreryError('ServiceUnavailable', `the last write was not stored: ${failure.code}`);
+        },
       },
       {
         name: 'poststarthook/bootstrap',
