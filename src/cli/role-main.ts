@@ -20,15 +20,41 @@ const STARTERS: Record<RoleName, () => Promise<Start>> = {
   node: async () => (await import('./node-role.ts')).startNodeRole,
 };
 
+/** How long a role may take to stop when its supervisor, who would end it, is gone. */
+const STOP_TIMEOUT_MS = 15_000;
+
 /**
  * The child's main: takes its config from the supervisor, starts, reports, and ends when it is told to, when
- * it gets SIGTERM, or when the supervisor is gone (the channel closes).
+ * it gets SIGTERM, or when the supervisor is gone (the channel closes). While it starts it just ends: what
+ * it does can be cut at any instant.
  */
 export async function runRole(name: string): Promise<void> {
   if (!Object.hasOwn(STARTERS, name) || process.send === undefined) {
     throw new BadRequest(`'orrery role' is started by 'orrery up' only`);
   }
   const role = name as RoleName;
+  const end = Promise.withResolvers<string>();
+  process.once('disconnect', () => end.resolve('the supervisor is gone'));
+  process.on('SIGTERM', () => end.resolve('SIGTERM'));
+  process.on('SIGINT', () => end.resolve('SIGINT'));
+  if (!process.connected) end.resolve('the supervisor is gone');
+  let started: { log: Log; running: RunningRole } | undefined;
+  const starting = startRole(role).then((result) => {
+    started = result;
+  });
+  const why = await Promise.race([end.promise, starting.then(() => end.promise)]);
+  if (started === undefined) process.exit(0);
+  started.log.info('role stops', { why });
+  setTimeout(() => {
+    started?.log.error('role does not stop', { role });
+    process.exit(70);
+  }, STOP_TIMEOUT_MS).unref();
+  await started.running.stop();
+  process.exit(0);
+}
+
+/** Starts as the supervisor says; a role that cannot start tells it and ends the process. */
+async function startRole(role: RoleName): Promise<{ log: Log; running: RunningRole }> {
   const load = STARTERS[role]();
   load.catch(() => undefined);
   const config = await new Promise<Config>((resolve) => {
@@ -41,10 +67,6 @@ export async function runRole(name: string): Promise<void> {
     log.error('unhandled rejection', { error });
     process.exit(70);
   });
-  const end = Promise.withResolvers<string>();
-  process.once('disconnect', () => end.resolve('the supervisor is gone'));
-  process.once('SIGTERM', () => end.resolve('SIGTERM'));
-  process.on('SIGINT', () => end.resolve('SIGINT'));
   let running: RunningRole;
   try {
     const start = await load;
@@ -61,9 +83,7 @@ export async function runRole(name: string): Promise<void> {
   }
   await tell({ type: 'ready', details: running.details });
   log.info('role ready', running.details);
-  log.info('role stops', { why: await end.promise });
-  await running.stop();
-  process.exit(0);
+  return { log, running };
 }
 
 function tell(message: RoleMessage): Promise<void> {

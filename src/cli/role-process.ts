@@ -88,6 +88,7 @@ export class RoleProcess {
   }
 
   #spawn(): void {
+    if (this.#stopping) return;
     const { main, execArgv, config, logFile } = this.#options;
     rotate(logFile);
     const fd = openSync(logFile, 'a', 0o640);

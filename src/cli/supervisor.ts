@@ -44,11 +44,12 @@ export class Supervisor {
   /**
    * Locks the data directory, starts the roles and waits until each is really ready.
    *
-   * @throws OrreryError when one of them cannot start; then all are stopped and nothing is left running.
+   * @throws OrreryError when one of them cannot start, or the reason of `signal` when it aborts meanwhile;
+   *   then all are stopped and nothing is left running.
    */
   static async up(
     config: Config,
-    options: { log: Log; main: string; execArgv: string[] },
+    options: { log: Log; main: string; execArgv: string[]; signal: AbortSignal },
   ): Promise<Supervisor> {
     const directory = await prepareDataDirectory(config.dataDirectory);
     const lock = await lockInstance(directory);
@@ -63,7 +64,7 @@ export class Supervisor {
     return supervisor;
   }
 
-  async #start(options: { log: Log; main: string; execArgv: string[] }): Promise<void> {
+  async #start(options: { log: Log; main: string; execArgv: string[]; signal: AbortSignal }): Promise<void> {
     const control = await serveControl(this.#directory, {
       status: () => this.status(),
       down: () => this.#down.resolve(),
@@ -85,10 +86,14 @@ export class Supervisor {
     }
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => late.reject(this.#notReady()), READY_TIMEOUT_MS);
+    const abort = () => late.reject(options.signal.reason);
+    options.signal.addEventListener('abort', abort);
+    if (options.signal.aborted) abort();
     try {
-      await Promise.race([this.#startRoles(), late.promise]);
+      await Promise.race([late.promise, this.#startRoles()]);
     } finally {
       clearTimeout(timer);
+      options.signal.removeEventListener('abort', abort);
     }
   }
 

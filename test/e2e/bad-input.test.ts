@@ -45,6 +45,12 @@ describe('a data directory that cannot be used', () => {
     expect(exitCode).toBe(1);
   });
 
+  test('is where no folder can be made', async () => {
+    const { exitCode, stderr } = await refusal('up', '--data-dir', '/proc/x');
+    expect(stderr).toMatch(/^error: cannot use data directory \/proc\/x: a folder cannot be made there\n/);
+    expect(exitCode).toBe(1);
+  });
+
   test('holds a file that is not a store', async () => {
     const directory = join(scratch, 'foreign');
     mkdirSync(join(directory, 'store'), { recursive: true });

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
+import { readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type Cloud,
@@ -131,5 +132,40 @@ describe.skipIf(reason !== undefined)(
       expect(code).toBe(0);
       for (const role of roles) expect(() => process.kill(role.pid, 0)).toThrow('ESRCH');
     });
+
+    test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
+      '%s at any moment of starting leaves no process behind',
+      async (signal) => {
+        for (let ms = 50; ms <= 1050; ms += 100) {
+          const args = [program, 'up', '--data-dir', cloud.dataDirectory, ...cloud.upFlags];
+          const child = spawn(process.execPath, args, { stdio: 'ignore' });
+          const exit = once(child, 'exit');
+          await delay(ms);
+          child.kill(signal);
+          await exit;
+          await eventually(
+            `nobody has a file of the data directory open, ${ms} ms into the start`,
+            async () => (processesIn(cloud.dataDirectory).length === 0 ? true : undefined),
+          );
+        }
+        await cloud.up();
+        expect((await cloud.status()).roles.map((r) => r.state)).toEqual(['ready', 'ready', 'ready']);
+        await cloud.orrery('down');
+      },
+    );
   },
 );
+
+/** Processes that have a file below the folder open, as the roles have their logs. */
+function processesIn(folder: string): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    try {
+      return readdirSync(`/proc/${pid}/fd`).some((fd) =>
+        readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(`${folder}/`),
+      );
+    } catch {
+      return false; // it ended, or closed that file, while we looked
+    }
+  });
+}

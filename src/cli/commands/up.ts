@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { constants, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createLog, type LogLevel, messageOf, OrreryError } from '../../base/index.ts';
 import { localAddress, resolveConfig, type UpFlags } from '../config.ts';
@@ -29,29 +28,48 @@ export async function up(flags: Flags): Promise<void> {
   const config = resolveConfig(flags);
   const level: LogLevel = flags.detached === true ? config.logLevel : 'warn';
   const log = createLog({ level, name: 'supervisor' });
+  const interrupt = new AbortController();
+  const end = Promise.withResolvers<string>();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      interrupt.abort(new Interrupted(name));
+      end.resolve(name);
+    });
+  }
   let supervisor: Supervisor;
   try {
-    supervisor = await Supervisor.up(config, { log, main: process.argv[1]!, execArgv: process.execArgv });
+    supervisor = await Supervisor.up(config, {
+      log,
+      main: process.argv[1]!,
+      execArgv: process.execArgv,
+      signal: interrupt.signal,
+    });
   } catch (error) {
+    if (error instanceof Interrupted) process.exit(error.exitCode);
     if (flags.detached === true) await tellParent(failure(error));
     throw error;
   }
-  const end = Promise.race([
-    once(process, 'SIGINT').then(() => 'SIGINT'),
-    once(process, 'SIGTERM').then(() => 'SIGTERM'),
-    supervisor.downRequested().then(() => 'down'),
-  ]);
+  void supervisor.downRequested().then(() => end.resolve('down'));
   if (flags.detached === true) {
     await tellParent({ type: 'up', status: supervisor.status() });
-    process.disconnect();
+    if (process.connected) process.disconnect();
   } else {
     printSummary(supervisor.status(), performance.now() - startedMs);
     process.stdout.write('Ctrl-C stops the roles; containers keep running.\n');
   }
-  const why = await end;
+  const why = await end.promise;
   if (flags.detached !== true && why === 'SIGINT') process.stdout.write('\nstopping …\n');
   await supervisor.stop();
   process.exit(0);
+}
+
+/** A signal came before everything was up. */
+class Interrupted extends Error {
+  readonly exitCode: number;
+  constructor(name: 'SIGINT' | 'SIGTERM') {
+    super(`interrupted by ${name}`);
+    this.exitCode = 128 + constants.signals[name];
+  }
 }
 
 /** Starts this program again in the background and waits until it says that everything is ready. */
@@ -66,6 +84,14 @@ async function startDetached(flags: Flags): Promise<SupervisorStatus> {
     cwd: '/',
   });
   closeSync(logFd);
+  // Whoever interrupts the wait does not want what it waits for.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      child.removeAllListeners();
+      child.once('exit', () => process.exit(128 + constants.signals[name]));
+      child.kill('SIGTERM');
+    });
+  }
   const answer = await new Promise<DetachedMessage>((resolve, reject) => {
     child.once('message', (message) => resolve(message as DetachedMessage));
     child.once('error', reject);
