@@ -1,5 +1,5 @@
 import { parseQuantity } from '../quantity/quantity.ts';
-import type { corev1 } from '../types/index.generated.ts';
+import type { corev1, metav1 } from '../types/index.generated.ts';
 
 /** The defaults of a pod's spec that a template gets too (core/v1 SetDefaults_PodSpec and below). */
 export function defaultPodSpec(spec: corev1.PodSpec): void {
@@ -14,6 +14,15 @@ export function defaultPodSpec(spec: corev1.PodSpec): void {
   for (const container of allContainers(spec)) defaultContainer(container);
   canonicalizeAmounts(spec.overhead);
   canonicalizeResources(spec.resources);
+}
+
+/** A template that is not there is an empty one, with everything wrong that an empty one has. */
+export function defaultPodTemplate(spec: { template?: corev1.PodTemplateSpec }): void {
+  const template: Partial<corev1.PodTemplateSpec> = spec.template ?? {};
+  template.metadata ??= {} as metav1.ObjectMeta;
+  template.spec ??= {} as corev1.PodSpec;
+  defaultPodSpec(template.spec);
+  spec.template = template as corev1.PodTemplateSpec;
 }
 
 function allContainers(spec: corev1.PodSpec): corev1.Container[] {

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../object.ts';
 import { classSamples } from './class-samples.test-data.ts';
+import { workloadSamples } from './workload-samples.test-data.ts';
 
 /** One object of every built-in kind with most of what first light supports; test data. */
 const container = {
@@ -101,6 +102,7 @@ const past = new Date(pastMs).toISOString();
 /** Keyed by `group/resource`. */
 export const samples: Readonly<Record<string, KubeObject>> = {
   ...classSamples,
+  ...(workloadSamples as Readonly<Record<string, KubeObject>>),
   '/pods': object('v1', 'Pod', { spec: podSpec }),
   '/services': object('v1', 'Service', {
     spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 'http' }] },

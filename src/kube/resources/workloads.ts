@@ -1,7 +1,7 @@
 import type { KubeObject } from '../object.ts';
 import type { Resource } from '../resource.ts';
 import { deploymentColumns, replicaSetColumns } from '../table/workload-columns.ts';
-import type { appsv1, corev1, metav1 } from '../types/index.generated.ts';
+import type { appsv1 } from '../types/index.generated.ts';
 import {
   validateDeployment,
   validateDeploymentUpdate,
@@ -16,16 +16,7 @@ import {
   selectable,
   statusSubresource,
 } from './builtin.ts';
-import { defaultPodSpec } from './pod-spec-defaults.ts';
-
-/** A template that is not there is an empty one, with everything wrong that an empty one has. */
-function defaultTemplate(spec: { template?: corev1.PodTemplateSpec }): void {
-  const template: Partial<corev1.PodTemplateSpec> = spec.template ?? {};
-  template.metadata ??= {} as metav1.ObjectMeta;
-  template.spec ??= {} as corev1.PodSpec;
-  defaultPodSpec(template.spec);
-  spec.template = template as corev1.PodTemplateSpec;
-}
+import { defaultPodTemplate } from './pod-spec-defaults.ts';
 
 /** apps/v1 SetDefaults_Deployment. */
 function defaultDeployment(object: KubeObject): void {
@@ -42,7 +33,7 @@ function defaultDeployment(object: KubeObject): void {
   }
   spec.revisionHistoryLimit ??= 10;
   spec.progressDeadlineSeconds ??= 600;
-  defaultTemplate(spec);
+  defaultPodTemplate(spec);
 }
 
 export const deploymentsResource: Resource = {
@@ -71,7 +62,7 @@ function defaultReplicaSet(object: KubeObject): void {
   set.spec ??= {} as appsv1.ReplicaSetSpec;
   const { spec } = set;
   spec.replicas ??= 1;
-  defaultTemplate(spec);
+  defaultPodTemplate(spec);
 }
 
 export const replicaSetsResource: Resource = {

@@ -37,6 +37,14 @@ export const ageColumn = column('Age', 'Time since the object was created.', (o,
   ageOf(o.metadata.creationTimestamp, now),
 );
 
+/** What kinds without columns of their own show upstream instead of an age. */
+export const createdAtColumn = column(
+  'Created At',
+  'When the object was created.',
+  (o) => o.metadata.creationTimestamp ?? '',
+  { type: 'date' },
+);
+
 /** `a=1,b=2` sorted, or `<none>` (k8s.io/apimachinery/pkg/labels.FormatLabels). */
 export function formatLabels(labels: Record<string, string> | undefined): string {
   const pairs = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`);

@@ -49,7 +49,7 @@ function isNativeResource(name: string): boolean {
 }
 
 /** May be requested without a limit, and below it. */
-function isOvercommitAllowed(name: string): boolean {
+export function isOvercommitAllowed(name: string): boolean {
   return isNativeResource(name) && !name.startsWith(HUGE_PAGES);
 }
 
@@ -59,7 +59,7 @@ function isExtendedResource(name: string): boolean {
   );
 }
 
-function validateContainerResourceName(name: string, field: string): FieldError[] {
+export function validateContainerResourceName(name: string, field: string): FieldError[] {
   const format = invalidEach(field, name, qualifiedName(name));
   if (format.length > 0) return format;
   const huge = name.startsWith(HUGE_PAGES);
@@ -95,6 +95,20 @@ export function validateResourceQuantity(name: string, text: string | number, fi
 }
 
 const ZERO = parseQuantity('0');
+
+/** A resource name of any use: qualified, and one of Kubernetes' own when it has no domain (core validateResourceName). */
+export function validateResourceName(name: string, field: string): FieldError[] {
+  const errors = invalidEach(field, name, qualifiedName(name));
+  if (errors.length > 0 || name.includes('/')) return errors;
+  return STANDARD_RESOURCES.has(name) || isHugePages(name)
+    ? []
+    : [invalid(field, name, 'must be a standard resource type or fully qualified')];
+}
+
+/** `hugepages-2Mi`, `requests.hugepages-2Mi`. */
+export function isHugePages(name: string): boolean {
+  return name.startsWith(HUGE_PAGES) || name.startsWith(`requests.${HUGE_PAGES}`);
+}
 
 /** Reads a quantity; the error as a field error when it cannot be. */
 export function quantityOr(text: string | number, field: string): Quantity | FieldError {

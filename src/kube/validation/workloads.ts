@@ -1,8 +1,8 @@
 import type { FieldError } from '../../base/index.ts';
 import { labelSelectorAsSelector, nothingSelector, type Selector } from '../selectors/label-selector.ts';
 import type { appsv1, corev1, metav1 } from '../types/index.generated.ts';
-import { forbidden, invalid, invalidEach, notSupported, required } from './field-errors.ts';
-import { percent } from './formats.ts';
+import { forbidden, invalid, notSupported, required } from './field-errors.ts';
+import { amountOf, validateIntOrPercent, validateNotMoreThanAll } from './int-or-percent.ts';
 import { isEmptyLabelSelector, validateLabelSelector } from './label-selectors.ts';
 import { validateImmutable, validateNonNegative } from './object-meta.ts';
 import { validatePodTemplate } from './pod-spec.ts';
@@ -121,19 +121,6 @@ function validateRollingUpdate(rolling: appsv1.RollingUpdateDeployment, field: s
     const why = 'may not be 0 when `maxSurge` is 0';
     errors.push(invalid(`${field}.maxUnavailable`, maxUnavailable, why));
   }
-  if (typeof maxUnavailable === 'string' && percent(maxUnavailable).length === 0) {
-    if (amountOf(maxUnavailable) > 100) {
-      errors.push(invalid(`${field}.maxUnavailable`, maxUnavailable, 'must not be greater than 100%'));
-    }
-  }
+  errors.push(...validateNotMoreThanAll(maxUnavailable, `${field}.maxUnavailable`));
   return errors;
-}
-
-function validateIntOrPercent(value: number | string, field: string): FieldError[] {
-  if (typeof value === 'number') return validateNonNegative(value, field);
-  return invalidEach(field, value, percent(value));
-}
-
-function amountOf(value: number | string): number {
-  return typeof value === 'number' ? value : Number.parseInt(value, 10);
 }
