@@ -117,11 +117,23 @@ function checkUid(resource: Resource, next: KubeObject, old: KubeObject): void {
 const KEPT_THROUGH_STATUS: Readonly<Record<string, readonly (keyof metav1.ObjectMeta)[]>> = {
   namespaces: [],
   nodes: [],
+  persistentvolumeclaims: [],
+  persistentvolumes: [],
+  replicationcontrollers: [],
+  resourcequotas: [],
+  services: [],
+  'daemonsets.apps': [],
+  'replicasets.apps': [],
+  'statefulsets.apps': [],
+  'horizontalpodautoscalers.autoscaling': [],
+  'cronjobs.batch': [],
+  'jobs.batch': [],
+  'certificatesigningrequests.certificates.k8s.io': [],
+  'ingresses.networking.k8s.io': [],
+  'poddisruptionbudgets.policy': [],
+  'deployments.apps': ['labels'],
   // Old kubelets spoil them.
   pods: ['ownerReferences'],
-  services: [],
-  'deployments.apps': ['labels'],
-  'replicasets.apps': [],
 };
 /** k8s.io/apimachinery/pkg/apis/meta/v1 ResetObjectMetaForStatus: what every newer kind keeps. */
 const KEPT_BY_DEFAULT = ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const;
