@@ -11,9 +11,11 @@ import { PriorityAdmission } from './admission/priority.ts';
 import { ServiceAccountAdmission } from './admission/service-account.ts';
 import { ServiceAllocator } from './admission/service-allocator.ts';
 import { CachedStoredObjects } from './admission/stored-objects.ts';
-import { RequestAuthenticator, type TokenAuthenticator } from './authentication/authenticator.ts';
-import { ServiceAccountTokens } from './authentication/service-account-tokens.ts';
-import { StaticTokenAuthenticator } from './authentication/static-tokens.ts';
+import { Authentication } from './authentication/authentication.ts';
+import {
+  type AuthenticationConfiguration,
+  parseAuthenticationConfiguration,
+} from './authentication/jwt/authentication-configuration.ts';
 import { Authorization } from './authorization/authorization.ts';
 import { bootstrap } from './bootstrap.ts';
 import { RequestMetrics } from './discovery/metrics.ts';
@@ -46,24 +48,40 @@ export interface ApiServer {
   close(options?: { graceMs?: number }): Promise<void>;
 }
 
-/** Wires the request pipeline over a store. Nothing runs and no port is open before `listen`. */
+/**
+ * Wires the request pipeline over a store. Nothing runs and no port is open before `listen`.
+ *
+ * @throws BadRequest naming the field of the authentication configuration that is wrong.
+ */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const serviceAccountKey = await readFile(options.pki.serviceAccountKey, 'utf8');
-  return new PipelineApiServer(options, serviceAccountKey);
+  const file = options.authenticationConfigFile;
+  return new PipelineApiServer(options, {
+    serviceAccountKeyPem: await readFile(options.pki.serviceAccountKey, 'utf8'),
+    caPem: await readFile(options.pki.caCertificate, 'utf8'),
+    configuration:
+      file === undefined ? undefined : await parseAuthenticationConfiguration(await readFile(file, 'utf8')),
+  });
+}
+
+/** What is read from files before the server is made. */
+interface IdentityFiles {
+  serviceAccountKeyPem: string;
+  caPem: string;
+  configuration: AuthenticationConfiguration | undefined;
 }
 
 class PipelineApiServer implements ApiServer {
   readonly #options: ApiServerOptions;
   readonly #registry: Registry;
   readonly #pipeline: Pipeline;
-  readonly #authenticator: RequestAuthenticator;
+  readonly #authentication: Authentication;
   readonly #customResources: CustomResources;
   readonly #authorization: Authorization;
   readonly #closing = new AbortController();
   #listener: TlsListener | undefined;
   #bootstrapped = false;
 
-  constructor(options: ApiServerOptions, serviceAccountKey: string) {
+  constructor(options: ApiServerOptions, files: IdentityFiles) {
     this.#options = options;
     const clock = options.clock ?? systemClock;
     const catalog = new ResourceCatalog([...builtinResources, ...REVIEW_RESOURCES]);
@@ -72,24 +90,15 @@ class PipelineApiServer implements ApiServer {
       options.decodedCacheLimitBytes === undefined ? {} : { cacheLimitBytes: options.decodedCacheLimitBytes },
     );
     const objects = new CachedStoredObjects(storage, catalog);
-    const tokens = new ServiceAccountTokens({
-      keyPem: serviceAccountKey,
+    this.#authentication = new Authentication({
+      ...files,
+      objects,
       clock,
-      subjects: {
-        exists: async (kind, uid, namespace, name) =>
-          (
-            await objects.find(
-              { group: '', resource: `${kind.toLowerCase()}s` },
-              { workspace: 'root', ...(kind !== 'Node' && { namespace }), name },
-            )
-          )?.metadata.uid === uid,
-      },
+      log: options.log,
+      staticTokens: options.staticTokens ?? [],
+      serverUrl: () => `https://${options.advertise.address}:${options.advertise.port}`,
     });
-    const tokenAuthenticators: TokenAuthenticator[] = [
-      new StaticTokenAuthenticator(options.staticTokens ?? []),
-      tokens,
-    ];
-    this.#authenticator = new RequestAuthenticator(tokenAuthenticators);
+    const { tokens, serviceAccounts, openId } = this.#authentication;
     this.#authorization = new Authorization({ storage, catalog, objects });
     const { authorizer } = this.#authorization;
     this.#registry = { storage, catalog, clock, log: options.log, admission: this.#admission(objects) };
@@ -112,13 +121,14 @@ class PipelineApiServer implements ApiServer {
       dispatch: {
         authorizer,
         rulesFor: (...about) => this.#authorization.rulesFor(...about),
-        tokens,
-        authenticateToken: (token) => firstUser(tokenAuthenticators, token),
+        tokens: serviceAccounts,
+        reviewToken: (...about) => tokens.review(...about),
         connect: (request) => proxy.connect(request),
         closing: this.#closing.signal,
       },
       routes: {
         catalog,
+        openId,
         openApi: new OpenApiDocuments(catalog, options.loadDescriptions ?? (async () => ({})), (resources) =>
           this.#customResources.whole(resources),
         ),
@@ -189,7 +199,7 @@ class PipelineApiServer implements ApiServer {
   async #authenticated(request: ApiRequest, socket: TLSSocket, wire: RequestWire): Promise<ApiResponse> {
     let user: User;
     try {
-      user = await this.#authenticator.authenticate(request, socket);
+      user = await this.#authentication.requests.authenticate(request, socket);
     } catch (error) {
       return this.#pipeline.errorResponse(error, request);
     }
@@ -202,6 +212,7 @@ class PipelineApiServer implements ApiServer {
       new ServiceAccountAdmission(objects),
       new NodeRestriction(objects),
       this.#authorization.admission,
+      this.#authentication.admission,
       new PriorityAdmission(objects),
       new CertificateAdmission(this.#authorization.authorizer),
       defaultTolerationSeconds,
@@ -276,15 +287,4 @@ async function clusterAddress(
   );
   const address = service?.spec?.clusterIP;
   return address && address !== 'None' ? address : undefined;
-}
-
-async function firstUser(
-  authenticators: readonly TokenAuthenticator[],
-  token: string,
-): Promise<User | undefined> {
-  for (const authenticator of authenticators) {
-    const user = await authenticator.authenticate(token);
-    if (user !== undefined) return user;
-  }
-  return undefined;
 }

@@ -22,6 +22,8 @@ export interface ApiServerOptions {
   advertise: { address: string; port: number };
   /** Bearer tokens that do not change while the server runs. */
   staticTokens?: readonly { token: string; user: User }[];
+  /** A file with Kubernetes' AuthenticationConfiguration (JWT issuers, anonymous access), read once. Default: none. */
+  authenticationConfigFile?: string;
   /** Descriptions for `kubectl explain`, loaded when OpenAPI is first asked for. Default: none. */
   loadDescriptions?: () => Promise<Descriptions>;
   /** Parsed objects kept for selectors, tables and watches, by size of their JSON. Default 16 MiB. */

@@ -1,4 +1,5 @@
-import { BadRequest, type Log, NotFound, OrreryError } from '../base/index.ts';
+import { type Log, NotFound, OrreryError } from '../base/index.ts';
+import { impersonated } from './authentication/impersonation.ts';
 import {
   type AuthorizationAttributes,
   type Authorizer,
@@ -110,9 +111,15 @@ export class Pipeline {
     );
   }
 
-  async #answer(request: ApiRequest, user: User, info: RequestInfo, wire: RequestWire): Promise<ApiResponse> {
+  async #answer(
+    request: ApiRequest,
+    asking: User,
+    info: RequestInfo,
+    wire: RequestWire,
+  ): Promise<ApiResponse> {
     const { upgrade } = wire;
-    refuseImpersonation(request);
+    const { authorizer } = this.#parts;
+    const user = await impersonated(request, asking, { authorizer, workspace: info.workspace });
     await this.#authorize(request, user, info);
     checkWorkspace(info);
     if (info.type === 'path') return servePath(request, info.path, this.#parts.routes);
@@ -187,13 +194,6 @@ function resourceAttributes(info: ResourceRequestInfo, request: ApiRequest) {
     ...(name !== undefined && { name }),
     ...(fieldSelector && { fieldSelector }),
   };
-}
-
-/** Answering as oneself what was asked as another would do what nobody wanted: refused by name until it exists. */
-function refuseImpersonation({ headers }: ApiRequest): void {
-  const header = Object.keys(headers ?? {}).find((name) => name.startsWith('impersonate-'));
-  if (header !== undefined)
-    throw new BadRequest(`impersonation is not supported: header ${JSON.stringify(header)}`);
 }
 
 /** One workspace exists on the first day; `*` is for looking at all. */

@@ -9,18 +9,26 @@ export interface TokenAuthenticator {
   authenticate(token: string): Promise<User | undefined>;
 }
 
-/** Paths that answer without an identity. */
+/** Whether requests without an identity are let in, and on which paths only. */
+export interface AnonymousAccess {
+  enabled: boolean;
+  paths: readonly string[] | undefined;
+}
+
+/** Paths that answer without an identity, unless the configuration says otherwise. */
 const ANONYMOUS_PATHS = /^\/(livez|readyz|healthz)(\/[^/]*)?$|^\/version\/?$/;
 
 /**
  * Client certificate first, then bearer token, as upstream. Whoever shows nothing is anonymous, and
- * anonymous only where `ANONYMOUS_PATHS` says; whoever shows something wrong is refused everywhere.
+ * anonymous only where the configuration or, without one, `ANONYMOUS_PATHS` says; whoever shows something wrong is refused everywhere.
  */
 export class RequestAuthenticator {
   readonly #tokens: readonly TokenAuthenticator[];
+  readonly #anonymous: AnonymousAccess | undefined;
 
-  constructor(tokens: readonly TokenAuthenticator[]) {
+  constructor(tokens: readonly TokenAuthenticator[], anonymous?: AnonymousAccess) {
     this.#tokens = tokens;
+    this.#anonymous = anonymous;
   }
 
   /** @throws OrreryError Unauthorized (401). */
@@ -37,8 +45,14 @@ export class RequestAuthenticator {
     }
     if (certificate.type === 'untrusted' || request.headers?.authorization !== undefined)
       throw unauthorized();
-    if (ANONYMOUS_PATHS.test(request.path)) return ANONYMOUS;
+    if (this.#letsIn(request.path)) return ANONYMOUS;
     throw unauthorized();
+  }
+
+  #letsIn(path: string): boolean {
+    if (this.#anonymous === undefined) return ANONYMOUS_PATHS.test(path);
+    const { enabled, paths } = this.#anonymous;
+    return enabled && (paths === undefined || paths.includes(path));
   }
 }
 

@@ -1,14 +1,16 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/index.ts';
+import { SERVICE_ACCOUNT_PREFIX } from '../../kube/index.ts';
 import type { User } from '../http/messages.ts';
-import type { TokenAuthenticator } from './authenticator.ts';
+import type { AudienceAuthenticator, ReviewedToken } from './token-authenticators.ts';
+import type { TokenKey } from './token-key.ts';
+import type { SubjectKind, TokenSubjects } from './token-subjects.ts';
 
 export const SERVICE_ACCOUNT_ISSUER = 'https://kubernetes.default.svc.cluster.local';
-const USER_PREFIX = 'system:serviceaccount:';
 
 /** What a token may be bound to; it dies with that object. */
 export interface BoundObject {
-  kind: 'Pod' | 'Secret' | 'Node';
+  kind: Exclude<SubjectKind, 'ServiceAccount'>;
   name: string;
   uid: string;
 }
@@ -20,16 +22,6 @@ export interface TokenSubject {
   bound?: BoundObject;
   /** The node of the pod the token is bound to, for the reader's information. */
   node?: { name: string; uid?: string };
-}
-
-/** Looks whether the account (and the pod, …) a token names still is the one it was made for. */
-export interface TokenSubjects {
-  exists(
-    kind: 'ServiceAccount' | BoundObject['kind'],
-    uid: string,
-    namespace: string,
-    name: string,
-  ): Promise<boolean>;
 }
 
 interface PrivateClaims {
@@ -45,20 +37,14 @@ interface PrivateClaims {
  * Signs and reads service account tokens: ES256 JWTs with Kubernetes' claims
  * (k8s.io/kubernetes/pkg/serviceaccount/claims.go).
  */
-export class ServiceAccountTokens implements TokenAuthenticator {
-  readonly #privateKey: KeyObject;
-  readonly #publicKey: KeyObject;
-  readonly #keyId: string;
+export class ServiceAccountTokens implements AudienceAuthenticator {
+  readonly #key: TokenKey;
   readonly #subjects: TokenSubjects;
   readonly #clock: Clock;
   readonly audiences: readonly string[] = [SERVICE_ACCOUNT_ISSUER];
 
-  constructor(options: { keyPem: string; subjects: TokenSubjects; clock: Clock }) {
-    this.#privateKey = createPrivateKey(options.keyPem);
-    this.#publicKey = createPublicKey(this.#privateKey);
-    // Upstream's key id: base64url of the SHA-256 of the public key's DER.
-    const der = this.#publicKey.export({ type: 'spki', format: 'der' });
-    this.#keyId = createHash('sha256').update(der).digest('base64url');
+  constructor(options: { key: TokenKey; subjects: TokenSubjects; clock: Clock }) {
+    this.#key = options.key;
     this.#subjects = options.subjects;
     this.#clock = options.clock;
   }
@@ -81,32 +67,25 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     if (subject.node !== undefined) claims.node = subject.node;
     if (options.warnAfterSeconds !== undefined) claims.warnafter = nowSeconds + options.warnAfterSeconds;
     const token = await new SignJWT({ 'kubernetes.io': claims })
-      .setProtectedHeader({ alg: 'ES256', kid: this.#keyId })
+      .setProtectedHeader({ alg: 'ES256', kid: this.#key.id })
       .setIssuer(SERVICE_ACCOUNT_ISSUER)
-      .setSubject(`${USER_PREFIX}${subject.namespace}:${subject.name}`)
+      .setSubject(`${SERVICE_ACCOUNT_PREFIX}${subject.namespace}:${subject.name}`)
       .setAudience([...options.audiences])
       .setIssuedAt(nowSeconds)
       .setNotBefore(nowSeconds)
       .setExpirationTime(expiresAt)
       .setJti(randomUUID())
-      .sign(this.#privateKey);
+      .sign(this.#key.privateKey);
     return { token, expiresAt: new Date(expiresAt * 1000) };
   }
 
-  authenticate(token: string): Promise<User | undefined> {
-    return this.review(token, this.audiences).then((result) => result?.user);
-  }
-
   /** Undefined when the token is not ours, ended, for others, or its subject is gone. */
-  async review(
-    token: string,
-    audiences: readonly string[],
-  ): Promise<{ user: User; audiences: string[] } | undefined> {
+  async review(token: string, audiences: readonly string[]): Promise<ReviewedToken | undefined> {
     if (token.split('.').length !== 3) return undefined;
     const { errors, jwtVerify } = await import('jose');
     let payload: Record<string, unknown>;
     try {
-      const verified = await jwtVerify(token, this.#publicKey, {
+      const verified = await jwtVerify(token, this.#key.publicKey, {
         algorithms: ['ES256'],
         issuer: SERVICE_ACCOUNT_ISSUER,
         audience: [...audiences],
@@ -130,13 +109,14 @@ export class ServiceAccountTokens implements TokenAuthenticator {
 
   async #alive(claims: PrivateClaims): Promise<boolean> {
     const { namespace, serviceaccount, pod, secret, node } = claims;
-    const exists = this.#subjects.exists.bind(this.#subjects);
-    if (!(await exists('ServiceAccount', serviceaccount.uid, namespace, serviceaccount.name))) return false;
-    if (pod !== undefined && !(await exists('Pod', pod.uid, namespace, pod.name))) return false;
-    if (secret !== undefined && !(await exists('Secret', secret.uid, namespace, secret.name))) return false;
+    const exists = async (kind: SubjectKind, object: { name: string; uid?: string }) =>
+      (await this.#subjects.find(kind, namespace, object)) !== undefined;
+    if (!(await exists('ServiceAccount', serviceaccount))) return false;
+    if (pod !== undefined && !(await exists('Pod', pod))) return false;
+    if (secret !== undefined && !(await exists('Secret', secret))) return false;
     // With a pod the node is for the reader's information; alone it is what the token is bound to.
     if (pod !== undefined || secret !== undefined || node?.uid === undefined) return true;
-    return exists('Node', node.uid, namespace, node.name);
+    return exists('Node', node);
   }
 }
 
@@ -154,7 +134,7 @@ function userOf(claims: PrivateClaims, tokenId: string): User {
     if (node.uid !== undefined) extra['authentication.kubernetes.io/node-uid'] = [node.uid];
   }
   return {
-    name: `${USER_PREFIX}${namespace}:${serviceaccount.name}`,
+    name: `${SERVICE_ACCOUNT_PREFIX}${namespace}:${serviceaccount.name}`,
     uid: serviceaccount.uid,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
     extra,

@@ -1,4 +1,5 @@
 import type { Resource } from '../../kube/index.ts';
+import { type OpenIdDocuments, serveOpenId } from '../authentication/openid-documents.ts';
 import { fingerprint } from '../encoding/fingerprint.ts';
 import { formatOf, negotiate, parseAccept } from '../encoding/negotiation.ts';
 import { printYaml } from '../encoding/yaml.ts';
@@ -14,6 +15,7 @@ import type { VersionInfo } from './version.ts';
 export interface RouteParts {
   catalog: ResourceCatalog;
   openApi: OpenApiDocuments;
+  openId: OpenIdDocuments;
   version: VersionInfo;
   checks: readonly HealthCheck[];
   metrics(): ApiResponse;
@@ -37,6 +39,7 @@ export async function servePath(request: ApiRequest, path: string, parts: RouteP
   }
   return (
     (await health(request, path, parts.checks)) ??
+    serveOpenId(path, parts.openId) ??
     (await parts.openApi.serve(request, path)) ??
     (await groupRoute(request, path, parts)) ??
     notFound()
@@ -107,6 +110,7 @@ async function answer(
 
 function rootPaths(catalog: ResourceCatalog): string[] {
   const paths = new Set([
+    '/.well-known/openid-configuration',
     '/api',
     '/apis',
     '/healthz',
@@ -114,6 +118,7 @@ function rootPaths(catalog: ResourceCatalog): string[] {
     '/metrics',
     '/openapi/v2',
     '/openapi/v3',
+    '/openid/v1/jwks',
     '/readyz',
     '/version',
   ]);

@@ -1,6 +1,6 @@
 import { BadRequest } from '../../base/index.ts';
 import { type authenticationv1, type authorizationv1, decodeKind } from '../../kube/index.ts';
-import type { ServiceAccountTokens } from '../authentication/service-account-tokens.ts';
+import type { ReviewedToken } from '../authentication/token-authenticators.ts';
 import type { UserRules } from '../authorization/authorization.ts';
 import type { AuthorizationAttributes, Authorizer } from '../authorization/authorizer.ts';
 import { readBody } from '../encoding/body.ts';
@@ -13,9 +13,8 @@ export interface ReviewParts {
   authorizer: Authorizer;
   /** Every rule that applies to a user, in a namespace. */
   rulesFor(user: User, scope: { workspace: string; namespace: string }): Promise<UserRules>;
-  tokens: ServiceAccountTokens;
-  /** Who a bearer token is, of whatever kind. */
-  authenticateToken(token: string): Promise<User | undefined>;
+  /** Whose a bearer token is, of whatever kind; without audiences, the API server's own. */
+  reviewToken(token: string, audiences?: readonly string[]): Promise<ReviewedToken | undefined>;
 }
 
 type AccessReview = authorizationv1.SubjectAccessReview & authorizationv1.SelfSubjectAccessReview;
@@ -69,14 +68,9 @@ function infoOf(user: User): authenticationv1.UserInfo {
 async function reviewToken(parts: ReviewParts, object: authenticationv1.TokenReview): Promise<object> {
   const { token, audiences } = object.spec ?? {};
   if (!token) throw new BadRequest('token is required for TokenReview in authentication');
-  if (audiences?.length) {
-    const found = await parts.tokens.review(token, audiences);
-    if (found === undefined) return { authenticated: false, user: {} };
-    return { authenticated: true, user: infoOf(found.user), audiences: found.audiences };
-  }
-  const user = await parts.authenticateToken(token);
-  if (user === undefined) return { authenticated: false, user: {} };
-  return { authenticated: true, user: infoOf(user), audiences: parts.tokens.audiences };
+  const found = await parts.reviewToken(token, audiences);
+  if (found === undefined) return { authenticated: false, user: {}, error: 'invalid bearer token' };
+  return { authenticated: true, user: infoOf(found.user), audiences: found.audiences };
 }
 
 async function reviewAccess(

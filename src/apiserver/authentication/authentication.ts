@@ -1,0 +1,60 @@
+import type { Clock, Log } from '../../base/index.ts';
+import type { AdmissionPlugin, StoredObjects } from '../admission/admission.ts';
+import type { User } from '../http/messages.ts';
+import { RequestAuthenticator } from './authenticator.ts';
+import { BootstrapTokenAuthenticator } from './bootstrap-tokens.ts';
+import type { AuthenticationConfiguration } from './jwt/authentication-configuration.ts';
+import { JwtAuthenticator } from './jwt/jwt-authenticator.ts';
+import { LegacyServiceAccountTokens, LegacyTokenSecrets } from './legacy-service-account-tokens.ts';
+import type { OpenIdDocuments } from './openid-documents.ts';
+import { SERVICE_ACCOUNT_ISSUER, ServiceAccountTokens } from './service-account-tokens.ts';
+import { StaticTokenAuthenticator } from './static-tokens.ts';
+import { TokenAuthenticators } from './token-authenticators.ts';
+import { TokenKey } from './token-key.ts';
+import { TokenSubjects } from './token-subjects.ts';
+
+export interface AuthenticationParts {
+  objects: StoredObjects;
+  clock: Clock;
+  log: Log;
+  serviceAccountKeyPem: string;
+  caPem: string;
+  staticTokens: readonly { token: string; user: User }[];
+  configuration: AuthenticationConfiguration | undefined;
+  /** Where others reach this server: `https://192.0.2.1:6443`. */
+  serverUrl(): string;
+}
+
+/** Who asks: client certificates, then every kind of bearer token. */
+export class Authentication {
+  readonly requests: RequestAuthenticator;
+  readonly serviceAccounts: ServiceAccountTokens;
+  readonly tokens: TokenAuthenticators;
+  readonly openId: OpenIdDocuments;
+  readonly admission: AdmissionPlugin;
+
+  constructor(parts: AuthenticationParts) {
+    const { objects, clock, log, configuration } = parts;
+    const key = new TokenKey(parts.serviceAccountKeyPem);
+    const subjects = new TokenSubjects(objects, clock);
+    const legacy = new LegacyServiceAccountTokens(key, subjects);
+    this.serviceAccounts = new ServiceAccountTokens({ key, subjects, clock });
+    this.tokens = new TokenAuthenticators({
+      audiences: this.serviceAccounts.audiences,
+      aware: [this.serviceAccounts],
+      plain: [
+        new StaticTokenAuthenticator(parts.staticTokens),
+        legacy,
+        new BootstrapTokenAuthenticator(objects, clock),
+        ...(configuration?.issuers ?? []).map((issuer) => new JwtAuthenticator(issuer, { clock, log })),
+      ],
+    });
+    this.requests = new RequestAuthenticator([this.tokens], configuration?.anonymous);
+    this.admission = new LegacyTokenSecrets({ objects, tokens: legacy, caPem: parts.caPem });
+    this.openId = {
+      issuer: SERVICE_ACCOUNT_ISSUER,
+      serverUrl: parts.serverUrl,
+      publicJwk: () => key.publicJwk(),
+    };
+  }
+}

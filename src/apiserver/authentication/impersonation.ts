@@ -1,0 +1,125 @@
+import { BadRequest } from '../../base/index.ts';
+import { SERVICE_ACCOUNT_PREFIX } from '../../kube/index.ts';
+import {
+  type AuthorizationAttributes,
+  type Authorizer,
+  forbiddenSentence,
+} from '../authorization/authorizer.ts';
+import { forbidden } from '../errors.ts';
+import { ANONYMOUS, type ApiRequest, AUTHENTICATED_GROUP, type User } from '../http/messages.ts';
+
+const USER = 'impersonate-user';
+const UID = 'impersonate-uid';
+const GROUP = 'impersonate-group';
+const EXTRA = 'impersonate-extra-';
+const UNAUTHENTICATED_GROUP = 'system:unauthenticated';
+const AUTHENTICATION_GROUP = 'authentication.k8s.io';
+
+type Target = NonNullable<AuthorizationAttributes['resource']>;
+
+interface Wanted {
+  name: string;
+  uid: string | undefined;
+  groups: readonly string[];
+  extra: Readonly<Record<string, readonly string[]>>;
+}
+
+/**
+ * Who the request is made as: whoever its `Impersonate-*` headers name, when the asking user may `impersonate` every
+ * part of that; else the asking user himself. Several groups stand in one header, separated by commas, as the wires
+ * join repeated headers.
+ * Source: k8s.io/apiserver/pkg/endpoints/filters/impersonation.
+ *
+ * @throws OrreryError Forbidden; BadRequest when groups, uid or extras are named without a user.
+ */
+export async function impersonated(
+  request: Pick<ApiRequest, 'headers'>,
+  user: User,
+  { authorizer, workspace }: { authorizer: Authorizer; workspace: string },
+): Promise<User> {
+  const wanted = wantedOf(request.headers);
+  if (wanted === undefined) return user;
+  for (const resource of targetsOf(wanted)) {
+    const attributes: AuthorizationAttributes = { user, workspace, verb: 'impersonate', path: '', resource };
+    const decision = await authorizer.authorize(attributes);
+    if (decision.verdict === 'allow') continue;
+    const { group, resource: name } = resource;
+    throw forbidden({ group, name }, resource.name ?? '', forbiddenSentence(attributes, decision.reason));
+  }
+  return {
+    name: wanted.name,
+    ...(wanted.uid !== undefined && { uid: wanted.uid }),
+    groups: groupsOf(wanted),
+    ...(Object.keys(wanted.extra).length > 0 && { extra: wanted.extra }),
+  };
+}
+
+function wantedOf(headers: ApiRequest['headers'] = {}): Wanted | undefined {
+  const groups: string[] = [];
+  const extra: Record<string, readonly string[]> = Object.create(null);
+  for (const [header, value] of Object.entries(headers)) {
+    if (header === GROUP) groups.push(...listOf(value));
+    if (header.startsWith(EXTRA)) extra[decodedKey(header.slice(EXTRA.length))] = listOf(value);
+  }
+  const name = headers[USER];
+  const uid = headers[UID] || undefined;
+  if (name) return { name, uid, groups, extra };
+  const parts = [
+    ...groups.map((group) => `group ${JSON.stringify(group)}`),
+    ...Object.keys(extra).map((key) => `extra ${JSON.stringify(key)}`),
+    ...(uid === undefined ? [] : [`uid ${JSON.stringify(uid)}`]),
+  ];
+  if (parts.length > 0) throw new BadRequest(`requested [${parts.join(' ')}] without impersonating a user`);
+  return undefined;
+}
+
+function listOf(value: string): string[] {
+  return value
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
+}
+
+/** Extra keys may hold what a header's name may not: percent-encoded. What is no encoding stands for itself. */
+function decodedKey(key: string): string {
+  try {
+    return decodeURIComponent(key).toLowerCase();
+  } catch (error) {
+    if (error instanceof URIError) return key;
+    throw error;
+  }
+}
+
+function accountOf(name: string): { namespace: string; name: string } | undefined {
+  const parts = name.startsWith(SERVICE_ACCOUNT_PREFIX)
+    ? name.slice(SERVICE_ACCOUNT_PREFIX.length).split(':')
+    : [];
+  return parts.length === 2 && parts[0] !== '' && parts[1] !== ''
+    ? { namespace: parts[0]!, name: parts[1]! }
+    : undefined;
+}
+
+/** Each part of the identity, as something to have the verb on. */
+function* targetsOf({ name, uid, groups, extra }: Wanted): Generator<Target> {
+  const account = accountOf(name);
+  if (account !== undefined) yield { group: '', version: 'v1', resource: 'serviceaccounts', ...account };
+  else yield { group: '', version: 'v1', resource: 'users', name };
+  for (const group of groups) yield { group: '', version: 'v1', resource: 'groups', name: group };
+  const special = { group: AUTHENTICATION_GROUP, version: 'v1' };
+  for (const [subresource, values] of Object.entries(extra))
+    for (const value of values) yield { ...special, resource: 'userextras', subresource, name: value };
+  if (uid !== undefined) yield { ...special, resource: 'uids', name: uid };
+}
+
+/** A service account brings its groups when none are named; everyone is authenticated or is not. */
+function groupsOf({ name, groups }: Wanted): string[] {
+  const account = accountOf(name);
+  const own =
+    account !== undefined && groups.length === 0
+      ? ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`]
+      : [...groups];
+  if (name === ANONYMOUS.name)
+    return own.includes(UNAUTHENTICATED_GROUP) ? own : [...own, UNAUTHENTICATED_GROUP];
+  const isMarked = own.includes(AUTHENTICATED_GROUP) || own.includes(UNAUTHENTICATED_GROUP);
+  return isMarked ? own : [...own, AUTHENTICATED_GROUP];
+}

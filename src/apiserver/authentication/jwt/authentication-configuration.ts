@@ -1,0 +1,212 @@
+import { BadRequest } from '../../../base/index.ts';
+import type { AnonymousAccess } from '../authenticator.ts';
+
+/** One issuer of JSON Web Tokens whose users we know; apiserver.config.k8s.io JWTAuthenticator. */
+export interface JwtIssuer {
+  url: string;
+  /** Default: the issuer's own `/.well-known/openid-configuration`. */
+  discoveryUrl: string;
+  /** PEM; the host's authorities when left out. */
+  certificateAuthority?: string;
+  audiences: readonly string[];
+  requiredClaims: Readonly<Record<string, string>>;
+  username: ClaimMapping;
+  groups?: ClaimMapping;
+  uidClaim?: string;
+}
+
+interface ClaimMapping {
+  claim: string;
+  prefix: string;
+}
+
+export interface AuthenticationConfiguration {
+  issuers: readonly JwtIssuer[];
+  /** Undefined: health only. */
+  anonymous?: AnonymousAccess;
+}
+
+const GROUP = 'apiserver.config.k8s.io';
+const VERSIONS = ['v1', 'v1beta1', 'v1alpha1'];
+
+/**
+ * Kubernetes' structured AuthenticationConfiguration, YAML or JSON. CEL expressions are not supported: refused by name.
+ * Source: k8s.io/apiserver/pkg/apis/apiserver (v1), https://kubernetes.io/docs/reference/access-authn-authz/authentication/.
+ *
+ * @throws BadRequest naming the field.
+ */
+export async function parseAuthenticationConfiguration(text: string): Promise<AuthenticationConfiguration> {
+  const { parse } = await import('yaml');
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (cause) {
+    throw new BadRequest('the authentication configuration is not YAML', { cause });
+  }
+  const root = new Fields(document, '');
+  const apiVersion = root.text('apiVersion');
+  const kind = root.text('kind');
+  if (
+    kind !== 'AuthenticationConfiguration' ||
+    !VERSIONS.some((version) => apiVersion === `${GROUP}/${version}`)
+  )
+    throw new BadRequest(
+      `the authentication configuration must be an AuthenticationConfiguration of ${GROUP}/v1, not ${JSON.stringify(kind)} of ${JSON.stringify(apiVersion)}`,
+    );
+  const issuers = root.list('jwt').map(issuerOf);
+  const urls = issuers.map(({ url }) => url);
+  const twice = urls.findIndex((url, index) => urls.indexOf(url) !== index);
+  if (twice >= 0)
+    throw new BadRequest(`jwt[${twice}].issuer.url: Duplicate value: ${JSON.stringify(urls[twice])}`);
+  const anonymous = root.object('anonymous');
+  const paths = anonymous?.list('conditions').map((one) => {
+    const path = one.required('path');
+    one.end();
+    return path;
+  });
+  const enabled = anonymous?.flag('enabled') ?? false;
+  anonymous?.end();
+  root.end();
+  return {
+    issuers,
+    ...(anonymous !== undefined && { anonymous: { enabled, paths: paths?.length ? paths : undefined } }),
+  };
+}
+
+function issuerOf(entry: Fields): JwtIssuer {
+  const issuer = entry.object('issuer') ?? entry.missing('issuer');
+  const url = httpsUrl(issuer, 'url', issuer.required('url'));
+  const discovery = issuer.text('discoveryURL');
+  if (discovery !== undefined) httpsUrl(issuer, 'discoveryURL', discovery);
+  const certificateAuthority = issuer.text('certificateAuthority');
+  const audiences = issuer.texts('audiences');
+  if (audiences.length === 0) issuer.missing('audiences', 'at least one jwt[].issuer.audiences is required');
+  const policy = issuer.text('audienceMatchPolicy');
+  if (policy !== undefined && policy !== 'MatchAny')
+    throw new BadRequest(
+      `${issuer.path('audienceMatchPolicy')}: Unsupported value: ${JSON.stringify(policy)}: supported values: "MatchAny"`,
+    );
+  issuer.end();
+  const requiredClaims: Record<string, string> = Object.create(null);
+  for (const rule of entry.list('claimValidationRules')) {
+    rule.refuse('expression', 'message');
+    requiredClaims[rule.required('claim')] = rule.text('requiredValue') ?? '';
+    rule.end();
+  }
+  entry.refuse('userValidationRules');
+  const mappings = entry.object('claimMappings') ?? entry.missing('claimMappings');
+  mappings.refuse('extra');
+  const username = mappings.object('username') ?? mappings.missing('username');
+  const groups = mappings.object('groups');
+  const uid = mappings.object('uid');
+  uid?.refuse('expression');
+  const uidClaim = uid?.required('claim');
+  uid?.end();
+  const result: JwtIssuer = {
+    url,
+    discoveryUrl: discovery ?? `${url.replace(/\/$/, '')}/.well-known/openid-configuration`,
+    ...(certificateAuthority !== undefined && { certificateAuthority }),
+    audiences,
+    requiredClaims,
+    username: mappingOf(username),
+    ...(groups !== undefined && { groups: mappingOf(groups) }),
+    ...(uidClaim !== undefined && { uidClaim }),
+  };
+  mappings.end();
+  entry.end();
+  return result;
+}
+
+function mappingOf(mapping: Fields): ClaimMapping {
+  mapping.refuse('expression');
+  const claim = mapping.required('claim');
+  const prefix = mapping.text('prefix');
+  if (prefix === undefined)
+    mapping.missing(
+      'prefix',
+      'prefix is required when claim is set. It can be set to an empty string to disable prefixing',
+    );
+  mapping.end();
+  return { claim, prefix: prefix ?? '' };
+}
+
+function httpsUrl(fields: Fields, name: string, value: string): string {
+  if (!URL.canParse(value) || new URL(value).protocol !== 'https:')
+    throw new BadRequest(
+      `${fields.path(name)}: Invalid value: ${JSON.stringify(value)}: URL scheme must be https`,
+    );
+  return value;
+}
+
+/** The fields of one object, each read once; what is left over is unknown. */
+class Fields {
+  readonly #value: Record<string, unknown>;
+  readonly #at: string;
+  readonly #read = new Set<string>();
+
+  constructor(value: unknown, at: string) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new BadRequest(`${at || 'the authentication configuration'} must be an object`);
+    this.#value = value as Record<string, unknown>;
+    this.#at = at;
+  }
+
+  path(name: string): string {
+    return this.#at === '' ? name : `${this.#at}.${name}`;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#take(name);
+    if (value === undefined || typeof value === 'string') return value;
+    throw new BadRequest(`${this.path(name)} must be a string`);
+  }
+
+  required(name: string): string {
+    return this.text(name) || this.missing(name);
+  }
+
+  flag(name: string): boolean | undefined {
+    const value = this.#take(name);
+    if (value === undefined || typeof value === 'boolean') return value;
+    throw new BadRequest(`${this.path(name)} must be a boolean`);
+  }
+
+  texts(name: string): string[] {
+    const value = this.#take(name) ?? [];
+    if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value as string[];
+    throw new BadRequest(`${this.path(name)} must be a list of strings`);
+  }
+
+  object(name: string): Fields | undefined {
+    const value = this.#take(name);
+    return value === undefined ? undefined : new Fields(value, this.path(name));
+  }
+
+  list(name: string): Fields[] {
+    const value = this.#take(name) ?? [];
+    if (!Array.isArray(value)) throw new BadRequest(`${this.path(name)} must be a list`);
+    return value.map((one, index) => new Fields(one, `${this.path(name)}[${index}]`));
+  }
+
+  missing(name: string, why = ''): never {
+    throw new BadRequest(`${this.path(name)}: Required value${why && `: ${why}`}`);
+  }
+
+  /** Fields that exist upstream and not here. */
+  refuse(...names: string[]): void {
+    const found = names.find((name) => this.#take(name) !== undefined);
+    if (found !== undefined)
+      throw new BadRequest(`${this.path(found)} is not supported: CEL expressions are not evaluated here`);
+  }
+
+  /** @throws BadRequest when something is there that nobody reads. */
+  end(): void {
+    const unknown = Object.keys(this.#value).find((name) => !this.#read.has(name));
+    if (unknown !== undefined) throw new BadRequest(`unknown field "${this.path(unknown)}"`);
+  }
+
+  #take(name: string): unknown {
+    this.#read.add(name);
+    return (Object.hasOwn(this.#value, name) ? this.#value[name] : undefined) ?? undefined;
+  }
+}
