@@ -32,6 +32,7 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     serviceCidr: config.serviceCidr,
     advertise: { address: config.nodeIp, port: config.port },
     loadDescriptions,
+    renewPki: () => ensureCredentials(directory, config),
   });
   const end = new AbortController();
   const listening = await api.listen({ host: config.bindAddress, port: config.port }).catch(async (error) => {
@@ -51,7 +52,11 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     recorder,
     clock: systemClock,
     log,
-    config: { caPem: pki.caCertificatePem, clusterCidr: config.clusterCidr },
+    config: {
+      caPem: pki.caCertificatePem,
+      clusterCidr: config.clusterCidr,
+      signCertificate: pki.signRequest,
+    },
   });
   const scheduler = createScheduler({
     client: clientOf('system:kube-scheduler'),
