@@ -148,11 +148,11 @@ describe('paths and queries', () => {
       expect((await server.get(`${CONFIG_MAPS}?${query}`)).status).toBe(200);
   });
 
-  test('impersonation is refused by name, not overlooked', async () => {
-    const headers = { 'impersonate-user': 'ann' };
+  test('impersonation without a user is refused, not overlooked', async () => {
+    const headers = { 'impersonate-group': 'ann' };
     expect(await server.send('GET', CONFIG_MAPS, undefined, { headers })).toMatchObject({
       status: 400,
-      body: { message: 'impersonation is not supported: header "impersonate-user"' },
+      body: { message: 'requested [group "ann"] without impersonating a user' },
     });
   });
 });

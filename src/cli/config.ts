@@ -16,6 +16,10 @@ export interface Config {
   clusterCidr: string;
   serviceCidr: string;
   logLevel: LogLevel;
+  /** Absolute path of a file with fixed bearer tokens, as kube-apiserver's. */
+  tokenAuthFile?: string;
+  /** Absolute path of a file with Kubernetes' AuthenticationConfiguration. */
+  authenticationConfigFile?: string;
 }
 
 export interface UpFlags {
@@ -28,6 +32,8 @@ export interface UpFlags {
   clusterCidr?: string;
   serviceCidr?: string;
   logLevel?: string;
+  tokenAuthFile?: string;
+  authenticationConfig?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -74,6 +80,8 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
   if (!LOG_LEVELS.includes(logLevel)) {
     throw new BadRequest(`--log-level "${logLevel}" is not one of ${LOG_LEVELS.join(', ')}`);
   }
+  const tokenAuthFile = pick(flags.tokenAuthFile, 'ORRERY_TOKEN_AUTH_FILE');
+  const authenticationConfig = pick(flags.authenticationConfig, 'ORRERY_AUTHENTICATION_CONFIG');
   return {
     dataDirectory,
     instance: instanceOf(dataDirectory),
@@ -85,6 +93,8 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
     clusterCidr,
     serviceCidr,
     logLevel,
+    ...(tokenAuthFile !== undefined && { tokenAuthFile: resolve(tokenAuthFile) }),
+    ...(authenticationConfig !== undefined && { authenticationConfigFile: resolve(authenticationConfig) }),
   };
 }
 

@@ -70,6 +70,8 @@ function addLifecycle(program: Command): void {
     .option('--node-port <port>', "port of the node's server, 0 for any free one (default 10250)")
     .option('--cluster-cidr <cidr>', 'range pods get their addresses from (default 10.42.0.0/16)')
     .option('--service-cidr <cidr>', 'range services get their addresses from (default 10.43.0.0/16)')
+    .option('--token-auth-file <file>', 'fixed bearer tokens: token,user,uid[,"group1,group2"] a line')
+    .option('--authentication-config <file>', "Kubernetes' AuthenticationConfiguration: JWT issuers")
     .option('--log-level <level>', 'debug, info, warn, error or silent (default info)')
     .option('-d, --detach', 'return when everything is ready; stop it with `orrery down`')
     .addOption(new Option('--detached').hideHelp())

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createApiServer } from '../apiserver/index.ts';
+import { createApiServer, parseTokenFile } from '../apiserver/index.ts';
 import { type Log, OrreryError, systemClock } from '../base/index.ts';
 import { BackgroundEventRecorder, createClient } from '../client/index.ts';
 import { createControllers } from '../controllers/index.ts';
@@ -32,6 +32,12 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     serviceCidr: config.serviceCidr,
     advertise: { address: config.nodeIp, port: config.port },
     loadDescriptions,
+    ...(config.tokenAuthFile !== undefined && {
+      staticTokens: parseTokenFile(await readFile(config.tokenAuthFile, 'utf8')),
+    }),
+    ...(config.authenticationConfigFile !== undefined && {
+      authenticationConfigFile: config.authenticationConfigFile,
+    }),
     renewPki: () => ensureCredentials(directory, config),
   });
   const end = new AbortController();

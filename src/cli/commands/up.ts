@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { constants, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createLog, type LogLevel, messageOf, OrreryError } from '../../base/index.ts';
-import { localAddress, resolveConfig, type UpFlags } from '../config.ts';
+import { dataDirectoryOf, localAddress, resolveConfig, type UpFlags } from '../config.ts';
 import { prepareDataDirectory } from '../data-directory.ts';
 import { formatBytes, painter } from '../output.ts';
 import { Supervisor, type SupervisorStatus } from '../supervisor.ts';
@@ -133,6 +133,9 @@ function asArguments(flags: Flags): string[] {
     '--service-cidr': config.serviceCidr,
     '--log-level': config.logLevel,
   };
+  if (config.tokenAuthFile !== undefined) names['--token-auth-file'] = config.tokenAuthFile;
+  if (config.authenticationConfigFile !== undefined)
+    names['--authentication-config'] = config.authenticationConfigFile;
   return Object.entries(names).flat();
 }
 
@@ -179,6 +182,10 @@ function printSummary(status: SupervisorStatus, elapsedMs: number): void {
   }
   for (const role of status.absent) text += line(role.name, yellow('absent'), role.reason);
   text += line('kubeconfig', '', status.kubeconfig).replace(/ {2,}(\/)/, '     $1');
-  text += `\nTry next:\n\n  ${cyan(`export KUBECONFIG=${status.kubeconfig}`)}\n  ${cyan('kubectl get nodes')}\n\n`;
+  text += `\nTry next:\n\n  ${cyan(`export KUBECONFIG=${status.kubeconfig}`)}\n`;
+  // Without it the next command would look at, or fill, the default directory.
+  if (dataDirectoryOf(undefined) !== status.dataDirectory)
+    text += `  ${cyan(`export ORRERY_DATA_DIR=${status.dataDirectory}`)}\n`;
+  text += `  ${cyan('kubectl get nodes')}\n\n`;
   process.stdout.write(text);
 }
