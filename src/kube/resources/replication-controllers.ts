@@ -1,5 +1,6 @@
 import type { KubeObject } from '../object.ts';
 import type { Resource } from '../resource.ts';
+import { selectorFromLabels } from '../selectors/label-selector.ts';
 import { podTemplateColumns, replicationControllerColumns } from '../table/workload-columns.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from '../validation/equality.ts';
@@ -43,6 +44,19 @@ export const replicationControllersResource: Resource = {
     subresources: [statusSubresource, scaleSubresource],
     columns: replicationControllerColumns,
   }),
+  scale: {
+    read: (object) => {
+      const { spec, status } = object as corev1.ReplicationController;
+      return {
+        replicas: spec.replicas,
+        statusReplicas: status?.replicas ?? 0,
+        selector: selectorFromLabels(spec.selector).toString(),
+      };
+    },
+    write: (object, replicas) => {
+      (object as corev1.ReplicationController).spec.replicas = replicas;
+    },
+  },
   defaults: defaultReplicationController,
   prepareForCreate: dropStatus(() => ({ replicas: 0 })),
   prepareForUpdate: keepStatus,
