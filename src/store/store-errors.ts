@@ -5,7 +5,7 @@ export function storeLocked(directory: string, ownerPid: number | undefined): Or
   const owner = ownerPid === undefined ? 'another process' : `process ${ownerPid}`;
   return new OrreryError('StoreLocked', `the store in ${directory} is in use by ${owner}`, {
     details: { directory, ...(ownerPid !== undefined && { pid: ownerPid }) },
-    hint: 'Stop that process, or choose another data directory.',
+    hint: 'stop that process, or choose another data directory',
   });
 }
 
@@ -13,7 +13,7 @@ export function storeLocked(directory: string, ownerPid: number | undefined): Or
 export function storeCorrupt(path: string, what: string, cause?: unknown): OrreryError {
   return new OrreryError('StoreCorrupt', `the store file ${path} is damaged: ${what}`, {
     details: { path },
-    hint: 'Nothing was changed. Restore the file from a backup, or move it away to start empty.',
+    hint: 'nothing was changed; restore the file from a backup, or move it away to start empty',
     cause,
   });
 }
@@ -22,7 +22,7 @@ export function storeCorrupt(path: string, what: string, cause?: unknown): Orrer
 export function storeForeign(path: string, what: string): OrreryError {
   return new OrreryError('StoreForeign', `${path} is not a store of this program: ${what}`, {
     details: { path },
-    hint: 'Nothing was changed. Choose another data directory, or move the file away.',
+    hint: 'nothing was changed; choose another data directory, or move the file away',
   });
 }
 
@@ -30,7 +30,7 @@ export function storeForeign(path: string, what: string): OrreryError {
 export function storeFull(path: string, cause: unknown): OrreryError {
   return new OrreryError('StoreFull', `no space left on the disk of ${path}`, {
     details: { path },
-    hint: 'Free some space on that disk and try again.',
+    hint: 'free some space on that disk and try again',
     cause,
   });
 }

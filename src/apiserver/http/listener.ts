@@ -251,7 +251,7 @@ function cannotListen(address: { host: string; port: number }, cause: NodeJS.Err
     return new OrreryError('PortInUse', `port ${address.port} on ${address.host} is already in use`, {
       details: address,
       cause,
-      hint: 'Stop the program that uses it, or choose another port.',
+      hint: 'stop the program that uses it, or choose another port (--port, --node-port)',
     });
   return new OrreryError(
     'CannotListen',

@@ -134,7 +134,7 @@ async function ensurePair(
   const [certificate, key] = [await readIfThere(certificatePath), await readIfThere(keyPath)];
   if (certificate !== undefined && key === undefined)
     throw new OrreryError('PkiBroken', `${certificatePath} has lost its key`, {
-      hint: `Restore ${keyPath}, or remove both files to have new ones made.`,
+      hint: `restore ${keyPath}, or remove both files to have new ones made`,
     });
   if (certificate !== undefined && key !== undefined) {
     const pair = { certificate, key };
@@ -143,7 +143,7 @@ async function ensurePair(
     } catch (cause) {
       throw new OrreryError('PkiBroken', `${certificatePath} or ${keyPath} is not readable PEM`, {
         cause,
-        hint: 'Restore the files, or remove both to have new ones made.',
+        hint: 'restore the files, or remove both to have new ones made',
       });
     }
     await rm(certificatePath);

@@ -61,8 +61,8 @@ export async function packImage(name: string, binaries: string[], flags: PackFla
   options.files = flags.file.map(fileOption);
   if (flags.entrypoint !== undefined) options.entrypoint = words('--entrypoint', flags.entrypoint);
   if (flags.cmd !== undefined) options.cmd = words('--cmd', flags.cmd);
-  if (flags.workdir !== undefined) options.workingDir = flags.workdir;
-  if (flags.user !== undefined) options.user = flags.user;
+  if (flags.workdir !== undefined) options.workingDir = absolute('--workdir', flags.workdir);
+  if (flags.user !== undefined) options.user = userOf(flags.user);
   if (flags.expose.length > 0) options.exposedPorts = flags.expose.map(exposed);
   const engine = await engineOf(flags);
   printLoaded([await engine.images.pack(options)]);
@@ -151,6 +151,16 @@ function words(flag: string, text: string): string[] {
     throw new BadRequest(`${flag} ${text} is not a JSON array of strings`);
   }
   return parsed;
+}
+
+function absolute(flag: string, text: string): string {
+  if (!text.startsWith('/')) throw new BadRequest(`${flag} "${text}" is not an absolute path`);
+  return text;
+}
+
+function userOf(text: string): string {
+  if (!/^[\w.-]+(:[\w.-]+)?$/.test(text)) throw new BadRequest(`--user "${text}" is not USER[:GROUP]`);
+  return text;
 }
 
 function exposed(text: string): string {

@@ -58,14 +58,23 @@ async function stageFiles(archive: Readable, blobs: Blobs, staging: string): Pro
   const files: Files = new Map();
   const extractor = extract();
   const feeding = feed(archive, extractor);
-  feeding.catch(() => undefined);
+  // An archive that never reaches the extractor would leave it waiting.
+  feeding.catch((error: Error) => extractor.destroy(error));
   try {
     for await (const entry of extractor as unknown as AsyncIterable<TarEntry>) {
       await stageEntry(entry, files, blobs, staging);
       entry.resume();
     }
     await feeding;
-  } catch (error) {
+  } catch (caught) {
+    // An entry that is cut off only hears that its stream was destroyed; why, the feeding knows.
+    const isCut = (caught as NodeJS.ErrnoException).code === 'STREAM_DESTROYED';
+    const error: unknown = isCut
+      ? await feeding.then(
+          () => caught,
+          (why: unknown) => why,
+        )
+      : caught;
     if (error instanceof BadRequest) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== undefined && !isDecompressionError(error) && !code.startsWith('ERR_STREAM')) throw error;

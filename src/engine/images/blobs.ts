@@ -72,6 +72,8 @@ export class Blobs {
       out.end();
       await written;
     } catch (error) {
+      // The file is of no use any more: how its own end goes tells nothing new.
+      written.catch(() => undefined);
       out.destroy();
       throw error;
     }
@@ -146,6 +148,6 @@ export async function removeAbandoned(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const owner = /^(\d+:\d+):[0-9a-f]{12}$/.exec(name)?.[1];
     if (owner !== undefined && !isProcessAlive(owner))
-      await rm(join(folder, name), { recursive: true, force: true });
+      await removeTree(join(folder, name));
   }
 }

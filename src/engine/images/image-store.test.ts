@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -254,6 +255,18 @@ test.each(malformed)('refuses %s and changes nothing', async (_what, archive, me
   );
   expect(error).toMatchObject({ code: 'BadRequest', message: expect.stringMatching(message) });
   expect(await snapshot()).toBe(before);
+});
+
+test('a file that is empty, or cut off within a layer, is refused from the disk too', async () => {
+  const made = await makeImage([{ name: 'big', content: Buffer.alloc(300_000, 1) }]);
+  const whole = await dockerArchive(made, ['cut']);
+  const file = join(folder, 'archive.tar');
+  for (const length of [0, 300, 3000, 70_000, whole.length >> 1]) {
+    await writeFile(file, whole.subarray(0, length));
+    await expect(store.load(createReadStream(file)), `${length} bytes`).rejects.toMatchObject({
+      code: 'BadRequest',
+    });
+  }
 });
 
 const hostile: [string, TarEntry[]][] = [

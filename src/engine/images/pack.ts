@@ -95,6 +95,11 @@ async function findProgram(name: string, searchPath: readonly string[]): Promise
     await refuseScript(candidate);
     return candidate;
   }
+  const [only] = candidates;
+  if (name.includes('/') && only !== undefined && (await exists(only)))
+    throw new BadRequest(`${name}: not an executable file`, {
+      hint: `chmod +x ${name}, or put it into the image as a file`,
+    });
   throw new BadRequest(`${name}: no such program on this host`, { details: { searched: candidates } });
 }
 
