@@ -25,6 +25,7 @@ export const REPLICA_SETS = ref('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const STATEFUL_SETS = ref('apps', 'v1', 'statefulsets', 'StatefulSet');
 export const DAEMON_SETS = ref('apps', 'v1', 'daemonsets', 'DaemonSet');
 export const ENDPOINT_SLICES = ref('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
+export const CLUSTER_ROLES = ref('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole', false);
 export const LEASES = ref('coordination.k8s.io', 'v1', 'leases', 'Lease');
 
 /** `v1`, `apps/v1`. */

@@ -1,5 +1,7 @@
 import { type Clock, type Log, messageOf } from '../base/index.ts';
 import { type Client, type EventRecorder, InformerFactory } from '../client/index.ts';
+import { BootstrapTokenCleaner } from './bootstrap-token-cleaner/bootstrap-token-cleaner.ts';
+import { ClusterRoleAggregationController } from './clusterrole-aggregation/clusterrole-aggregation-controller.ts';
 import type { ControllerContext, ControllersConfig, RunnableController } from './context.ts';
 import { DeploymentController } from './deployment/deployment-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
@@ -12,6 +14,7 @@ import { TaintEvictionController } from './node-lifecycle/taint-eviction-control
 import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
 import { ServiceLoadBalancerController } from './service-load-balancer/service-load-balancer-controller.ts';
 import { ServiceAccountController } from './serviceaccount/serviceaccount-controller.ts';
+import { ServiceAccountTokenCleaner } from './serviceaccount-token-cleaner/serviceaccount-token-cleaner.ts';
 
 export interface ControllersOptions {
   client: Client;
@@ -45,6 +48,9 @@ const CONTROLLERS: readonly (new (context: ControllerContext) => RunnableControl
   TaintEvictionController,
   PodGarbageCollector,
   ServiceLoadBalancerController,
+  ClusterRoleAggregationController,
+  BootstrapTokenCleaner,
+  ServiceAccountTokenCleaner,
   GarbageCollector,
 ];
 
