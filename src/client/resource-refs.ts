@@ -28,6 +28,21 @@ export const ENDPOINT_SLICES = ref('discovery.k8s.io', 'v1', 'endpointslices', '
 export const CLUSTER_ROLES = ref('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole', false);
 export const LEASES = ref('coordination.k8s.io', 'v1', 'leases', 'Lease');
 
+export const CERTIFICATE_SIGNING_REQUESTS = ref(
+  'certificates.k8s.io',
+  'v1',
+  'certificatesigningrequests',
+  'CertificateSigningRequest',
+  false,
+);
+export const SUBJECT_ACCESS_REVIEWS = ref(
+  'authorization.k8s.io',
+  'v1',
+  'subjectaccessreviews',
+  'SubjectAccessReview',
+  false,
+);
+
 /** `v1`, `apps/v1`. */
 export function apiVersionOf(resource: ResourceRef): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;

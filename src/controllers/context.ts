@@ -9,6 +9,11 @@ export interface ControllersConfig {
   clusterCidr: string;
   /** Bits of a node's pod network. Default 24. */
   nodeCidrMaskSize?: number;
+  /** Signs a PKCS #10 request (PEM) with the cluster's authority, giving PEM. Without it nothing is signed. */
+  signCertificate?: (
+    requestPem: string,
+    options: { usages: readonly string[]; seconds: number },
+  ) => Promise<string>;
   /** How long a node may be silent before its Ready becomes Unknown. Default 40,000. */
   nodeMonitorGraceMs?: number;
 }

@@ -1,6 +1,9 @@
 import { type Clock, type Log, messageOf } from '../base/index.ts';
 import { type Client, type EventRecorder, InformerFactory } from '../client/index.ts';
 import { BootstrapTokenCleaner } from './bootstrap-token-cleaner/bootstrap-token-cleaner.ts';
+import { CertificateApprovalController } from './certificates/certificate-approval-controller.ts';
+import { CertificateCleaner } from './certificates/certificate-cleaner.ts';
+import { CertificateSigningController } from './certificates/certificate-signing-controller.ts';
 import { ClusterRoleAggregationController } from './clusterrole-aggregation/clusterrole-aggregation-controller.ts';
 import type { ControllerContext, ControllersConfig, RunnableController } from './context.ts';
 import { DeploymentController } from './deployment/deployment-controller.ts';
@@ -48,6 +51,9 @@ const CONTROLLERS: readonly (new (context: ControllerContext) => RunnableControl
   TaintEvictionController,
   PodGarbageCollector,
   ServiceLoadBalancerController,
+  CertificateApprovalController,
+  CertificateSigningController,
+  CertificateCleaner,
   ClusterRoleAggregationController,
   BootstrapTokenCleaner,
   ServiceAccountTokenCleaner,

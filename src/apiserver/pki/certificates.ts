@@ -18,9 +18,9 @@ export interface CertificateRequest {
 }
 
 const DAY_MS = 24 * 3600 * 1000;
-const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+export const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 /** Machines' clocks differ: a new certificate is valid a little before it was made. */
-const BACKDATE_MS = 5 * 60 * 1000;
+export const BACKDATE_MS = 5 * 60 * 1000;
 
 /** A new self-signed CA. */
 export async function makeAuthority(commonName: string, now: number, validDays: number): Promise<KeyPair> {
@@ -108,7 +108,7 @@ export function isUsable(
 }
 
 /** 150 ms to load: only when a certificate has to be made. */
-async function library() {
+export async function library() {
   provideReflectMetadata();
   const x509 = await import('@peculiar/x509');
   x509.cryptoProvider.set(webcrypto as never);
@@ -122,7 +122,7 @@ async function newKeys(): Promise<{ pair: webcrypto.CryptoKeyPair; pem: string }
   return { pair, pem: `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n` };
 }
 
-function importKey(pem: string): Promise<webcrypto.CryptoKey> {
+export function importKey(pem: string): Promise<webcrypto.CryptoKey> {
   const der = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
   return webcrypto.subtle.importKey('pkcs8', der, EC, false, ['sign']);
 }

@@ -1,9 +1,11 @@
-import { X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, type KeyPairKeyObjectResult, webcrypto, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ManualClock } from '../../base/index.ts';
+import { library } from './certificates.ts';
 import { ensurePki } from './pki.ts';
 
 let directory: string;
@@ -12,6 +14,33 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'orrery-pki-'));
 });
 afterEach(() => rm(directory, { recursive: true }));
+
+async function makeRequest(
+  { privateKey, publicKey }: KeyPairKeyObjectResult,
+  { name, hosts }: { name: string; hosts: string[] },
+): Promise<string> {
+  const x509 = await library();
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+  const [privateDer, publicDer] = [
+    privateKey.export({ type: 'pkcs8', format: 'der' }),
+    publicKey.export({ type: 'spki', format: 'der' }),
+  ];
+  const keys = {
+    privateKey: await webcrypto.subtle.importKey('pkcs8', privateDer, algorithm, true, ['sign']),
+    publicKey: await webcrypto.subtle.importKey('spki', publicDer, algorithm, true, ['verify']),
+  };
+  const names = hosts.map((value) => ({
+    type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const),
+    value,
+  }));
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name,
+    keys,
+    signingAlgorithm: { ...algorithm, hash: 'SHA-256' },
+    extensions: [new x509.SubjectAlternativeNameExtension(names)],
+  });
+  return request.toString('pem');
+}
 
 const serial = async (path: string) => new X509Certificate(await readFile(path)).serialNumber;
 
@@ -55,4 +84,24 @@ test('a client certificate carries user and groups and is for clients only', asy
   expect(certificate.subject.split('\n').sort()).toEqual(['CN=ann', 'O=dev', 'O=ops']);
   expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
   expect(pki.isUsable(pair)).toBe(true);
+});
+
+test('a signed request keeps its key and names and gets the usages and the time asked for', async () => {
+  const clock = new ManualClock(Date.parse('2026-06-01T00:00:00Z'));
+  const pki = await ensurePki(directory, { clock });
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const request = await makeRequest(key, {
+    name: 'O=system:nodes, CN=system:node:n1',
+    hosts: ['n1', '192.0.2.7'],
+  });
+  const signed = new X509Certificate(
+    await pki.signRequest(request, { usages: ['digital signature', 'server auth'], seconds: 3600 }),
+  );
+  expect(signed.verify(new X509Certificate(pki.caCertificatePem).publicKey)).toBe(true);
+  expect(signed.checkPrivateKey(key.privateKey)).toBe(true);
+  expect(signed.subject.split('\n')).toEqual(['O=system:nodes', 'CN=system:node:n1']);
+  expect([signed.checkHost('n1'), signed.checkIP('192.0.2.7')]).toEqual(['n1', '192.0.2.7']);
+  expect(signed.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1']);
+  expect(signed.ca).toBe(false);
+  expect(signed.validToDate.toISOString()).toBe('2026-06-01T01:00:00.000Z');
 });

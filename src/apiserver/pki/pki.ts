@@ -9,6 +9,7 @@ import {
   makeCertificate,
   makePrivateKey,
 } from './certificates.ts';
+import { signRequest } from './sign-request.ts';
 
 const AUTHORITY_DAYS = 3650;
 const CERTIFICATE_DAYS = 365;
@@ -45,6 +46,11 @@ export interface Pki {
   }): Promise<KeyPair>;
   /** For a server others must trust (a node's), and a client too where it says so. */
   issueCertificate(request: Omit<CertificateRequest, 'validDays'> & { validDays?: number }): Promise<KeyPair>;
+  /**
+   * A certificate for a request's own key, with its subject and alternative names; PEM to PEM. What may be asked for
+   * is the caller's to check. `usages` are words of certificates.k8s.io; at most as long as the authority lives.
+   */
+  signRequest(requestPem: string, options: { usages: readonly string[]; seconds: number }): Promise<string>;
   /** True when `pair` is of this authority, names all `hosts` and is good for 30 more days. */
   isUsable(pair: KeyPair, hosts?: readonly string[]): boolean;
 }
@@ -89,6 +95,7 @@ export async function ensurePki(directory: string, options: PkiOptions = {}): Pr
     caCertificatePem: authority.certificate,
     issueCertificate: issue,
     issueClientCertificate: (request) => issue({ ...request, usages: ['client'] }),
+    signRequest: (requestPem, options) => signRequest(authority, requestPem, options, clock.now()),
     isUsable: good,
   };
 }

@@ -1,5 +1,12 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { type DerElement, derElements, derObjectIdentifier, TAG_OBJECT_IDENTIFIER } from './der.ts';
+import {
+  type DerElement,
+  derElements,
+  derObjectIdentifier,
+  TAG_BIT_STRING,
+  TAG_OBJECT_IDENTIFIER,
+  TAG_SEQUENCE,
+} from './der.ts';
 
 /** What a PKCS #10 certificate request says (RFC 2986). */
 export interface CertificateRequestContent {
@@ -55,7 +62,12 @@ export function parseCertificateRequest(pem: string): CertificateRequestContent 
 }
 
 function parse(request: Uint8Array): CertificateRequestContent {
-  const [info, algorithm, signature] = derElements(derElements(request)[0]!.content);
+  const [whole, ...beyond] = derElements(request);
+  const [info, algorithm, signature] = derElements(whole!.content);
+  const tags = [whole, info, algorithm, signature].map((element) => element?.tag);
+  const isBitString = tags[3] === TAG_BIT_STRING && signature!.content[0] === 0;
+  if (beyond.length > 0 || !isBitString || tags.slice(0, 3).some((tag) => tag !== TAG_SEQUENCE))
+    throw new RangeError('not a CertificationRequest');
   const [, subject, publicKey, attributes] = derElements(info!.content);
   checkSignature(publicKey!.whole, info!.whole, algorithm!, signature!);
   const names = subjectNames(subject!);

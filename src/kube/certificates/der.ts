@@ -5,7 +5,9 @@ export interface DerElement {
   whole: Uint8Array;
 }
 
+export const TAG_BIT_STRING = 0x03;
 export const TAG_OBJECT_IDENTIFIER = 0x06;
+export const TAG_SEQUENCE = 0x30;
 
 /** The elements that stand one after another in `bytes`. @throws RangeError when they are cut short or indefinite. */
 export function derElements(bytes: Uint8Array): DerElement[] {
