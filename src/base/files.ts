@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { runCommand } from './processes.ts';
 
 /**
  * Writes a file so that a reader, and a crash at any instant, sees the old content or the new one, never
@@ -56,5 +57,18 @@ export async function makeFolder(path: string, mode: number): Promise<void> {
     await mkdir(path, { mode }).catch(async (again: NodeJS.ErrnoException) => {
       if (again.code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw again;
     });
+  }
+}
+
+/**
+ * Removes a folder and everything in it, whatever a container has made there. Node goes by whole paths, and a tree
+ * may be deeper than a path may be long: rm(1) goes from folder to folder.
+ */
+export async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') throw error;
+    await runCommand('rm', ['-rf', '--one-file-system', '--', path]);
   }
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { access, chmod, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder, OrreryError } from '../base/index.ts';
 
@@ -38,11 +38,11 @@ export async function prepareDataDirectory(root: string): Promise<DataDirectory>
   try {
     await makeFolder(root, 0o755);
     await access(root, constants.W_OK | constants.X_OK);
-    for (const folder of [directory.store, directory.pki, directory.run]) {
+    // Keys, Secrets as files, what containers print, setuid programs of images: nobody else's.
+    const { store, pki, run, logs, engine, node } = directory;
+    for (const folder of [store, pki, run, logs, engine, node]) {
       await makeFolder(folder, 0o700);
-    }
-    for (const folder of [directory.logs, directory.engine, directory.node]) {
-      await makeFolder(folder, 0o755);
+      await chmod(folder, 0o700);
     }
   } catch (cause) {
     throw await unusable(root, cause as NodeJS.ErrnoException);

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AlreadyExists, NotFound, OrreryError } from '../../base/index.ts';
+import { AlreadyExists, NotFound, OrreryError, removeTree } from '../../base/index.ts';
 import { exists, ownedName, removeAbandoned } from '../images/blobs.ts';
 import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
 
@@ -154,7 +154,7 @@ export class Records {
     const grave = join(this.containers, ownedName());
     if (await renameUnlessAbsent(this.folderOf(record.id), grave))
       // One who had found the folder just before its new name may have made a file in it since.
-      await rm(grave, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
+      await removeTree(grave);
     await rm(join(this.events, record.id), { force: true });
     await this.forgetStarted(record.id);
     await this.releaseName(record.name, record.id);

@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { BadRequest } from '../../base/index.ts';
 import { resolveInRoot } from '../system/root-path.ts';
+
+const MAX_ACCOUNTS_BYTES = 4 << 20;
 
 export interface ProcessUser {
   uid: number;
@@ -82,7 +84,13 @@ function parseGroup(text: string): Group[] {
 /** The image may make /etc/passwd a symlink to anywhere: it is followed inside the image only. */
 async function readInRoot(root: string, path: string): Promise<string> {
   try {
-    return await readFile(await resolveInRoot(root, path, { followLast: true }), 'utf8');
+    const found = await resolveInRoot(root, path, { followLast: true });
+    const info = await lstat(found);
+    // A pipe would never be at its end, nor a device: the image says what these files are.
+    if (!info.isFile()) return '';
+    if (info.size > MAX_ACCOUNTS_BYTES)
+      throw new BadRequest(`${path} of the image is larger than ${MAX_ACCOUNTS_BYTES} bytes`);
+    return await readFile(found, 'utf8');
   } catch (error) {
     if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
     throw error;

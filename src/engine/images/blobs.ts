@@ -4,7 +4,7 @@ import { createReadStream, type WriteStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { OrreryError, syncFolder, writeFileAtomic } from '../../base/index.ts';
+import { OrreryError, removeTree, syncFolder, writeFileAtomic } from '../../base/index.ts';
 import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
 import { type Descriptor, INDEX, type Index } from './media-types.ts';
 
@@ -147,7 +147,6 @@ export function ownedName(): string {
 export async function removeAbandoned(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const owner = /^(\d+:\d+):[0-9a-f]{12}$/.exec(name)?.[1];
-    if (owner !== undefined && !isProcessAlive(owner))
-      await removeTree(join(folder, name));
+    if (owner !== undefined && !isProcessAlive(owner)) await removeTree(join(folder, name));
   }
 }

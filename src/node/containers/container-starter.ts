@@ -1,5 +1,5 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Clock, type Log, messageOf } from '../../base/index.ts';
 import { workspaceOf } from '../../client/index.ts';
 import type { ContainerMount, Engine, Image } from '../../engine/index.ts';
@@ -10,9 +10,10 @@ import { runLifecycleHook } from '../lifecycle/lifecycle-hook.ts';
 import type { ContainerStart } from '../pods/pod-actions.ts';
 import type { PodEvents } from '../pods/pod-events.ts';
 import type { PodFolder } from '../pods/pod-folder.ts';
-import { containerMounts, type EtcMounts } from '../volumes/container-mounts.ts';
+import { containerMounts, type EtcMounts, type PinSubPath } from '../volumes/container-mounts.ts';
 import type { MountedVolume } from '../volumes/pod-volumes.ts';
 import type { ReferencedObjects } from '../volumes/referenced-objects.ts';
+import { bindHandle } from '../volumes/sub-path.ts';
 import { verifyRunAsNonRoot } from './container-security.ts';
 import { containerSpec } from './container-spec.ts';
 import type { PodImages } from './pod-images.ts';
@@ -109,7 +110,13 @@ export class ContainerStarter {
       fresh: true,
     });
     const environment = containerEnvironment(pod, container, { ...objects, services, facts });
-    const mounts = await containerMounts(container, ground.volumes, environment, ground.etc);
+    const subPaths = ground.folder.subPaths(container.name);
+    const pin: PinSubPath = async (place, index) => {
+      const target = join(subPaths, String(index));
+      await bindHandle(place, target);
+      return target;
+    };
+    const mounts = await containerMounts(container, ground.volumes, environment, ground.etc, pin);
     return { environment, mounts };
   }
 

@@ -17,6 +17,11 @@ export class PodFolder {
     return join(this.path, 'volumes');
   }
 
+  /** Below the volumes, so that it goes with them; `~` keeps it apart from every plugin's folder. */
+  subPaths(containerName: string): string {
+    return join(this.volumes, 'orrery~subpath', containerName);
+  }
+
   /** A file that stands for one in /etc of every container. */
   etc(name: 'hosts' | 'resolv.conf' | 'hostname'): string {
     return join(this.path, 'etc', name);

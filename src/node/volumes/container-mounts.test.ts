@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { type FileHandle, readlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -15,7 +16,8 @@ function sourceOf(subPath: string, readOnly = false): Promise<string | undefined
   };
   const volumes = new Map([['data', { hostPath: join(folder, 'volume'), readOnly }]]);
   const etc = { '/etc/hosts': '/h', '/etc/resolv.conf': '/r' };
-  return containerMounts(container, volumes, {}, etc).then((mounts) => mounts[0]!.source);
+  const pin = (place: FileHandle) => readlink(`/proc/self/fd/${place.fd}`);
+  return containerMounts(container, volumes, {}, etc, pin).then((mounts) => mounts[0]!.source);
 }
 
 mkdirSync(join(folder, 'volume/there'), { recursive: true });

@@ -1,11 +1,11 @@
-import { realpath, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
-import { BadRequest, makeFolder, NotFound } from '../../base/index.ts';
+import { BadRequest, NotFound } from '../../base/index.ts';
 import type { ContainerMount } from '../../engine/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 import { expand, unknownNames } from '../environment/expansion.ts';
-import { absent } from './atomic-writer.ts';
 import type { MountedVolume } from './pod-volumes.ts';
+import { openSubPath } from './sub-path.ts';
 
 const PROPAGATION = { None: 'private', HostToContainer: 'rslave', Bidirectional: 'rshared' } as const;
 
@@ -17,6 +17,9 @@ export interface EtcMounts {
   '/etc/hostname'?: string;
 }
 
+/** Makes what a handle stands for lasting: a path for the mount with that index, which nobody can lead elsewhere. */
+export type PinSubPath = (place: FileHandle, index: number) => Promise<string>;
+
 /**
  * What the engine binds into a container for its volumeMounts.
  *
@@ -27,15 +30,16 @@ export async function containerMounts(
   volumes: ReadonlyMap<string, MountedVolume>,
   environment: Record<string, string>,
   etc: EtcMounts,
+  pin: PinSubPath,
 ): Promise<ContainerMount[]> {
   const mounts: ContainerMount[] = [];
-  for (const mount of container.volumeMounts ?? []) {
+  for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
     const volume = volumes.get(mount.name);
     if (volume === undefined) throw new NotFound(`volume "${mount.name}" not found`);
     const readOnly = mount.readOnly === true || volume.readOnly;
     mounts.push({
       type: 'bind',
-      source: await sourceOf(container, mount, volume, environment),
+      source: await sourceOf(container, mount, volume, environment, (place) => pin(place, index)),
       destination: isAbsolute(mount.mountPath) ? mount.mountPath : join('/', mount.mountPath),
       readOnly,
       propagation: PROPAGATION[(mount.mountPropagation ?? 'None') as keyof typeof PROPAGATION] ?? 'private',
@@ -55,27 +59,22 @@ async function sourceOf(
   mount: corev1.VolumeMount,
   volume: MountedVolume,
   environment: Record<string, string>,
+  pin: (place: FileHandle) => Promise<string>,
 ): Promise<string> {
   const subPath = mount.subPathExpr ? expandSubPath(mount.subPathExpr, environment) : mount.subPath;
   if (!subPath) return volume.hostPath;
   if (isAbsolute(subPath) || subPath.split('/').includes('..'))
     throw new BadRequest(`subPath "${subPath}" must be a relative path without ".."`);
-  const base = await realpath(volume.hostPath);
-  let found = base;
-  for (const part of subPath.split('/')) {
-    const next = join(found, part);
-    if ((await stat(next).catch(absent)) === undefined && !volume.readOnly) await makeFolder(next, 0o755);
-    const real = await realpath(next).catch(absent);
-    if (real === undefined)
-      throw new NotFound(
-        `failed to prepare subPath for volumeMount "${mount.name}" of container "${container.name}"`,
-      );
-    // A link inside the volume must not lead out of it: looked at before anything is made behind it.
-    if (real !== base && !real.startsWith(`${base}/`))
-      throw new BadRequest(`subpath "${real}" not within volume path "${base}"`);
-    found = real;
+  const place = await openSubPath(volume.hostPath, subPath, { create: !volume.readOnly });
+  if (place === undefined)
+    throw new NotFound(
+      `failed to prepare subPath for volumeMount "${mount.name}" of container "${container.name}"`,
+    );
+  try {
+    return await pin(place);
+  } finally {
+    await place.close();
   }
-  return found;
 }
 
 function expandSubPath(expression: string, environment: Record<string, string>): string {

@@ -1,6 +1,6 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { runCommand } from '../../base/index.ts';
+import { removeTree, runCommand } from '../../base/index.ts';
 
 /** Mounts a memory file system at an existing folder. @returns false when one was there already */
 export async function mountTmpfs(
@@ -40,5 +40,5 @@ export async function removeFolderWithMounts(folder: string): Promise<void> {
   for (const path of await mountPointsBelow(folder)) {
     await runCommand('umount', ['--lazy', '--no-canonicalize', path]);
   }
-  await rm(folder, { recursive: true, force: true });
+  await removeTree(folder);
 }
