@@ -56,7 +56,11 @@ export async function bootControlPlane(options: { clock?: Clock } = {}): Promise
     log: silentLog,
   });
   const shared = { client, recorder, clock, log: silentLog };
-  const config = { caPem: pki.caCertificatePem, clusterCidr: '10.42.0.0/16' };
+  const config = {
+    caPem: pki.caCertificatePem,
+    clusterCidr: '10.42.0.0/16',
+    signCertificate: pki.signRequest,
+  };
   const controllers = createControllers({ ...shared, config });
   const scheduler = createScheduler({ ...shared, informers: controllers.informers });
   const end = new AbortController();
