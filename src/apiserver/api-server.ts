@@ -3,13 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { OrreryError, systemClock } from '../base/index.ts';
 import { builtinResources, type corev1 } from '../kube/index.ts';
 import { AdmissionChain } from './admission/admission.ts';
-import { CertificateAdmission } from './admission/certificates.ts';
-import { NamespaceLifecycle } from './admission/namespace-lifecycle.ts';
-import { NodeRestriction } from './admission/node-restriction.ts';
-import { defaultTolerationSeconds } from './admission/pod-defaults.ts';
-import { PriorityAdmission } from './admission/priority.ts';
-import { ServiceAccountAdmission } from './admission/service-account.ts';
-import { ServiceAllocator } from './admission/service-allocator.ts';
+import { admissionPlugins } from './admission/plugins.ts';
 import { CachedStoredObjects } from './admission/stored-objects.ts';
 import { Authentication } from './authentication/authentication.ts';
 import {
@@ -101,7 +95,13 @@ class PipelineApiServer implements ApiServer {
     const { tokens, serviceAccounts, openId } = this.#authentication;
     this.#authorization = new Authorization({ storage, catalog, objects });
     const { authorizer } = this.#authorization;
-    this.#registry = { storage, catalog, clock, log: options.log, admission: this.#admission(objects) };
+    this.#registry = {
+      storage,
+      catalog,
+      clock,
+      log: options.log,
+      admission: this.#admission(objects, catalog),
+    };
     this.#customResources = new CustomResources({
       storage,
       catalog,
@@ -206,21 +206,17 @@ class PipelineApiServer implements ApiServer {
     return this.#pipeline.serve(request, user, wire);
   }
 
-  #admission(objects: CachedStoredObjects): AdmissionChain {
-    return new AdmissionChain([
-      new NamespaceLifecycle(objects),
-      new ServiceAccountAdmission(objects),
-      new NodeRestriction(objects),
-      this.#authorization.admission,
-      this.#authentication.admission,
-      new PriorityAdmission(objects),
-      new CertificateAdmission(this.#authorization.authorizer),
-      defaultTolerationSeconds,
-      new ServiceAllocator(objects, {
-        serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
-        nodePortRange: this.#options.nodePortRange ?? DEFAULT_NODE_PORT_RANGE,
-      }),
-    ]);
+  #admission(objects: CachedStoredObjects, catalog: ResourceCatalog): AdmissionChain {
+    const plugins = admissionPlugins({
+      objects,
+      catalog,
+      authorizer: this.#authorization.authorizer,
+      security: [this.#authorization.admission, this.#authentication.admission],
+      log: this.#options.log,
+      serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
+      nodePortRange: this.#options.nodePortRange ?? DEFAULT_NODE_PORT_RANGE,
+    });
+    return new AdmissionChain(plugins);
   }
 
   #healthChecks() {

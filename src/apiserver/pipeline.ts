@@ -7,7 +7,7 @@ import {
 } from './authorization/authorizer.ts';
 import type { RequestMetrics } from './discovery/metrics.ts';
 import { type RouteParts, servePath } from './discovery/routes.ts';
-import { checkAcceptable, encodeAnswer } from './encoding/answer.ts';
+import { checkAcceptable, encodeAnswer, warningHeader } from './encoding/answer.ts';
 import { forbidden, methodNotAllowed, pathNotFound, qualifiedName } from './errors.ts';
 import type { CustomResources, ServedResource } from './extensions/custom-resources.ts';
 import { FlowControl } from './http/flow-control.ts';
@@ -50,6 +50,9 @@ export interface RequestWire {
   readBody?: () => Promise<Uint8Array>;
 }
 
+/** What the handling of one request leaves beside its answer. */
+type RequestContext = RequestWire & { warn(text: string): void };
+
 const LONG_RUNNING = new Set(['log', 'exec', 'attach', 'portforward']);
 
 /**
@@ -70,16 +73,18 @@ export class Pipeline {
     let info: RequestInfo | undefined;
     let leave: (() => void) | undefined;
     let response: ApiResponse;
+    const warnings = new Set<string>();
     metrics.begin();
     try {
       info = readRequestInfo(request);
       if (!isLongRunning(request, info) && !user.groups.includes(MASTERS_GROUP))
         leave = this.#flow.enter(request.method);
-      response = await this.#answer(request, user, info, wire);
+      response = await this.#answer(request, user, info, { ...wire, warn: (text) => warnings.add(text) });
     } catch (error) {
       response = this.errorResponse(error, request);
     }
     leave?.();
+    if (warnings.size > 0) response = withWarnings(response, [...warnings]);
     const longRunning = info !== undefined && isLongRunning(request, info);
     metrics.end(
       labelsOf(request, this.#served(info), response.status),
@@ -115,7 +120,7 @@ export class Pipeline {
     request: ApiRequest,
     asking: User,
     info: RequestInfo,
-    wire: RequestWire,
+    wire: RequestContext,
   ): Promise<ApiResponse> {
     const { upgrade } = wire;
     const { authorizer } = this.#parts;
@@ -136,6 +141,7 @@ export class Pipeline {
       workspace: info.workspace,
       user,
       request,
+      warn: wire.warn,
       ...(info.subresource !== undefined && { subresource: info.subresource }),
       ...(info.namespace !== undefined && resource.namespaced && { namespace: info.namespace }),
       ...(info.name !== undefined && { name: info.name }),
@@ -209,6 +215,16 @@ function checkWorkspace(info: RequestInfo): void {
   // Across workspaces one looks at a whole resource: a namespace or a name is some workspace's.
   const isPart = info.namespace !== undefined || info.name !== undefined;
   if ((info.verb !== 'list' && info.verb !== 'watch') || isPart) throw methodNotAllowed();
+}
+
+/** Warnings of admission go out with the answer, whatever it is; those of decoding stand there already. */
+function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiResponse {
+  const { warning } = warningHeader(warnings);
+  const before = response.headers.warning;
+  return {
+    ...response,
+    headers: { ...response.headers, warning: before === undefined ? warning! : `${before}, ${warning}` },
+  };
 }
 
 function isLongRunning(request: ApiRequest, info: RequestInfo): boolean {

@@ -1,5 +1,6 @@
 import { Invalid, messageOf, OrreryError } from '../base/index.ts';
 import type { metav1 } from '../kube/index.ts';
+import { AdmissionDenied } from './webhooks/denial.ts';
 
 /**
  * The one place where an error becomes a `metav1.Status`.
@@ -33,6 +34,7 @@ export type Status = metav1.Status & { code: number };
 
 /** Never fails; what is not one of our errors is an internal error (500). */
 export function statusOf(error: unknown): Status {
+  if (error instanceof AdmissionDenied) return { code: 400, ...error.status };
   const known = error instanceof OrreryError ? REASONS[error.code] : undefined;
   if (!(error instanceof OrreryError) || known === undefined) {
     return failure(500, 'InternalError', `Internal error occurred: ${messageOf(error)}`, {

@@ -20,6 +20,18 @@ export interface AdmissionRequest {
   /** The body of a subresource that is not the object: Binding, Eviction, TokenRequest. */
   body?: unknown;
   dryRun: boolean;
+  /** The client's CreateOptions, UpdateOptions or DeleteOptions, as far as they say more than `dryRun`. */
+  options?: Readonly<Record<string, unknown>>;
+  /** Tells the client something beside the answer: a Warning header. */
+  warn?(text: string): void;
+  /** Set by the chain while it mutates. */
+  reinvocation?: Reinvocation;
+}
+
+/** Whether plug-ins run a second time, because a webhook changed what they had seen. */
+export interface Reinvocation {
+  readonly isSecond: boolean;
+  isWanted: boolean;
 }
 
 /** What a write has taken and must give back when the write fails. Both are called at most once, never both. */
@@ -48,6 +60,10 @@ export class AdmissionChain {
   }
 
   async mutate(request: AdmissionRequest): Promise<void> {
+    request.reinvocation = { isSecond: false, isWanted: false };
+    for (const plugin of this.#plugins) if (plugin.mutate !== undefined) await plugin.mutate(request);
+    if (!request.reinvocation.isWanted) return;
+    request.reinvocation = { isSecond: true, isWanted: false };
     for (const plugin of this.#plugins) if (plugin.mutate !== undefined) await plugin.mutate(request);
   }
 

@@ -4,6 +4,7 @@ import { methodNotAllowed, pathNotFound } from '../errors.ts';
 import type { ResourceVerb } from '../request-info/request-info.ts';
 import { bind } from './binding.ts';
 import { REVIEW_RESOURCES } from './catalog.ts';
+import { admitConnect } from './connect.ts';
 import { create } from './create.ts';
 import { deleteCollection, deleteObject } from './delete.ts';
 import { evict } from './eviction.ts';
@@ -53,7 +54,10 @@ const SUBRESOURCES: Readonly<Record<string, Partial<Record<ResourceVerb, Handler
 };
 
 function connecting(): Partial<Record<ResourceVerb, Handler>> {
-  const handler: Handler = (_registry, request, parts) => parts.connect(request);
+  const handler: Handler = async (registry, request, parts) => {
+    await admitConnect(registry, request);
+    return parts.connect(request);
+  };
   return { get: handler, create: handler };
 }
 

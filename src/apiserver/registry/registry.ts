@@ -26,6 +26,8 @@ export interface ResourceRequest {
   request: ApiRequest;
   /** The connection, when the client asked to switch protocols. */
   upgrade?: Pick<UpgradeRequest, 'socket' | 'head'>;
+  /** Tells the client something beside the answer: a Warning header, also on an error. */
+  warn?(text: string): void;
 }
 
 /** What a verb answers; `encoding` writes it in the form the client asked for. */
@@ -94,13 +96,17 @@ export function admissionRequest(
   name: string,
   objects: { object?: KubeObject; oldObject?: Readonly<KubeObject>; body?: unknown; dryRun: boolean },
 ): AdmissionRequest {
-  const { resource, subresource, workspace, namespace, user } = request;
+  const { resource, subresource, workspace, namespace, user, warn } = request;
+  const { query } = request.request;
+  const [fieldManager, fieldValidation] = [query?.get('fieldManager'), query?.get('fieldValidation')];
   return {
     operation,
     resource,
     workspace,
     name,
     user,
+    options: { ...(fieldManager && { fieldManager }), ...(fieldValidation && { fieldValidation }) },
+    ...(warn !== undefined && { warn }),
     ...(subresource !== undefined && { subresource }),
     ...(namespace !== undefined && { namespace }),
     ...objects,

@@ -1,0 +1,62 @@
+import type { Log } from '../../base/index.ts';
+import type { Authorizer } from '../authorization/authorizer.ts';
+import type { ResourceCatalog } from '../registry/catalog.ts';
+import {
+  MutatingAdmissionWebhook,
+  ValidatingAdmissionWebhook,
+  type WebhookParts,
+} from '../webhooks/admission-webhooks.ts';
+import { VersionConverter } from '../webhooks/attributes.ts';
+import { RequestMatcher } from '../webhooks/rules.ts';
+import { findServiceAddress } from '../webhooks/service-address.ts';
+import { WebhookClient } from '../webhooks/webhook-client.ts';
+import type { AdmissionPlugin, StoredObjects } from './admission.ts';
+import { CertificateAdmission } from './certificates.ts';
+import { NamespaceLifecycle } from './namespace-lifecycle.ts';
+import { NodeRestriction } from './node-restriction.ts';
+import { defaultTolerationSeconds } from './pod-defaults.ts';
+import { PriorityAdmission } from './priority.ts';
+import { ServiceAccountAdmission } from './service-account.ts';
+import { ServiceAllocator, type ServiceAllocatorOptions } from './service-allocator.ts';
+
+export interface AdmissionParts extends ServiceAllocatorOptions {
+  objects: StoredObjects;
+  catalog: ResourceCatalog;
+  authorizer: Authorizer;
+  /** Plug-ins that belong to who decides on identities and rights. */
+  security: readonly AdmissionPlugin[];
+  log: Log;
+}
+
+/** All plug-ins in upstream's order; k8s.io/kubernetes/pkg/kubeapiserver/options AllOrderedPlugins. */
+export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
+  const { objects } = parts;
+  const webhooks = webhookParts(parts);
+  return [
+    new NamespaceLifecycle(objects),
+    new ServiceAccountAdmission(objects),
+    new NodeRestriction(objects),
+    ...parts.security,
+    new PriorityAdmission(objects),
+    defaultTolerationSeconds,
+    new CertificateAdmission(parts.authorizer),
+    new MutatingAdmissionWebhook(webhooks),
+    new ValidatingAdmissionWebhook(webhooks),
+    new ServiceAllocator(objects, parts),
+  ];
+}
+
+function webhookParts({ objects, catalog, log }: AdmissionParts): WebhookParts {
+  const resolve = async (namespace: string, name: string) =>
+    (await findServiceAddress(objects, { workspace: 'root', namespace, name, port: 443 }))?.host;
+  return {
+    objects,
+    matcher: new RequestMatcher(objects, catalog),
+    converter: new VersionConverter(objects, resolve),
+    client: new WebhookClient(objects),
+    meetsConditions: async (webhook) => {
+      throw new Error(`matchConditions of webhook ${JSON.stringify(webhook.name)} are not supported`);
+    },
+    log,
+  };
+}

@@ -1,0 +1,41 @@
+import type { corev1, discoveryv1 } from '../../kube/index.ts';
+import type { StoredObjects } from '../admission/admission.ts';
+
+export interface ServiceAddress {
+  host: string;
+  port: number;
+}
+
+/**
+ * Where a Service answers: one of its ready endpoints, else its cluster address. Straight to an endpoint also works
+ * where this machine has no service rules.
+ */
+export async function findServiceAddress(
+  objects: StoredObjects,
+  target: { workspace: string; namespace: string; name: string; port: number },
+): Promise<ServiceAddress | undefined> {
+  const { workspace, namespace, name, port } = target;
+  const service = await objects.find<corev1.Service>(
+    { group: '', resource: 'services' },
+    { workspace, namespace, name },
+  );
+  if (service === undefined) return undefined;
+  if (service.spec?.type === 'ExternalName' && service.spec.externalName)
+    return { host: service.spec.externalName, port };
+  const portName = service.spec?.ports?.find((one) => one.port === port)?.name ?? '';
+  const slices = await objects.list<discoveryv1.EndpointSlice>(
+    { group: 'discovery.k8s.io', resource: 'endpointslices' },
+    { workspace, namespace },
+  );
+  const ready = slices.flatMap(({ object: slice }) => {
+    if (slice.metadata.labels?.['kubernetes.io/service-name'] !== name) return [];
+    const found = slice.ports?.find((one) => (one.name ?? '') === portName)?.port;
+    if (found === undefined) return [];
+    return (slice.endpoints ?? [])
+      .filter(({ conditions }) => conditions?.ready !== false)
+      .flatMap(({ addresses }) => addresses.map((host) => ({ host, port: found })));
+  });
+  if (ready.length > 0) return ready[Math.floor(Math.random() * ready.length)];
+  const address = service.spec?.clusterIP;
+  return address && address !== 'None' ? { host: address, port } : undefined;
+}

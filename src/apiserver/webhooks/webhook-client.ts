@@ -1,0 +1,186 @@
+import { Agent, request as httpsRequest } from 'node:https';
+import type { admissionregistrationv1 } from '../../kube/index.ts';
+import type { StoredObjects } from '../admission/admission.ts';
+import { findServiceAddress } from './service-address.ts';
+
+const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
+const IDLE_MS = 60_000;
+
+interface Target {
+  host: string;
+  port: number;
+  path: string;
+  servername: string;
+  /** As the answer names it when it cannot be had. */
+  url: string;
+}
+
+export interface WebhookCall {
+  clientConfig: admissionregistrationv1.WebhookClientConfig;
+  timeoutSeconds: number;
+  workspace: string;
+  body: object;
+}
+
+/**
+ * POSTs reviews to webhooks over TLS, verified against their `caBundle`; connections are kept and shared.
+ * Failures read like those of client-go. Source: k8s.io/apiserver/pkg/util/webhook/client.go.
+ */
+export class WebhookClient {
+  readonly #objects: StoredObjects;
+  /** Pools by host, port, server name and CA, so that configurations never share a connection they may not. */
+  readonly #agent = new Agent({ keepAlive: true, maxCachedSessions: 100, timeout: IDLE_MS });
+
+  constructor(objects: StoredObjects) {
+    this.#objects = objects;
+  }
+
+  /** The parsed JSON of the answer. @throws Error with client-go's sentence. */
+  async post(call: WebhookCall): Promise<unknown> {
+    const target = await this.#target(call);
+    try {
+      return await this.#send(target, call).catch((error: unknown) => {
+        // The webhook closed a kept connection as we took it: nothing was asked yet.
+        if (error instanceof StaleConnection) return this.#send(target, call);
+        throw error;
+      });
+    } catch (cause) {
+      if (cause instanceof WebhookAnswerError) throw cause;
+      throw new Error(`Post ${JSON.stringify(target.url)}: ${goMessage(cause, target)}`, { cause });
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #target({ clientConfig, timeoutSeconds, workspace }: WebhookCall): Promise<Target> {
+    const query = `timeout=${timeoutSeconds}s`;
+    if (clientConfig.url !== undefined) {
+      const url = new URL(clientConfig.url);
+      url.searchParams.set('timeout', `${timeoutSeconds}s`);
+      const host = url.hostname.replace(/^\[|\]$/g, '');
+      const path = url.pathname + url.search;
+      return { host, servername: host, port: Number(url.port || 443), path, url: url.href };
+    }
+    const { namespace, name, path = '', port = 443 } = clientConfig.service!;
+    const address = await findServiceAddress(this.#objects, { workspace, namespace, name, port });
+    if (address === undefined) throw new WebhookAnswerError(`service ${JSON.stringify(name)} not found`);
+    const servername = `${name}.${namespace}.svc`;
+    const full = `${path.startsWith('/') ? path : `/${path}`}?${query}`;
+    return { ...address, servername, path: full, url: `https://${servername}:${port}${full}` };
+  }
+
+  #send(target: Target, call: WebhookCall): Promise<unknown> {
+    const body = Buffer.from(JSON.stringify(call.body));
+    const ca = call.clientConfig.caBundle;
+    return new Promise((resolve, reject) => {
+      const request = httpsRequest({
+        host: target.host,
+        port: target.port,
+        path: target.path,
+        // An address is no server name (RFC 6066 section 3).
+        ...(!isAddress(target.servername) && { servername: target.servername }),
+        method: 'POST',
+        agent: this.#agent,
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, */*',
+          'content-length': body.length,
+          'user-agent': 'kube-apiserver-admission',
+          host: new URL(target.url).host,
+        },
+        signal: AbortSignal.timeout(call.timeoutSeconds * 1000),
+        ...(ca && { ca: Buffer.from(ca, 'base64').toString() }),
+      });
+      request.on('error', (error: NodeJS.ErrnoException) => {
+        const isStale = request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+        reject(isStale ? new StaleConnection(error.message) : error);
+      });
+      request.on('response', (response) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        response.on('error', reject);
+        response.on('data', (chunk: Buffer) => {
+          size += chunk.length;
+          if (size > ANSWER_LIMIT_BYTES) request.destroy(new Error('the answer is too large'));
+          else chunks.push(chunk);
+        });
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          try {
+            resolve(parsedAnswer(response.statusCode ?? 0, text));
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
+      request.end(body);
+    });
+  }
+}
+
+class StaleConnection extends Error {
+  readonly code = 'ECONNRESET';
+}
+
+/** The webhook was reached, but what it said is no review. */
+class WebhookAnswerError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'WebhookAnswerError';
+  }
+}
+
+/** client-go's sentences for answers that are not a success; k8s.io/apimachinery NewGenericServerResponse. */
+function parsedAnswer(status: number, text: string): unknown {
+  if (status === 404) throw new WebhookAnswerError('the server could not find the requested resource');
+  if (status >= 500)
+    throw new WebhookAnswerError(
+      `an error on the server (${JSON.stringify(text.slice(0, 1024).trim() || 'unknown')}) has prevented the request from succeeding`,
+    );
+  if (status < 200 || status > 299)
+    throw new WebhookAnswerError('the server rejected our request for an unknown reason');
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new WebhookAnswerError(
+      `couldn't get version/kind; json parse error: invalid character in ${JSON.stringify(text.slice(0, 64))}`,
+    );
+  }
+}
+
+/** Go's words for what Node calls by a code. */
+function goMessage(cause: unknown, { host, port }: Target): string {
+  const { code, name, message } = cause as { code?: string; name?: string; message?: string };
+  const dial = `dial tcp ${host.includes(':') ? `[${host}]` : host}:${port}`;
+  if (name === 'TimeoutError' || name === 'AbortError') return 'context deadline exceeded';
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `${dial}: connect: connection refused`;
+    case 'EHOSTUNREACH':
+      return `${dial}: connect: no route to host`;
+    case 'ENETUNREACH':
+      return `${dial}: connect: network is unreachable`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `dial tcp: lookup ${host}: no such host`;
+    case 'ECONNRESET':
+      return 'EOF';
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+      return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
+    case 'CERT_HAS_EXPIRED':
+      return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid';
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `tls: failed to verify certificate: x509: ${message}`;
+    default:
+      return message || String(cause);
+  }
+}
+
+function isAddress(host: string): boolean {
+  return host.includes(':') || /^\d+\.\d+\.\d+\.\d+$/.test(host);
+}
