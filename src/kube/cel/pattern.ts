@@ -1,5 +1,5 @@
-import { celEnv } from '@bufbuild/cel';
 import { BadRequest } from '../../base/index.ts';
+import { celLibrary } from './cel-library.ts';
 
 /**
  * Regular expressions of others: RE2's syntax, in time linear in the text. A pattern that is plainly harmless (at
@@ -10,7 +10,7 @@ type Matcher = (text: string) => boolean;
 const LIMIT_CACHED = 500;
 const FAST_TEXT = 2000;
 const matchers = new Map<string, Matcher>();
-let engine: ReturnType<typeof celEnv>['funcs'] | undefined;
+let engine: ReturnType<ReturnType<typeof celLibrary>['celEnv']>['funcs'] | undefined;
 
 /** Whether the pattern occurs in the text. @throws BadRequest for a pattern that is not RE2. */
 export function matchesPattern(pattern: string, text: string): boolean {
@@ -25,6 +25,7 @@ export function matchesPattern(pattern: string, text: string): boolean {
 
 /** What is wrong with a pattern; undefined for nothing. */
 export function patternProblem(pattern: string): string | undefined {
+  if (isHarmless(pattern)) return undefined;
   const result = runRe2(pattern, '');
   return typeof result === 'boolean' ? undefined : result.message;
 }
@@ -58,7 +59,7 @@ function isHarmless(pattern: string): boolean {
 }
 
 function runRe2(pattern: string, text: string): boolean | Error {
-  engine ??= celEnv().funcs;
+  engine ??= celLibrary().celEnv().funcs;
   const result = engine.find('matches')?.call(0, text, [pattern]);
   if (typeof result === 'boolean') return result;
   return result instanceof Error ? result : new Error('not a regular expression');

@@ -1,0 +1,648 @@
+import type { parse } from '@bufbuild/cel';
+import {
+  comparable,
+  type DeclType,
+  DYN,
+  listOf,
+  mapOf,
+  type ScalarKind,
+  typeText,
+  unify,
+} from './cel-type.ts';
+import {
+  CelCostExceeded,
+  CelFailure,
+  type CelMapValue,
+  CelOpaque,
+  CelOptional,
+  CelTypeValue,
+  CelUint,
+  type CelValue,
+  celEquals,
+  kindOf,
+} from './cel-value.ts';
+import type { CostBudget } from './cost-budget.ts';
+import { callOpaque, lookUp, type Overload, overloadsOf } from './functions.ts';
+import { compileMacro } from './macros.ts';
+import { OPTIONAL_FIELD, OPTIONAL_MARK } from './optional-syntax.ts';
+
+/** The library's syntax tree. */
+export type Expr = ReturnType<typeof parse>['expr'];
+export type CallExpr = Extract<Expr['exprKind'], { case: 'callExpr' }>['value'];
+
+/** The variables of a comprehension around those of its surroundings. */
+export interface Frame {
+  budget: CostBudget;
+  parent: Frame | undefined;
+  value: CelValue;
+  /** The second variable, or the accumulator. */
+  second: CelValue;
+  global(name: string): CelValue | undefined;
+}
+
+export type Run = (frame: Frame) => CelValue;
+
+/** An expression with the type it is known to have. */
+export interface Compiled {
+  type: DeclType;
+  run: Run;
+}
+
+/** What is wrong at a node of the tree. */
+export class CompileProblem extends Error {
+  readonly id: bigint;
+  constructor(id: bigint, message: string) {
+    super(message);
+    this.id = id;
+  }
+}
+
+/** The variables one comprehension declares. */
+export interface Scope {
+  first: { name: string; type: DeclType };
+  second: { name: string; type: DeclType } | undefined;
+}
+
+const TYPE_NAMES = new Set([
+  'bool',
+  'int',
+  'uint',
+  'double',
+  'string',
+  'bytes',
+  'list',
+  'map',
+  'null_type',
+  'type',
+]);
+
+/** Checks and compiles in one walk: every node becomes a closure and a type. */
+export class Compiler {
+  readonly used = new Set<string>();
+  readonly #variables: Readonly<Record<string, DeclType>>;
+  readonly #scopes: Scope[] = [];
+
+  constructor(variables: Readonly<Record<string, DeclType>>) {
+    this.#variables = variables;
+  }
+
+  /** @throws CompileProblem */
+  compile(expr: Expr | undefined): Compiled {
+    const kind = expr?.exprKind;
+    switch (kind?.case) {
+      case 'constExpr':
+        return this.#constant(expr!);
+      case 'identExpr':
+        return this.#ident(expr!.id, kind.value.name);
+      case 'selectExpr':
+        return this.#select(expr!);
+      case 'callExpr':
+        return this.#call(expr!, kind.value);
+      case 'listExpr':
+        return this.#list(kind.value.elements as Expr[]);
+      case 'structExpr':
+        return this.#map(expr!);
+      case 'comprehensionExpr':
+        return this.#fold(expr!);
+      default:
+        throw new CompileProblem(expr?.id ?? 0n, 'unsupported expression');
+    }
+  }
+
+  /** With the variables of a comprehension in scope. */
+  within<T>(scope: Scope, work: () => T): T {
+    this.#scopes.push(scope);
+    try {
+      return work();
+    } finally {
+      this.#scopes.pop();
+    }
+  }
+
+  isDeclared(name: string): boolean {
+    return (
+      Object.hasOwn(this.#variables, name) ||
+      this.#scopes.some(({ first, second }) => first.name === name || second?.name === name)
+    );
+  }
+
+  #constant(expr: Expr): Compiled {
+    const { constantKind } = (expr.exprKind as Extract<Expr['exprKind'], { case: 'constExpr' }>).value;
+    const literal = (kind: ScalarKind, value: CelValue): Compiled => ({ type: { kind }, run: () => value });
+    switch (constantKind.case) {
+      case 'stringValue':
+        return literal('string', constantKind.value);
+      case 'int64Value':
+        return literal('int', constantKind.value);
+      case 'uint64Value':
+        return literal('uint', new CelUint(constantKind.value));
+      case 'doubleValue':
+        return literal('double', constantKind.value);
+      case 'boolValue':
+        return literal('bool', constantKind.value);
+      case 'bytesValue':
+        return literal('bytes', constantKind.value);
+      case 'nullValue':
+        return literal('null', null);
+      default:
+        throw new CompileProblem(expr.id, 'unsupported constant');
+    }
+  }
+
+  #ident(id: bigint, name: string): Compiled {
+    for (let depth = 0; depth < this.#scopes.length; depth++) {
+      const { first, second } = this.#scopes[this.#scopes.length - 1 - depth]!;
+      if (first.name === name) return { type: first.type, run: (frame) => above(frame, depth).value };
+      if (second?.name === name) return { type: second.type, run: (frame) => above(frame, depth).second };
+    }
+    if (Object.hasOwn(this.#variables, name)) {
+      this.used.add(name);
+      return {
+        type: this.#variables[name]!,
+        run: (frame) => {
+          frame.budget.spend(1);
+          const value = frame.global(name);
+          if (value === undefined) throw new CelFailure(`no such attribute(s): ${name}`);
+          return value;
+        },
+      };
+    }
+    if (TYPE_NAMES.has(name)) {
+      const type = new CelTypeValue(name === 'null_type' ? 'null' : name);
+      return { type: { kind: 'type' }, run: () => type };
+    }
+    throw new CompileProblem(id, `undeclared reference to '${name}' (in container '')`);
+  }
+
+  #select(expr: Expr): Compiled {
+    const {
+      operand,
+      field: written,
+      testOnly,
+    } = (expr.exprKind as Extract<Expr['exprKind'], { case: 'selectExpr' }>).value;
+    const optional = written.startsWith(OPTIONAL_FIELD);
+    const field = optional ? written.slice(OPTIONAL_FIELD.length) : written;
+    const qualified = this.#qualified(operand as Expr, field);
+    if (qualified !== undefined) return qualified;
+    const { type, run } = this.compile(operand as Expr);
+    const inner = type.kind === 'optional' ? type.of : type;
+    const fieldType = this.#fieldType(expr.id, inner, field);
+    if (testOnly)
+      return {
+        type: { kind: 'bool' },
+        run: (frame) => {
+          frame.budget.spend(1);
+          return read(run(frame), field) !== undefined;
+        },
+      };
+    if (optional || type.kind === 'optional')
+      return {
+        type: { kind: 'optional', of: fieldType },
+        run: (frame) => {
+          frame.budget.spend(1);
+          return new CelOptional(read(run(frame), field));
+        },
+      };
+    return {
+      type: fieldType,
+      run: (frame) => {
+        frame.budget.spend(1);
+        const target = run(frame);
+        if (target instanceof CelOptional) return new CelOptional(read(target, field));
+        const value = read(target, field);
+        if (value === undefined) throw new CelFailure(`no such key: ${field}`);
+        return value;
+      },
+    };
+  }
+
+  /** `google.protobuf.Timestamp` and the like: names of types. */
+  #qualified(operand: Expr, field: string): Compiled | undefined {
+    const name = qualifiedName(operand);
+    if (name !== 'google.protobuf' || this.isDeclared('google')) return undefined;
+    const type = new CelTypeValue(field.toLowerCase());
+    return { type: { kind: 'type' }, run: () => type };
+  }
+
+  #fieldType(id: bigint, type: DeclType, field: string): DeclType {
+    switch (type.kind) {
+      case 'dyn':
+      case 'opaque':
+        return DYN;
+      case 'map':
+        return type.value;
+      case 'object': {
+        const found = type.field(field);
+        if (found === undefined) throw new CompileProblem(id, `undefined field '${field}'`);
+        return found;
+      }
+      default:
+        throw new CompileProblem(id, `type '${typeText(type)}' does not support field selection`);
+    }
+  }
+
+  #list(elements: readonly Expr[]): Compiled {
+    const parts = elements.map((one) => this.#element(one));
+    const element = parts.reduce<DeclType>((type, part) => unify(type, part.type), DYN);
+    return {
+      type: listOf(parts.length === 0 ? DYN : element),
+      run: (frame) => {
+        frame.budget.spend(10);
+        const list: CelValue[] = [];
+        for (const part of parts) {
+          const value = part.run(frame);
+          if (!part.optional) list.push(value);
+          else if (value instanceof CelOptional && value.value !== undefined) list.push(value.value);
+        }
+        return list;
+      },
+    };
+  }
+
+  /** An element, index or key that may be marked optional. */
+  #element(expr: Expr): Compiled & { optional: boolean } {
+    const marked = markedArgument(expr);
+    if (marked === undefined) return { ...this.compile(expr), optional: false };
+    const inner = this.compile(marked);
+    return { type: inner.type.kind === 'optional' ? inner.type.of : DYN, run: inner.run, optional: true };
+  }
+
+  #map(expr: Expr): Compiled {
+    const { messageName, entries } = (expr.exprKind as Extract<Expr['exprKind'], { case: 'structExpr' }>)
+      .value;
+    if (messageName !== '') return this.#message(expr, messageName);
+    const parts = entries.map(({ keyKind, value }) => {
+      const keyExpr = keyKind.value as Expr;
+      const marked = markedArgument(keyExpr);
+      return {
+        key: this.compile(marked ?? keyExpr),
+        value: this.compile(value as Expr),
+        optional: marked !== undefined,
+      };
+    });
+    const typeOf = (part: (typeof parts)[number]) =>
+      part.optional && part.value.type.kind === 'optional' ? part.value.type.of : part.value.type;
+    const values = parts.map(typeOf);
+    const same = values.every((type) => type.kind === values[0]!.kind);
+    return {
+      type: mapOf(same ? values.reduce(unify, DYN) : DYN, parts[0]?.key.type ?? DYN),
+      run: (frame) => {
+        frame.budget.spend(30);
+        const map = new Map<string | bigint | boolean, CelValue>();
+        for (const part of parts) {
+          const key = part.key.run(frame) as string | bigint | boolean;
+          const value = part.value.run(frame);
+          if (!part.optional) map.set(key, value);
+          else if (value instanceof CelOptional && value.value !== undefined) map.set(key, value.value);
+        }
+        return map;
+      },
+    };
+  }
+
+  /** `Object{spec: Object.spec{…}}` of mutating policies: a map of the named fields. */
+  #message(expr: Expr, name: string): Compiled {
+    if (!/^(Object|JSONPatch)(\.|$)/.test(name))
+      throw new CompileProblem(expr.id, `undeclared reference to '${name}' (in container '')`);
+    const { entries } = (expr.exprKind as Extract<Expr['exprKind'], { case: 'structExpr' }>).value;
+    const parts = entries.map(({ keyKind, value }) => ({
+      field: String(keyKind.value),
+      value: this.compile(value as Expr),
+    }));
+    return {
+      type: DYN,
+      run: (frame) => {
+        frame.budget.spend(40);
+        return new Map(parts.map(({ field, value }) => [field, value.run(frame)]));
+      },
+    };
+  }
+
+  #fold(expr: Expr): Compiled {
+    const fold = (expr.exprKind as Extract<Expr['exprKind'], { case: 'comprehensionExpr' }>).value;
+    const range = this.compile(fold.iterRange as Expr);
+    const init = this.compile(fold.accuInit as Expr);
+    const itemType = this.elementType(expr.id, range.type);
+    const first = { name: fold.iterVar, type: itemType };
+    const scope = (type: DeclType): Scope => ({ first, second: { name: fold.accuVar, type } });
+    const once = this.within(scope(init.type), () => this.compile(fold.loopStep as Expr));
+    const accuType = unify(init.type, once.type);
+    const step = this.within(scope(accuType), () => this.compile(fold.loopStep as Expr));
+    const condition = this.within(scope(accuType), () => this.compile(fold.loopCondition as Expr));
+    const result = this.within(scope(accuType), () => this.compile(fold.result as Expr));
+    return {
+      type: result.type,
+      run: (frame) => {
+        const items = itemsOf(range.run(frame));
+        const inner: Frame = { ...frame, parent: frame, value: null, second: init.run(frame) };
+        let failure: CelFailure | undefined;
+        for (const item of items) {
+          frame.budget.spend(1);
+          inner.value = item;
+          if (failure === undefined && condition.run(inner) === false) break;
+          try {
+            inner.second = step.run(inner);
+            failure = undefined;
+          } catch (error) {
+            // A later item may decide what this one could not: all(), exists().
+            if (!(error instanceof CelFailure) || error instanceof CelCostExceeded) throw error;
+            if (typeof inner.second !== 'boolean') throw error;
+            failure ??= error;
+          }
+        }
+        if (failure !== undefined) throw failure;
+        return result.run(inner);
+      },
+    };
+  }
+
+  /** What a comprehension walks over: list items, map keys. @throws CompileProblem */
+  elementType(id: bigint, type: DeclType): DeclType {
+    if (type.kind === 'list') return type.element;
+    if (type.kind === 'map') return type.key ?? { kind: 'string' };
+    if (type.kind === 'object') return { kind: 'string' };
+    if (type.kind === 'dyn') return DYN;
+    throw new CompileProblem(
+      id,
+      `expression of type '${typeText(type)}' cannot be range of a comprehension (must be list, map, or dynamic)`,
+    );
+  }
+
+  #call(expr: Expr, call: CallExpr): Compiled {
+    const args = call.args as Expr[];
+    switch (call.function) {
+      case '_&&_':
+        return this.#logic(args, false);
+      case '_||_':
+        return this.#logic(args, true);
+      case '_?_:_':
+        return this.#conditional(expr.id, args);
+      case '_[_]':
+        return this.#index(args);
+      case '_==_':
+      case '_!=_':
+        return this.#equality(expr.id, call.function, args);
+      case '@not_strictly_false':
+      case '__not_strictly_false__': {
+        const { run } = this.compile(args[0]);
+        return { type: { kind: 'bool' }, run: (frame) => run(frame) !== false };
+      }
+      default: {
+        const macro = compileMacro(this, expr, call);
+        return macro ?? this.#function(expr.id, call);
+      }
+    }
+  }
+
+  /** One side may fail when the other decides. */
+  #logic(args: readonly Expr[], decisive: boolean): Compiled {
+    const parts = args.map((one) => this.boolean(one));
+    return {
+      type: { kind: 'bool' },
+      run: (frame) => {
+        let failure: CelFailure | undefined;
+        for (const part of parts) {
+          try {
+            const value = part(frame);
+            if (value === decisive) return decisive;
+            if (typeof value !== 'boolean') throw new CelFailure('no such overload');
+          } catch (error) {
+            if (!(error instanceof CelFailure) || error instanceof CelCostExceeded) throw error;
+            failure ??= error;
+          }
+        }
+        if (failure !== undefined) throw failure;
+        return !decisive;
+      },
+    };
+  }
+
+  /** @throws CompileProblem for what is known to be no bool. */
+  boolean(expr: Expr): Run {
+    const { type, run } = this.compile(expr);
+    if (type.kind !== 'bool' && type.kind !== 'dyn')
+      throw new CompileProblem(expr.id, `expected type 'bool' but found '${typeText(type)}'`);
+    return run;
+  }
+
+  #conditional(id: bigint, [test, yes, no]: readonly Expr[]): Compiled {
+    const condition = this.boolean(test!);
+    const [a, b] = [this.compile(yes), this.compile(no)];
+    if (!comparable(a.type, b.type))
+      throw new CompileProblem(
+        id,
+        `found no matching overload for '_?_:_' applied to '(bool, ${typeText(a.type)}, ${typeText(b.type)})'`,
+      );
+    return {
+      type: unify(a.type, b.type),
+      run: (frame) => {
+        const value = condition(frame);
+        if (typeof value !== 'boolean') throw new CelFailure('no such overload');
+        return value ? a.run(frame) : b.run(frame);
+      },
+    };
+  }
+
+  #index([target, at]: readonly Expr[]): Compiled {
+    const object = this.compile(target);
+    const marked = markedArgument(at!);
+    const index = this.compile(marked ?? at);
+    const inner = object.type.kind === 'optional' ? object.type.of : object.type;
+    const type = inner.kind === 'list' ? inner.element : inner.kind === 'map' ? inner.value : DYN;
+    if (inner.kind === 'list' && !['int', 'uint', 'dyn', 'double'].includes(index.type.kind))
+      throw new CompileProblem(
+        at!.id,
+        `found no matching overload for '_[_]' applied to '(${typeText(inner)}, ${typeText(index.type)})'`,
+      );
+    const optional = marked !== undefined || object.type.kind === 'optional';
+    return {
+      type: optional ? { kind: 'optional', of: type } : type,
+      run: (frame) => {
+        frame.budget.spend(1);
+        const container = object.run(frame);
+        const key = index.run(frame);
+        const holder = container instanceof CelOptional ? container.value : container;
+        const value = holder === undefined ? undefined : itemAt(holder, key);
+        if (optional || container instanceof CelOptional) return new CelOptional(value);
+        if (value !== undefined) return value;
+        throw new CelFailure(
+          holder instanceof Map ? `no such key: ${String(key)}` : `index out of bounds: ${String(key)}`,
+        );
+      },
+    };
+  }
+
+  #equality(id: bigint, name: string, args: readonly Expr[]): Compiled {
+    const [a, b] = [this.compile(args[0]), this.compile(args[1])];
+    if (!comparable(a.type, b.type))
+      throw new CompileProblem(
+        id,
+        `found no matching overload for '${name}' applied to '(${typeText(a.type)}, ${typeText(b.type)})'`,
+      );
+    const wanted = name === '_==_';
+    return {
+      type: { kind: 'bool' },
+      run: (frame) => {
+        const [left, right] = [a.run(frame), b.run(frame)];
+        frame.budget.spend(1 + costOf(left) * 0.1);
+        return celEquals(left, right) === wanted;
+      },
+    };
+  }
+
+  #function(id: bigint, call: CallExpr): Compiled {
+    const target = call.target as Expr | undefined;
+    const namespace = target === undefined ? undefined : qualifiedName(target);
+    const isNamespace = namespace !== undefined && !this.isDeclared(namespace.split('.')[0]!);
+    const joined = isNamespace ? `${namespace}.${call.function}` : undefined;
+    const isQualified = joined !== undefined && overloadsOf(joined) !== undefined;
+    const receiver = target !== undefined && !isQualified;
+    const parts = (receiver ? [target, ...(call.args as Expr[])] : (call.args as Expr[])).map((one) =>
+      this.compile(one),
+    );
+    const name = isQualified ? joined! : receiver ? `.${call.function}` : call.function;
+    const overloads = overloadsOf(name);
+    const first = parts[0];
+    if (receiver && first !== undefined && OPAQUE_KINDS.has(first.type.kind))
+      return methodOf(call.function, parts, undefined);
+    if (overloads === undefined) {
+      if (receiver && first?.type.kind === 'dyn') return methodOf(call.function, parts, undefined);
+      throw new CompileProblem(id, `undeclared reference to '${call.function}' (in container '')`);
+    }
+    const types = parts.map(({ type }) => type);
+    const fitting = overloads.filter((one) => fits(one, types));
+    if (fitting.length === 0) {
+      const texts = types.map(typeText);
+      const applied = receiver ? `${texts[0]}.(${texts.slice(1).join(', ')})` : `(${texts.join(', ')})`;
+      throw new CompileProblem(
+        id,
+        `found no matching overload for '${call.function}' applied to '${applied}'`,
+      );
+    }
+    return receiver && first?.type.kind === 'dyn'
+      ? methodOf(call.function, parts, fitting)
+      : invocation(parts, fitting, types);
+  }
+}
+
+const OPAQUE_KINDS = new Set(['quantity', 'ip', 'cidr', 'url', 'semver', 'format', 'opaque']);
+
+function invocation(
+  parts: readonly Compiled[],
+  overloads: readonly Overload[],
+  types: readonly DeclType[],
+): Compiled {
+  const runs = parts.map(({ run }) => run);
+  const only = overloads.length === 1 && types.every(({ kind }) => kind !== 'dyn') ? overloads[0] : undefined;
+  const results = overloads.map((one) => resultType(one, types));
+  return {
+    type: results.every((type) => type.kind === results[0]!.kind) ? results[0]! : DYN,
+    run: (frame) => {
+      frame.budget.spend(1);
+      const values = runs.map((run) => run(frame));
+      return (only ?? chosen(overloads, values)).run(values, frame.budget);
+    },
+  };
+}
+
+function chosen(overloads: readonly Overload[], values: readonly CelValue[]): Overload {
+  const found = overloads.find(
+    ({ args }) =>
+      args.length === values.length &&
+      args.every((arg, index) => arg === 'any' || arg === kindOf(values[index]!)),
+  );
+  if (found === undefined) throw new CelFailure('no such overload');
+  return found;
+}
+
+/** A function of an opaque value, or of whatever stands there when it is evaluated. */
+function methodOf(
+  name: string,
+  parts: readonly Compiled[],
+  overloads: readonly Overload[] | undefined,
+): Compiled {
+  return {
+    type: DYN,
+    run: (frame) => {
+      frame.budget.spend(1);
+      const [target, ...args] = parts.map(({ run }) => run(frame)) as [CelValue, ...CelValue[]];
+      if (target instanceof CelOpaque) return callOpaque(target, name, args);
+      if (overloads === undefined) throw new CelFailure('no such overload');
+      return chosen(overloads, [target, ...args]).run([target, ...args], frame.budget);
+    },
+  };
+}
+
+function fits({ args }: Overload, types: readonly DeclType[]): boolean {
+  return (
+    args.length === types.length &&
+    args.every((arg, index) => {
+      const { kind } = types[index]!;
+      return arg === 'any' || kind === 'dyn' || arg === kind || (arg === 'map' && kind === 'object');
+    })
+  );
+}
+
+function resultType({ result }: Overload, types: readonly DeclType[]): DeclType {
+  const [first, second] = types;
+  if (result === 'same') return first!;
+  if (result === 'element') return first?.kind === 'list' ? first.element : DYN;
+  if (result === 'list')
+    return first?.kind === 'list' && second?.kind === 'list' ? unify(first, second) : listOf(DYN);
+  if (result.startsWith('list(')) return listOf({ kind: result.slice(5, -1) as ScalarKind });
+  if (result === 'map') return mapOf(DYN);
+  if (result === 'optional') return { kind: 'optional', of: first ?? DYN };
+  return { kind: result as ScalarKind };
+}
+
+function above(frame: Frame, depth: number): Frame {
+  let at = frame;
+  for (let i = 0; i < depth; i++) at = at.parent!;
+  return at;
+}
+
+/** A member of a map or of an optional map; undefined for none. */
+function read(target: CelValue, field: string): CelValue | undefined {
+  if (target instanceof CelOptional)
+    return target.value === undefined ? undefined : read(target.value, field);
+  if (target instanceof Map) return (target as CelMapValue).get(field);
+  throw new CelFailure(target === null ? `no such key: ${field}` : 'no such overload');
+}
+
+function itemAt(holder: CelValue, key: CelValue): CelValue | undefined {
+  if (holder instanceof Map) return lookUp(holder as CelMapValue, key);
+  if (!Array.isArray(holder)) throw new CelFailure('no such overload');
+  const index = typeof key === 'bigint' || typeof key === 'number' ? Number(key) : Number.NaN;
+  if (Number.isNaN(index)) throw new CelFailure('no such overload');
+  return (holder as readonly CelValue[])[index];
+}
+
+export function itemsOf(range: CelValue): Iterable<CelValue> {
+  if (Array.isArray(range)) return range;
+  if (range instanceof Map) return range.keys() as Iterable<CelValue>;
+  throw new CelFailure('no such overload');
+}
+
+/** About how much is looked at to compare. */
+function costOf(value: CelValue): number {
+  if (typeof value === 'string') return value.length;
+  if (Array.isArray(value)) return value.length;
+  return value instanceof Map ? value.size : 0;
+}
+
+/** The argument of the mark that stands for `?`. */
+function markedArgument(expr: Expr): Expr | undefined {
+  const { exprKind } = expr;
+  return exprKind.case === 'callExpr' && exprKind.value.function === OPTIONAL_MARK
+    ? (exprKind.value.args[0] as Expr)
+    : undefined;
+}
+
+/** `a.b` of an identifier and its fields; undefined for anything else. */
+export function qualifiedName(expr: Expr): string | undefined {
+  const { exprKind } = expr;
+  if (exprKind.case === 'identExpr') return exprKind.value.name;
+  if (exprKind.case !== 'selectExpr' || exprKind.value.testOnly) return undefined;
+  const operand = qualifiedName(exprKind.value.operand as Expr);
+  return operand && `${operand}.${exprKind.value.field}`;
+}
