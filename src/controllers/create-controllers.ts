@@ -9,12 +9,14 @@ import type { ControllerContext, ControllersConfig, RunnableController } from '.
 import { DeploymentController } from './deployment/deployment-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
 import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { JobController } from './job/job-controller.ts';
 import { NamespaceController } from './namespace/namespace-controller.ts';
 import { NodeIpamController } from './node-ipam/node-ipam-controller.ts';
 import { NodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
 import { PodGarbageCollector } from './node-lifecycle/pod-garbage-collector.ts';
 import { TaintEvictionController } from './node-lifecycle/taint-eviction-controller.ts';
 import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
+import { ReplicationControllerController } from './replicationcontroller/replicationcontroller-controller.ts';
 import { ServiceLoadBalancerController } from './service-load-balancer/service-load-balancer-controller.ts';
 import { ServiceAccountController } from './serviceaccount/serviceaccount-controller.ts';
 import { ServiceAccountTokenCleaner } from './serviceaccount-token-cleaner/serviceaccount-token-cleaner.ts';
@@ -44,6 +46,8 @@ const CONTROLLERS: readonly (new (context: ControllerContext) => RunnableControl
   ServiceAccountController,
   DeploymentController,
   ReplicaSetController,
+  ReplicationControllerController,
+  JobController,
   EndpointSliceController,
   NamespaceController,
   NodeIpamController,

@@ -31,6 +31,8 @@ export { fieldErrorText, invalidError } from './validation/field-errors.ts';
 export { validateNamespaceFinalize } from './validation/namespaces.ts';
 export { validateBinding, validatePodLogOptions } from './validation/pods.ts';
 export { validateCreate, validateStatusUpdate, validateUpdate } from './validation/validate.ts';
+export * from './workloads/completion-indexes.ts';
+export { type CronSchedule, parseCronSchedule } from './workloads/cron-schedule.ts';
 export * from './workloads/int-or-percent.ts';
 export * from './workloads/pod-conditions.ts';
 export { type PodQosClass, podQosClass } from './workloads/pod-qos.ts';

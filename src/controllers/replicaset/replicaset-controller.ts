@@ -1,5 +1,6 @@
 import { messageOf, NotFound } from '../../base/index.ts';
 import {
+  apiVersionOf,
   Controller,
   type EventRecorder,
   hasStatusCause,
@@ -9,6 +10,7 @@ import {
   namespaceKeyOf,
   PODS,
   REPLICA_SETS,
+  type ResourceRef,
   workspaceOf,
 } from '../../client/index.ts';
 import {
@@ -30,9 +32,23 @@ import { slowStart } from './slow-start.ts';
 /** No more pods than this are created or deleted in one go. */
 const BURST_REPLICAS = 500;
 
-/** Keeps as many pods as each ReplicaSet asks for. */
+/** What differs between the kinds that keep a number of pods. */
+export interface ReplicatedKind {
+  controllerName: string;
+  resource: ResourceRef;
+  selectorOf(object: appsv1.ReplicaSet): Selector;
+}
+
+const REPLICA_SET_KIND: ReplicatedKind = {
+  controllerName: 'replicaset-controller',
+  resource: REPLICA_SETS,
+  selectorOf: ({ spec }) => labelSelectorAsSelector(spec.selector),
+};
+
+/** Keeps as many pods as each ReplicaSet (or other object of its shape) asks for. */
 export class ReplicaSetController implements RunnableController {
-  readonly name = 'replicaset-controller';
+  readonly name: string;
+  readonly #kind: ReplicatedKind;
   readonly #context: ControllerContext;
   readonly #replicaSets: Informer<appsv1.ReplicaSet>;
   readonly #pods: Informer<corev1.Pod>;
@@ -40,9 +56,11 @@ export class ReplicaSetController implements RunnableController {
   readonly #expectations: Expectations;
   readonly #controller: Controller;
 
-  constructor(context: ControllerContext) {
+  constructor(context: ControllerContext, kind: ReplicatedKind = REPLICA_SET_KIND) {
+    this.name = kind.controllerName;
+    this.#kind = kind;
     this.#context = context;
-    this.#replicaSets = context.informers.informer<appsv1.ReplicaSet>(REPLICA_SETS);
+    this.#replicaSets = context.informers.informer<appsv1.ReplicaSet>(this.#kind.resource);
     this.#pods = context.informers.informer<corev1.Pod>(PODS);
     this.#recorder = context.recorder.for(this.name);
     this.#expectations = new Expectations(context.clock);
@@ -74,16 +92,16 @@ export class ReplicaSetController implements RunnableController {
     this.#pods.addHandler({
       onAdd: (pod) => {
         if (pod.metadata.deletionTimestamp !== undefined) return this.#podGone(pod);
-        const key = managerKeyOf(pod);
+        const key = this.#managerKeyOf(pod);
         if (key === undefined) return this.#addSelectorsOf(pod);
         this.#expectations.creationObserved(key);
         this.#controller.queue.add(key);
       },
       onUpdate: (pod, old) => {
         if (pod.metadata.deletionTimestamp !== undefined) return this.#podGone(pod);
-        const keys = new Set([managerKeyOf(pod), managerKeyOf(old)]);
+        const keys = new Set([this.#managerKeyOf(pod), this.#managerKeyOf(old)]);
         for (const key of keys) if (key !== undefined) this.#controller.queue.add(key);
-        if (managerKeyOf(pod) === undefined) this.#addSelectorsOf(pod);
+        if (this.#managerKeyOf(pod) === undefined) this.#addSelectorsOf(pod);
       },
       onDelete: (pod) => this.#podGone(pod),
     });
@@ -91,7 +109,7 @@ export class ReplicaSetController implements RunnableController {
 
   /** A pod that is marked for deletion counts as gone: its place is filled at once. */
   #podGone(pod: corev1.Pod): void {
-    const key = managerKeyOf(pod);
+    const key = this.#managerKeyOf(pod);
     if (key === undefined) return;
     this.#expectations.deletionObserved(key, pod.metadata.uid);
     this.#controller.queue.add(key);
@@ -100,7 +118,7 @@ export class ReplicaSetController implements RunnableController {
   /** An orphan may be one that somebody wants to adopt. */
   #addSelectorsOf(pod: corev1.Pod): void {
     for (const replicaSet of this.#replicaSets.byIndex('namespace', namespaceKeyOf(pod)))
-      if (labelSelectorAsSelector(replicaSet.spec.selector).matches(pod.metadata.labels))
+      if (this.#kind.selectorOf(replicaSet).matches(pod.metadata.labels))
         this.#controller.queue.add(keyOf(replicaSet));
   }
 
@@ -111,7 +129,7 @@ export class ReplicaSetController implements RunnableController {
       return undefined;
     }
     const mayAct = this.#expectations.satisfied(key);
-    const pods = await this.#claimPods(replicaSet, labelSelectorAsSelector(replicaSet.spec.selector));
+    const pods = await this.#claimPods(replicaSet, this.#kind.selectorOf(replicaSet));
     let failure: { error: unknown; difference: number } | undefined;
     if (mayAct && replicaSet.metadata.deletionTimestamp === undefined) {
       const difference = pods.length - (replicaSet.spec.replicas ?? 1);
@@ -128,7 +146,7 @@ export class ReplicaSetController implements RunnableController {
     return claimObjects({
       client: this.#context.client,
       manager: replicaSet,
-      managerResource: REPLICA_SETS,
+      managerResource: this.#kind.resource,
       resource: PODS,
       selector,
       candidates: this.#pods.byIndex('namespace', namespaceKeyOf(replicaSet)).filter(isPodActive),
@@ -173,7 +191,7 @@ export class ReplicaSetController implements RunnableController {
           ...(labels && { labels }),
           ...(annotations && { annotations }),
           ...(finalizers && { finalizers }),
-          ownerReferences: [controllerRefTo(replicaSet, REPLICA_SETS)],
+          ownerReferences: [controllerRefTo(replicaSet, this.#kind.resource)],
         },
         spec: template.spec,
       });
@@ -220,11 +238,19 @@ export class ReplicaSetController implements RunnableController {
       .filter(isPodActive);
   }
 
+  #managerKeyOf(pod: corev1.Pod): string | undefined {
+    const controller = controllerOf(pod);
+    const { resource } = this.#kind;
+    if (controller?.kind !== resource.kind) return undefined;
+    if (controller.apiVersion !== apiVersionOf(resource)) return undefined;
+    return makeKey(workspaceOf(pod), pod.metadata.namespace ?? '', controller.name);
+  }
+
   async #writeStatus(replicaSet: appsv1.ReplicaSet, status: appsv1.ReplicaSetStatus): Promise<void> {
     if (semanticallyEqual(replicaSet.status, status)) return;
     const replicaSets = this.#context.client
       .in(workspaceOf(replicaSet))
-      .resource<appsv1.ReplicaSet>(REPLICA_SETS);
+      .resource<appsv1.ReplicaSet>(this.#kind.resource);
     try {
       await replicaSets.updateStatus({ ...replicaSet, status });
     } catch (error) {
@@ -236,10 +262,4 @@ export class ReplicaSetController implements RunnableController {
 function controllerUids(object: corev1.Pod | appsv1.ReplicaSet): string[] {
   const controller = controllerOf(object);
   return controller === undefined ? [] : [controller.uid];
-}
-
-function managerKeyOf(pod: corev1.Pod): string | undefined {
-  const controller = controllerOf(pod);
-  if (controller?.kind !== 'ReplicaSet' || !controller.apiVersion.startsWith('apps/')) return undefined;
-  return makeKey(workspaceOf(pod), pod.metadata.namespace ?? '', controller.name);
 }

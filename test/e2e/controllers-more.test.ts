@@ -1,0 +1,209 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NotFound, silentLog, systemClock } from '../../src/base/index.ts';
+import {
+  type Client,
+  Informer,
+  JOBS,
+  NAMESPACES,
+  PODS,
+  REPLICATION_CONTROLLERS,
+  type ResourceRef,
+  SERVICE_ACCOUNTS,
+} from '../../src/client/index.ts';
+import type { batchv1, corev1, KubeObject } from '../../src/kube/index.ts';
+import { addNode, bootControlPlane, type ControlPlane, until as untilSeen } from './control-plane-fixture.ts';
+
+/** The test plays the node: pods named in `fails` end badly, those of Jobs well, all others run on. */
+let controlPlane: ControlPlane;
+let client: Client;
+let stopNode: () => Promise<void>;
+const fails = new Set<string>();
+
+beforeAll(async () => {
+  controlPlane = await bootControlPlane();
+  client = controlPlane.client;
+  await addNode(client, 'node-1', '192.0.2.1');
+  stopNode = playNode();
+});
+
+afterAll(async () => {
+  await stopNode();
+  await controlPlane.stop();
+});
+
+function until<T extends KubeObject, R>(
+  resource: ResourceRef,
+  namespace: string,
+  look: (objects: T[]) => R | undefined | false,
+): Promise<R> {
+  return untilSeen<T, R>(client, resource, namespace, look);
+}
+
+let addresses = 0;
+
+function playNode(): () => Promise<void> {
+  const stop = new AbortController();
+  const pods = client.resource<corev1.Pod>(PODS);
+  const informer = new Informer<corev1.Pod>({ client, resource: PODS, clock: systemClock, log: silentLog });
+  const act = async (pod: corev1.Pod) => {
+    const { name, namespace, uid, deletionTimestamp } = pod.metadata;
+    try {
+      if (deletionTimestamp !== undefined)
+        await pods.delete(name, { namespace: namespace!, gracePeriodSeconds: 0, preconditions: { uid } });
+      else if (pod.spec.nodeName && pod.status?.podIP === undefined)
+        await pods.patch(
+          name,
+          { type: 'merge', body: { status: statusOf(pod) } },
+          { namespace: namespace!, subresource: 'status' },
+        );
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error;
+    }
+  };
+  const acts: Promise<void>[] = [];
+  informer.addHandler({
+    onAdd: (pod) => acts.push(act(pod)),
+    onUpdate: (pod) => acts.push(act(pod)),
+  });
+  const run = informer.run(stop.signal);
+  return async () => {
+    stop.abort();
+    await run;
+    await Promise.all(acts);
+  };
+}
+
+function statusOf(pod: corev1.Pod): object {
+  const podIP = `10.42.0.${++addresses}`;
+  const at = new Date().toISOString();
+  const addressed = { podIP, podIPs: [{ ip: podIP }] };
+  const container = pod.spec.containers[0]!.name;
+  const isJob = pod.metadata.ownerReferences?.[0]?.kind === 'Job';
+  if (!isJob || pod.spec.containers[0]!.image === 'forever:1') {
+    const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: at }];
+    return { phase: 'Running', ...addressed, conditions };
+  }
+  const failed = [...fails].some((prefix) => pod.metadata.name.startsWith(prefix));
+  const terminated = { exitCode: failed ? 3 : 0, finishedAt: at, startedAt: at };
+  const containerStatuses = [
+    { name: container, image: 'x', imageID: '', ready: false, restartCount: 0, state: { terminated } },
+  ];
+  return { phase: failed ? 'Failed' : 'Succeeded', ...addressed, containerStatuses };
+}
+
+async function makeNamespace(name: string): Promise<string> {
+  await client.resource<corev1.Namespace>(NAMESPACES).create({ metadata: { name }, spec: {} });
+  await until<corev1.ServiceAccount, true>(SERVICE_ACCOUNTS, name, (accounts) => accounts.length > 0 && true);
+  return name;
+}
+
+const labels = { app: 'web' };
+
+function template(extra: object = {}, image = 'app:1'): corev1.PodTemplateSpec {
+  return {
+    metadata: { labels },
+    spec: { containers: [{ name: 'app', image }], ...extra },
+  } as unknown as corev1.PodTemplateSpec;
+}
+
+describe('Jobs', () => {
+  const jobs = () => client.resource<batchv1.Job>(JOBS);
+  const make = (namespace: string, name: string, spec: Partial<batchv1.JobSpec>) =>
+    jobs().create({
+      metadata: { name, namespace },
+      spec: { template: template({ restartPolicy: 'Never' }), ...spec } as batchv1.JobSpec,
+    });
+  const ended = (namespace: string, name: string, type: string) =>
+    until<batchv1.Job, batchv1.Job>(JOBS, namespace, (all) =>
+      all.find(
+        (job) =>
+          job.metadata.name === name &&
+          job.status?.conditions?.some((one) => one.type === type && one.status === 'True'),
+      ),
+    );
+
+  test('run their pods to completion and count each once', async () => {
+    const namespace = await makeNamespace('jobs');
+    await make(namespace, 'three', { completions: 3, parallelism: 2 });
+    const job = await ended(namespace, 'three', 'Complete');
+    expect(job.status).toMatchObject({ succeeded: 3, ready: 0 });
+    expect(job.status!.conditions!.map(({ type }) => type)).toEqual(['SuccessCriteriaMet', 'Complete']);
+    expect(job.status!.completionTime).toBeDefined();
+    expect(job.spec.selector!.matchLabels).toEqual({
+      'batch.kubernetes.io/controller-uid': job.metadata.uid,
+    });
+    await until<corev1.Pod, true>(
+      PODS,
+      namespace,
+      (pods) => pods.length === 3 && pods.every(({ metadata }) => !metadata.finalizers?.length),
+    );
+  });
+
+  test('with indexes give each pod its own', async () => {
+    const namespace = await makeNamespace('indexed');
+    await make(namespace, 'parts', { completions: 3, parallelism: 3, completionMode: 'Indexed' });
+    const job = await ended(namespace, 'parts', 'Complete');
+    expect(job.status).toMatchObject({ succeeded: 3, completedIndexes: '0-2' });
+    const { items } = await client.resource<corev1.Pod>(PODS).list({ namespace });
+    expect(items.map(({ spec }) => spec.hostname).sort()).toEqual(['parts-0', 'parts-1', 'parts-2']);
+    expect(items[0]!.spec.containers[0]!.env![0]).toMatchObject({ name: 'JOB_COMPLETION_INDEX' });
+  });
+
+  test('fail when they may not try again, and when a policy says so', async () => {
+    const namespace = await makeNamespace('failing');
+    fails.add('bad-').add('policy-');
+    await make(namespace, 'bad', { backoffLimit: 0 });
+    const bad = await ended(namespace, 'bad', 'Failed');
+    expect(bad.status).toMatchObject({ failed: 1 });
+    expect(bad.status!.conditions!.find(({ type }) => type === 'Failed')).toMatchObject({
+      reason: 'BackoffLimitExceeded',
+      message: 'Job has reached the specified backoff limit',
+    });
+    const rules = [{ action: 'FailJob', onExitCodes: { operator: 'In', values: [3] } }];
+    await make(namespace, 'policy', { podFailurePolicy: { rules } });
+    const policy = await ended(namespace, 'policy', 'Failed');
+    expect(policy.status!.conditions!.find(({ type }) => type === 'Failed')!.reason).toBe('PodFailurePolicy');
+  });
+
+  test('stop while suspended, start again after, and go after their time', async () => {
+    const namespace = await makeNamespace('suspended');
+    const running = template({ restartPolicy: 'Never' }, 'forever:1');
+    await make(namespace, 'later', { suspend: true });
+    await ended(namespace, 'later', 'Suspended');
+    await make(namespace, 'slow', {
+      template: running,
+      activeDeadlineSeconds: 1,
+      ttlSecondsAfterFinished: 0,
+    });
+    await jobs().patch('later', { type: 'merge', body: { spec: { suspend: false } } }, { namespace });
+    await ended(namespace, 'later', 'Complete');
+    await until<batchv1.Job, true>(
+      JOBS,
+      namespace,
+      (all) => all.every(({ metadata }) => metadata.name !== 'slow') && true,
+    );
+    await until<corev1.Pod, true>(PODS, namespace, (pods) => pods.length === 1 && true);
+  });
+});
+
+test('a ReplicationController keeps its number of pods, and is scaled', async () => {
+  const namespace = await makeNamespace('rc');
+  const controllers = client.resource<corev1.ReplicationController>(REPLICATION_CONTROLLERS);
+  await controllers.create({
+    metadata: { name: 'web', namespace },
+    spec: { replicas: 2, template: template() },
+  });
+  const ready = (count: number) =>
+    until<corev1.ReplicationController, true>(
+      REPLICATION_CONTROLLERS,
+      namespace,
+      ([one]) => one?.status?.readyReplicas === count && one.status.replicas === count,
+    );
+  await ready(2);
+  await controllers.patch(
+    'web',
+    { type: 'merge', body: { spec: { replicas: 3 } } },
+    { namespace, subresource: 'scale' },
+  );
+  await ready(3);
+});
