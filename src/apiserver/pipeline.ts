@@ -134,7 +134,7 @@ export class Pipeline {
     const resource = custom?.resource ?? found;
     if (!resource.namespaced && info.namespace !== undefined && info.resource !== 'namespaces')
       throw pathNotFound();
-    if (upgrade === undefined && request.method !== 'GET') checkAcceptable(request);
+    if (upgrade === undefined && request.method !== 'GET') checkAcceptable(request, resource);
     const { registry, parts } = withCustom(this.#parts, custom, info.verb);
     const target: ResourceRequest = {
       resource,

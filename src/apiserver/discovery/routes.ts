@@ -99,7 +99,7 @@ async function answer(
   document: object,
   headers: Record<string, string> = {},
 ): Promise<ApiResponse> {
-  const { format } = negotiate(request.headers?.accept);
+  const { format } = negotiate(request.headers?.accept, false);
   if (format === 'json') return jsonResponse(200, document, headers);
   return {
     status: 200,

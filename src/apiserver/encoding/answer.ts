@@ -6,6 +6,13 @@ import { isTrue } from '../request-info/request-info.ts';
 import { groupVersion, type ObjectStorage, type StoredObject } from '../storage/object-storage.ts';
 import { joined } from './chunks.ts';
 import { type Encoding, negotiate, PLAIN_JSON } from './negotiation.ts';
+import {
+  encodeProtobufList,
+  encodeProtobufObject,
+  protobufType,
+  sharedProtobufMessage,
+} from './protobuf-encoder.ts';
+import { PROTOBUF } from './protobuf-types.ts';
 import { watchResponse } from './watch-stream.ts';
 import { printYaml } from './yaml.ts';
 
@@ -16,7 +23,7 @@ export interface EncodeContext {
   now: Date;
 }
 
-const CONTENT_TYPES = { json: 'application/json', yaml: 'application/yaml' };
+const CONTENT_TYPES = { json: 'application/json', yaml: 'application/yaml', protobuf: PROTOBUF };
 
 /**
  * Writes an answer as the client's Accept header asks. An object or list as plain JSON goes out as the bytes that
@@ -26,7 +33,7 @@ const CONTENT_TYPES = { json: 'application/json', yaml: 'application/yaml' };
  */
 export async function encodeAnswer(answer: Answer, context: EncodeContext): Promise<ApiResponse> {
   if (answer.type === 'response') return answer.response;
-  const encoding = negotiate(context.request.headers?.accept);
+  const encoding = negotiate(context.request.headers?.accept, protobufTypeOf(answer) !== undefined);
   switch (answer.type) {
     case 'watch':
       return watchResponse(answer, encoding, context);
@@ -40,8 +47,17 @@ export async function encodeAnswer(answer: Answer, context: EncodeContext): Prom
 }
 
 /** Checks what can be checked before the work is done: a write must not happen and then be answered 406. */
-export function checkAcceptable(request: ApiRequest): void {
-  negotiate(request.headers?.accept);
+export function checkAcceptable(request: ApiRequest, resource: Resource): void {
+  negotiate(request.headers?.accept, resource.schema.custom === undefined);
+}
+
+/** The field table's key of what an answer holds; undefined for what has no protobuf form. */
+function protobufTypeOf(answer: Exclude<Answer, { type: 'response' }>): string | undefined {
+  if (answer.type === 'plain') return protobufType(answer.body);
+  const { resource } = answer;
+  if (resource.schema.custom !== undefined) return undefined;
+  const kind = answer.type === 'list' ? resource.listKind : resource.kind;
+  return protobufType({ apiVersion: groupVersion(resource), kind });
 }
 
 function encodeObject(
@@ -89,7 +105,13 @@ async function encodeList(
     };
     return printed(200, list, encoding, context);
   }
-  const list = { kind: resource.listKind, apiVersion: groupVersion(resource), metadata, items: objects };
+  const head = { kind: resource.listKind, apiVersion: groupVersion(resource), metadata };
+  if (encoding.format === 'protobuf') {
+    const type = protobufType({ apiVersion: head.apiVersion, kind: resource.kind })!;
+    const messages = objects.map((object) => sharedProtobufMessage(type, object));
+    return protobufResponse(200, encodeProtobufList(head, messages));
+  }
+  const list = { ...head, items: objects };
   return printed(200, list, encoding, context);
 }
 
@@ -177,6 +199,8 @@ async function printed(
   context: EncodeContext,
   warnings: readonly string[] = [],
 ): Promise<ApiResponse> {
+  if (encoding.format === 'protobuf')
+    return protobufResponse(status, encodeProtobufObject(protobufType(value)!, value), warnings);
   const text =
     encoding.format === 'yaml'
       ? await printYaml(value)
@@ -186,6 +210,10 @@ async function printed(
     headers: { 'content-type': CONTENT_TYPES[encoding.format], ...warningHeader(warnings) },
     body: encodeText(text),
   };
+}
+
+function protobufResponse(status: number, body: Uint8Array, warnings: readonly string[] = []): ApiResponse {
+  return { status, headers: { 'content-type': PROTOBUF, ...warningHeader(warnings) }, body };
 }
 
 /** RFC 7234 section 5.5, as k8s.io/apimachinery/pkg/util/net NewWarningHeader. */

@@ -4,7 +4,8 @@ import { entityTooLarge, unsupportedMediaType } from '../errors.ts';
 import type { ApiRequest } from '../http/messages.ts';
 import { decodeText } from '../http/messages.ts';
 import { checkTextNesting } from './nesting.ts';
-import { decodeProtobufObject, PROTOBUF } from './protobuf-object.ts';
+import { decodeProtobufObject } from './protobuf-object.ts';
+import { PROTOBUF } from './protobuf-types.ts';
 import { parseYaml } from './yaml.ts';
 
 /** kube-apiserver's limit of a request body (3 MiB); k8s.io/apiserver/pkg/server MaxRequestBodyBytes. */

@@ -1,8 +1,9 @@
 import { notAcceptable } from '../errors.ts';
+import { PROTOBUF } from './protobuf-types.ts';
 
 /** What an answer is written as; k8s.io/apiserver/pkg/endpoints/handlers/negotiation. */
 export interface Encoding {
-  format: 'json' | 'yaml';
+  format: 'json' | 'yaml' | 'protobuf';
   as: 'object' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';
 }
 
@@ -15,7 +16,7 @@ export interface MediaRange {
 export const PLAIN_JSON: Encoding = { format: 'json', as: 'object' };
 
 const TRANSFORMS = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList']);
-/** What a 406 names. Protobuf is read (see protobuf-object.ts) but not written; CBOR is not spoken. */
+/** What a 406 names. CBOR is not spoken: a client that prefers it gets the next it takes. */
 const ACCEPTED = ['application/json', 'application/yaml'];
 
 /** The ranges of an Accept header, best first; equal qualities keep their order. */
@@ -36,22 +37,28 @@ export function parseAccept(header: string): MediaRange[] {
 }
 
 /**
- * The first range we can write. A client that prefers protobuf and also takes JSON gets JSON.
+ * The first range we can write. `hasProtobuf` says whether the kind has a protobuf form, which custom resources have
+ * not: of those a client that prefers protobuf and also takes JSON gets JSON. A Table has none; metadata always has.
  *
  * @throws OrreryError NotAcceptable (406) when nothing fits.
  */
-export function negotiate(accept: string | undefined): Encoding {
+export function negotiate(accept: string | undefined, hasProtobuf: boolean): Encoding {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json')
     return PLAIN_JSON;
   for (const range of parseAccept(accept)) {
     const format = formatOf(range.type);
     if (format === undefined) continue;
     const as = range.parameters.as;
-    if (as === undefined) return { format, as: 'object' };
+    const isProtobuf = format === 'protobuf';
+    if (as === undefined) {
+      if (!isProtobuf || hasProtobuf) return { format, as: 'object' };
+      continue;
+    }
     const { g, v } = range.parameters;
-    if (TRANSFORMS.has(as) && g === 'meta.k8s.io' && v === 'v1') return { format, as: as as Encoding['as'] };
+    if (!TRANSFORMS.has(as) || g !== 'meta.k8s.io' || v !== 'v1') continue;
+    if (!isProtobuf || as !== 'Table') return { format, as: as as Encoding['as'] };
   }
-  throw notAcceptable(ACCEPTED);
+  throw notAcceptable(hasProtobuf ? [...ACCEPTED, PROTOBUF] : ACCEPTED);
 }
 
 export function formatOf(type: string): Encoding['format'] | undefined {
@@ -64,6 +71,8 @@ export function formatOf(type: string): Encoding['format'] | undefined {
     case 'application/x-yaml':
     case 'text/yaml':
       return 'yaml';
+    case PROTOBUF:
+      return 'protobuf';
     default:
       return undefined;
   }

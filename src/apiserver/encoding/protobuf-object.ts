@@ -1,16 +1,15 @@
 import { BadRequest } from '../../base/index.ts';
-import { type FieldFacts, fieldFacts, hasType, parseGroupVersion, schemaRef } from '../../kube/index.ts';
+import { hasType, parseGroupVersion, schemaRef } from '../../kube/index.ts';
 import { decodeText } from '../http/messages.ts';
 import { checkTextNesting } from './nesting.ts';
 import { malformed, readFields } from './protobuf-reader.ts';
-
-export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+import { EMPTY, type NumberedField, numberedFields, SCHEMA_CHOICES, SCHEMA_TYPE } from './protobuf-types.ts';
 
 const MAGIC = [0x6b, 0x38, 0x73, 0x00];
 
 /**
  * A request body in Kubernetes' protobuf as the JSON it stands for: typed clients of client-go 1.32 and newer write
- * so and cannot be told otherwise. (Answers are always JSON: for those a client says what it takes.)
+ * so and cannot be told otherwise.
  *
  * Source: k8s.io/apimachinery/pkg/runtime/serializer/protobuf; the field numbers are the field table's.
  * @throws BadRequest when it is not such an object, or of a kind we do not know.
@@ -44,19 +43,13 @@ function refOf(apiVersion: string, kind: string): string {
   return ref;
 }
 
-interface NumberedField extends FieldFacts {
-  name: string;
-}
-
-const numbered = new Map<string, Map<number, NumberedField>>();
+const byNumber = new Map<string, Map<number, NumberedField>>();
 
 function fieldsByNumber(ref: string): Map<number, NumberedField> {
-  let fields = numbered.get(ref);
+  let fields = byNumber.get(ref);
   if (fields === undefined) {
-    fields = new Map();
-    for (const [name, facts] of Object.entries(fieldFacts(ref)))
-      if (facts.n !== undefined) fields.set(facts.n, { ...facts, name });
-    numbered.set(ref, fields);
+    fields = new Map(numberedFields(ref).map((field) => [field.n, field]));
+    byNumber.set(ref, fields);
   }
   return fields;
 }
@@ -137,9 +130,26 @@ function readValue(type: string, value: bigint | Uint8Array): unknown {
       return readTime(bytesOf(value), 6);
     case 'raw':
       return readRaw(bytesOf(value));
+    case EMPTY:
+      return {};
     default:
-      return readStruct(type, bytesOf(value));
+      return SCHEMA_CHOICES[type] === undefined
+        ? readStruct(type, bytesOf(value))
+        : readSchemaChoice(SCHEMA_CHOICES[type], bytesOf(value));
   }
+}
+
+function readSchemaChoice(numbers: (typeof SCHEMA_CHOICES)[string], message: Uint8Array): unknown {
+  let schema: unknown;
+  let isAllowed = false;
+  const schemas: unknown[] = [];
+  for (const { number, value } of readFields(message)) {
+    if (number === numbers.schema) schema = readStruct(SCHEMA_TYPE, bytesOf(value));
+    else if (number === numbers.bool) isAllowed = value !== 0n;
+    else if (number === numbers.strings) schemas.push(decodeText(bytesOf(value)));
+    else if (number === numbers.schemas) schemas.push(readStruct(SCHEMA_TYPE, bytesOf(value)));
+  }
+  return schema ?? (numbers.bool === undefined ? schemas : isAllowed);
 }
 
 function first(message: Uint8Array, wanted: number): string | undefined {

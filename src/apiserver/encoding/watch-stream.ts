@@ -1,4 +1,4 @@
-import type { metav1 } from '../../kube/index.ts';
+import type { KubeObject, metav1 } from '../../kube/index.ts';
 import { notAcceptable } from '../errors.ts';
 import { type ApiResponse, decodeText, encodeText } from '../http/messages.ts';
 import type { WatchAnswer, WatchItem } from '../registry/registry.ts';
@@ -6,13 +6,29 @@ import { groupVersion } from '../storage/object-storage.ts';
 import { type EncodeContext, partial, table } from './answer.ts';
 import { joined } from './chunks.ts';
 import type { Encoding } from './negotiation.ts';
+import {
+  encodeProtobufEnvelope,
+  encodeProtobufEvent,
+  encodeProtobufObject,
+  sharedProtobufMessage,
+} from './protobuf-encoder.ts';
+import { PROTOBUF } from './protobuf-types.ts';
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 type Encoder = (item: WatchItem) => Uint8Array[];
 
-/** A watch: one JSON text an event, events that come together in one chunk. YAML cannot be streamed here. */
+/**
+ * A watch: one JSON text or protobuf frame an event, events that come together in one chunk. YAML cannot be
+ * streamed here.
+ */
 export function watchResponse(answer: WatchAnswer, encoding: Encoding, context: EncodeContext): ApiResponse {
+  if (encoding.format === 'protobuf')
+    return {
+      status: 200,
+      headers: { 'content-type': `${PROTOBUF};stream=watch`, 'cache-control': 'no-cache, private' },
+      body: stream(answer.events, protobufEncoder(answer, encoding, context)),
+    };
   if (encoding.format !== 'json') throw notAcceptable(['application/json', 'application/json;stream=watch']);
   return {
     status: 200,
@@ -54,6 +70,38 @@ function eventText(type: string, object: string): Uint8Array {
   return encodeText(`{"type":"${type}","object":${object}}\n`);
 }
 
+function protobufEncoder(answer: WatchAnswer, encoding: Encoding, context: EncodeContext): Encoder {
+  const { resource } = answer;
+  const isPartial = encoding.as !== 'object';
+  const enveloped = (object: Readonly<KubeObject>) => {
+    if (isPartial) return encodeProtobufObject('meta/v1.PartialObjectMetadata', partial(object));
+    return encodeProtobufEnvelope(object, sharedProtobufMessage(resource.schema.ref, object));
+  };
+  return (item) => {
+    if (item.type === 'ERROR')
+      return [encodeProtobufEvent('ERROR', encodeProtobufObject('meta/v1.Status', item.status))];
+    if (item.type === 'BOOKMARK') {
+      const bare = {
+        apiVersion: groupVersion(resource),
+        kind: resource.kind,
+        metadata: bookmarkMetadata(item),
+      };
+      return [encodeProtobufEvent('BOOKMARK', enveloped(bare))];
+    }
+    return [encodeProtobufEvent(item.type, enveloped(objectOf(item, context)))];
+  };
+}
+
+/** The last state of what is gone is in no cache. */
+function objectOf(
+  item: WatchItem & { type: 'ADDED' | 'MODIFIED' | 'DELETED' },
+  { storage }: EncodeContext,
+): Readonly<KubeObject> {
+  return item.type === 'DELETED'
+    ? (JSON.parse(decodeText(item.stored.bytes)) as KubeObject)
+    : storage.sharedBytes(item.stored);
+}
+
 interface Converter {
   bookmark(item: WatchItem & { type: 'BOOKMARK' }): string;
   /** Absent: the stored bytes go out. */
@@ -68,21 +116,17 @@ function converter(answer: WatchAnswer, encoding: Encoding, context: EncodeConte
     metadata: bookmarkMetadata(item),
   });
   if (encoding.as === 'object') return { bookmark: (item) => JSON.stringify(bare(item)) };
-  const objectOf = (item: WatchItem & { type: 'ADDED' | 'MODIFIED' | 'DELETED' }) =>
-    item.type === 'DELETED'
-      ? JSON.parse(decodeText(item.stored.bytes))
-      : context.storage.sharedBytes(item.stored);
   if (encoding.as !== 'Table')
     return {
       bookmark: (item) => JSON.stringify(partial({ metadata: bookmarkMetadata(item) })),
-      object: (item) => JSON.stringify(partial(objectOf(item))),
+      object: (item) => JSON.stringify(partial(objectOf(item, context))),
     };
   let headersSent = false;
   return {
     bookmark: (item) =>
       JSON.stringify(table(resource, [bare(item)], bookmarkMetadata(item), { ...context, now: new Date() })),
     object: (item) => {
-      const object = objectOf(item);
+      const object = objectOf(item, context);
       const printed = table(resource, [object], object.metadata, { ...context, now: new Date() });
       // Columns come once: the client keeps them.
       if (headersSent) (printed as { columnDefinitions: unknown }).columnDefinitions = null;

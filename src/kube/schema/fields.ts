@@ -187,7 +187,9 @@ export function typeRefs(): string[] {
 export function fieldFacts(ref: string): Readonly<Record<string, FieldFacts>> {
   const own = facts.types[ref];
   if (own === undefined) throw new Error(`no type ${ref} in the field table`);
-  return own;
+  const retyped = RETYPED_FIELDS[ref];
+  if (retyped === undefined) return own;
+  return Object.fromEntries(Object.entries(own).map(([name, one]) => [name, { ...one, ...retyped[name] }]));
 }
 
 const GO_SCALARS: Record<string, string> = {
