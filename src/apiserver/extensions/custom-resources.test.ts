@@ -195,3 +195,258 @@ describe('a definition', () => {
     expect((await server.get(path('gones'))).status).toBe(404);
   });
 });
+
+describe('rules', () => {
+  const schema = SPEC(
+    {
+      min: { type: 'integer' },
+      max: { type: 'integer' },
+      name: {
+        type: 'string',
+        'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'name is immutable' }],
+      },
+      list: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['key'],
+          properties: { key: { type: 'string' }, cpu: { 'x-kubernetes-int-or-string': true } },
+          'x-kubernetes-validations': [
+            { rule: 'self.key != "bad"', messageExpression: '"no " + self.key', fieldPath: '.key' },
+          ],
+        },
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['key'],
+      },
+    },
+    {
+      'x-kubernetes-validations': [
+        {
+          rule: '!has(self.min) || !has(self.max) || self.min <= self.max',
+          message: 'min must not be above max',
+        },
+        { rule: '!has(self.max) || self.max < 100', reason: 'FieldValueForbidden' },
+      ],
+    },
+  );
+
+  test('refuse what breaks them, in the words of upstream', async () => {
+    await define(crd('ruleds', 'Ruled', schema));
+    const bad = await server.post(
+      path('ruleds'),
+      object('Ruled', 'a', { min: 5, max: 4, list: [{ key: 'bad' }] }),
+    );
+    expect([bad.status, bad.body.message]).toEqual([
+      422,
+      'Ruled.example.com "a" is invalid: [spec: Invalid value: "object": min must not be above max, spec.list[0].key: Invalid value: "object": no bad]',
+    ]);
+    const big = await server.post(path('ruleds'), object('Ruled', 'a', { max: 200 }));
+    expect(big.body.message).toBe(
+      'Ruled.example.com "a" is invalid: spec: Forbidden: failed rule: !has(self.max) || self.max < 100',
+    );
+    const good = await server.post(
+      path('ruleds'),
+      object('Ruled', 'a', { min: 1, max: 2, name: 'x', list: [{ key: 'k', cpu: 1 }] }),
+    );
+    expect(good.status).toBe(201);
+    const renamed = await server.patch(path('ruleds', 'a'), { spec: { name: 'y' } });
+    expect(renamed.body.message).toBe(
+      'Ruled.example.com "a" is invalid: spec.name: Invalid value: "string": name is immutable',
+    );
+  });
+
+  test('let pass what was there before them', async () => {
+    await define(crd('olds', 'Old', SPEC({ a: { type: 'string' }, b: { type: 'string' } })));
+    await server.post(path('olds'), object('Old', 'one', { a: 'long', b: 'x' }));
+    const { body } = await server.get(`${CRDS}/olds.example.com`);
+    body.spec.versions[0].schema.openAPIV3Schema = SPEC({
+      a: { type: 'string', maxLength: 2, 'x-kubernetes-validations': [{ rule: 'self.size() < 3' }] },
+      b: { type: 'string', default: 'y' },
+      c: { type: 'string', default: 'new' },
+    });
+    expect((await server.put(`${CRDS}/olds.example.com`, body)).status).toBe(200);
+    let read = await server.get(path('olds', 'one'));
+    while (read.body.spec.c === undefined) read = await server.get(path('olds', 'one'));
+    expect(read.body.spec).toEqual({ a: 'long', b: 'x', c: 'new' });
+    expect((await server.patch(path('olds', 'one'), { spec: { b: 'z' } })).status).toBe(200);
+    const changed = await server.patch(path('olds', 'one'), { spec: { a: 'longer' } });
+    expect(changed.body.message).toContain('spec.a: Too long: may not be more than 2 bytes');
+  });
+
+  test('that do not compile make a definition invalid', async () => {
+    const broken = crd(
+      'brokens',
+      'Broken',
+      SPEC(
+        { a: { type: 'integer' } },
+        { 'x-kubernetes-validations': [{ rule: 'self.b > 1' }, { rule: 'self.a' }] },
+      ),
+    );
+    const { status, body } = await server.post(CRDS, broken);
+    expect(status).toBe(422);
+    expect(body.details.causes.map((one: Json) => [one.field, one.message])).toEqual([
+      [
+        'spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule',
+        `Invalid value: "self.b > 1": compilation failed: ERROR: <input>:1:5: undefined field 'b'\n | self.b > 1\n | ....^`,
+      ],
+      [
+        'spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[1].rule',
+        'Invalid value: "self.a": must evaluate to bool, got int',
+      ],
+    ]);
+  });
+});
+
+test('a schema that is not structural is refused field by field', async () => {
+  const { body } = await server.post(
+    CRDS,
+    crd('wrongs', 'Wrong', {
+      type: 'object',
+      properties: {
+        a: {},
+        b: { type: 'array' },
+        c: { type: 'string', pattern: '(' },
+        d: { type: 'object', oneOf: [{ properties: { e: { type: 'string' } } }] },
+      },
+    }),
+  );
+  expect(body.details.causes.map((one: Json) => `${one.field}: ${one.message}`)).toEqual([
+    'spec.validation.openAPIV3Schema.properties[a].type: Required value: must not be empty for specified object fields',
+    'spec.validation.openAPIV3Schema.properties[b].items: Required value: must be specified',
+    expect.stringContaining(
+      'properties[c].pattern: Invalid value: "(": must be a valid regular expression, but isn',
+    ),
+    'spec.validation.openAPIV3Schema.properties[d].oneOf[0].properties[e].type: Forbidden: must be empty to be structural',
+    'spec.validation.openAPIV3Schema.properties[d].properties[e]: Required value: because it is defined in spec.validation.openAPIV3Schema.properties[d].oneOf[0].properties[e]',
+  ]);
+});
+
+test('a name another definition has is not accepted until it is free', async () => {
+  await define(crd('firsts', 'First', SPEC({}), { names: { shortNames: ['fi'] } }));
+  await server.post(CRDS, crd('seconds', 'Second', SPEC({}), { names: { shortNames: ['fi'] } }));
+  const namesAccepted = async () =>
+    (await server.get(`${CRDS}/seconds.example.com`)).body.status.conditions?.find(
+      (one: Json) => one.type === 'NamesAccepted',
+    );
+  while ((await namesAccepted()) === undefined) await new Promise((resolve) => setImmediate(resolve));
+  expect(await namesAccepted()).toMatchObject({
+    status: 'False',
+    reason: 'ShortNamesConflict',
+    message: '"fi" is already in use',
+  });
+  expect((await server.get(path('seconds'))).status).toBe(404);
+  await server.delete(`${CRDS}/firsts.example.com`);
+  await established('seconds.example.com');
+  expect((await server.get(path('seconds'))).status).toBe(200);
+});
+
+test('versions are converted by name, watched in the words of each, and applied by field', async () => {
+  const properties = {
+    replicas: { type: 'integer' },
+    parts: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: { n: { type: 'string' }, v: { type: 'integer' } },
+        required: ['n'],
+      },
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['n'],
+    },
+  };
+  const schema = {
+    openAPIV3Schema: {
+      type: 'object',
+      properties: {
+        spec: { type: 'object', properties },
+        status: {
+          type: 'object',
+          properties: { replicas: { type: 'integer' }, selector: { type: 'string' } },
+        },
+      },
+    },
+  };
+  const subresources = {
+    status: {},
+    scale: {
+      specReplicasPath: '.spec.replicas',
+      statusReplicasPath: '.status.replicas',
+      labelSelectorPath: '.status.selector',
+    },
+  };
+  await define(
+    crd(
+      'twos',
+      'Two',
+      {},
+      {
+        spec: {
+          versions: [
+            { name: 'v1beta1', served: true, storage: false, schema, subresources },
+            { name: 'v1', served: true, storage: true, schema, subresources },
+          ],
+        },
+      },
+    ),
+  );
+  const { body: group } = await server.get('/apis/example.com');
+  expect(group.preferredVersion.version).toBe('v1');
+  await server.post(path('twos', '', 'example.com', 'v1beta1'), {
+    ...object('Two', 'a', { replicas: 2 }),
+    apiVersion: 'example.com/v1beta1',
+  });
+  expect((await server.get(path('twos', 'a'))).body.apiVersion).toBe('example.com/v1');
+  const events = await server.events(`${path('twos', '', 'example.com', 'v1beta1')}?watch=true`, 1);
+  expect(events[0].object).toMatchObject({
+    apiVersion: 'example.com/v1beta1',
+    kind: 'Two',
+    spec: { replicas: 2 },
+  });
+  const scale = await server.patch(`${path('twos', 'a')}/scale`, { spec: { replicas: 5 } });
+  expect(scale.body).toMatchObject({ kind: 'Scale', spec: { replicas: 5 } });
+  const apply = (manager: string, parts: Json) =>
+    server.patch(
+      `${path('twos', 'a')}?fieldManager=${manager}`,
+      object('Two', 'a', { parts }),
+      'apply-patch+yaml',
+    );
+  await apply('one', [{ n: 'x', v: 1 }]);
+  await apply('two', [{ n: 'y', v: 2 }]);
+  const merged = await apply('one', []);
+  expect(merged.body.spec).toEqual({ replicas: 5, parts: [{ n: 'y', v: 2 }] });
+  const conflict = await apply('one', [{ n: 'y', v: 3 }]);
+  expect([conflict.status, conflict.body.message]).toEqual([
+    409,
+    'Apply failed with 1 conflict: conflict with "two": .spec.parts[n="y"].v',
+  ]);
+});
+
+test('documents follow a definition', async () => {
+  await define(
+    crd('docs', 'Doc', SPEC({ text: { type: 'string', description: 'What it says.' } }), {
+      group: 'docs.example.com',
+    }),
+  );
+  const v3 = await server.get('/openapi/v3/apis/docs.example.com/v1');
+  expect(
+    v3.body.components.schemas['com.example.docs.v1.Doc'].properties.spec.properties.text.description,
+  ).toBe('What it says.');
+  expect(v3.body.components.schemas['com.example.docs.v1.Doc']['x-kubernetes-group-version-kind']).toEqual([
+    { group: 'docs.example.com', kind: 'Doc', version: 'v1' },
+  ]);
+  const v2 = await server.get('/openapi/v2');
+  expect(v2.body.definitions['com.example.docs.v1.DocList']).toBeDefined();
+  const index = await server.get('/openapi/v3');
+  const before = index.body.paths['apis/docs.example.com/v1'].serverRelativeURL;
+  await server.patch(
+    `${CRDS}/docs.docs.example.com`,
+    [{ op: 'add', path: '/spec/versions/0/schema/openAPIV3Schema/description', value: 'A doc.' }],
+    'json-patch+json',
+  );
+  let after = before;
+  while (after === before)
+    after = (await server.get('/openapi/v3')).body.paths['apis/docs.example.com/v1'].serverRelativeURL;
+  await server.delete(`${CRDS}/docs.docs.example.com`);
+  while ((await server.get('/openapi/v3/apis/docs.example.com/v1')).status !== 404)
+    await new Promise((resolve) => setImmediate(resolve));
+});

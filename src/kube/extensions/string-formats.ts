@@ -47,11 +47,6 @@ export function isOfFormat(format: string, text: string): boolean {
   return !Object.hasOwn(CHECKS, format) || CHECKS[format]!(text);
 }
 
-/** Formats that may stand in a CRD without a warning. */
-export function isKnownFormat(format: string): boolean {
-  return Object.hasOwn(CHECKS, format) || ['int32', 'int64', 'float', 'double'].includes(format);
-}
-
 function isRequestUri(text: string): boolean {
   return text.startsWith('/') || URL.canParse(text);
 }

@@ -189,15 +189,19 @@ function nested(schema: JsonSchemaProps, skips: Skips, path: string, errors: Fie
   }
 }
 
+/** The schemas below junctors, each with its path. */
+function branches(schema: JsonSchemaProps, path: string): [JsonSchemaProps, string][] {
+  const found: [JsonSchemaProps, string][] = [];
+  for (const junctor of ['allOf', 'anyOf', 'oneOf'] as const)
+    for (const [index, one] of (schema[junctor] ?? []).entries())
+      found.push([one, `${path}.${junctor}[${index}]`]);
+  if (schema.not !== undefined) found.push([schema.not, `${path}.not`]);
+  return found;
+}
+
 /** Every field a junctor speaks of is specified outside of it too. */
 function completeness(schema: JsonSchemaProps, path: string, errors: FieldError[]): void {
-  for (const one of [
-    ...(schema.allOf ?? []),
-    ...(schema.anyOf ?? []),
-    ...(schema.oneOf ?? []),
-    ...(schema.not ? [schema.not] : []),
-  ])
-    covered(schema, one, path, path, errors);
+  for (const [one, at] of branches(schema, path)) covered(schema, one, path, at, errors);
   for (const [name, property] of Object.entries(schema.properties ?? {}))
     completeness(property, `${path}.properties[${name}]`, errors);
   if (schema.items !== undefined && !Array.isArray(schema.items))
@@ -224,11 +228,5 @@ function covered(
       covered(schema.items, nestedSchema.items, `${path}.items`, `${nestedPath}.items`, errors);
     else errors.push(required(`${path}.items`, `because it is defined in ${nestedPath}.items`));
   }
-  for (const one of [
-    ...(nestedSchema.allOf ?? []),
-    ...(nestedSchema.anyOf ?? []),
-    ...(nestedSchema.oneOf ?? []),
-    ...(nestedSchema.not ? [nestedSchema.not] : []),
-  ])
-    covered(schema, one, path, nestedPath, errors);
+  for (const [one, at] of branches(nestedSchema, nestedPath)) covered(schema, one, path, at, errors);
 }
