@@ -1,0 +1,374 @@
+/** What the code cannot say of itself for docs/kubernetes-api.md: what comes of an object, and which test shows a feature. */
+
+/** `group/resource` of everything that does more than being kept, with what it does. Whatever is missing is stored only. */
+export const machineryOf: Readonly<Record<string, string>> = {
+  '/configmaps': 'mounted and read by pods',
+  '/endpoints': 'made from services and pods',
+  '/events': 'expire after an hour; the same objects as those of events.k8s.io',
+  '/namespaces': 'emptied before they go',
+  '/nodes': 'registered by the node agent; silent ones are tainted, their pods evicted',
+  '/pods': 'scheduled and run; log, exec, attach, portforward',
+  '/replicationcontrollers': 'keep their number of pods',
+  '/secrets': 'mounted and read by pods',
+  '/serviceaccounts': 'one in every namespace; tokens are bound to pods and audiences',
+  '/services': 'addresses and ports are allocated; rules on every node',
+  'apps/deployments': 'rollouts, history, pause, undo',
+  'apps/replicasets': 'keep their number of pods',
+  'batch/jobs': 'run to completion, indexed too, with failure policies',
+  'events.k8s.io/events': 'expire after an hour; the same objects as those of core',
+  'coordination.k8s.io/leases': 'node heartbeats, leader election',
+  'discovery.k8s.io/endpointslices': 'made from services and pods; followed by the service rules',
+  'rbac.authorization.k8s.io/roles': 'decide; nobody gives what he has not',
+  'rbac.authorization.k8s.io/rolebindings': 'decide; nobody gives what he has not',
+  'rbac.authorization.k8s.io/clusterroles': 'decide; aggregated; the default roles are there',
+  'rbac.authorization.k8s.io/clusterrolebindings': 'decide; the default bindings are there',
+  'apiextensions.k8s.io/customresourcedefinitions': 'served as soon as they are established',
+  'admissionregistration.k8s.io/validatingwebhookconfigurations': 'called',
+  'admissionregistration.k8s.io/mutatingwebhookconfigurations': 'called',
+  'certificates.k8s.io/certificatesigningrequests':
+    'kubelets’ client requests are approved by right; three signers sign; old ones are cleared away',
+  'scheduling.k8s.io/priorityclasses': 'resolved into the pod’s priority; no preemption yet',
+  'policy/poddisruptionbudgets': 'asked by evictions',
+};
+
+/** Served in part by design: what an object of it does not do. */
+export const lackingOf: Readonly<Record<string, string>> = {
+  'apiregistration.k8s.io/apiservices':
+    'one for each built-in group version, always available; what names a service is kept and not proxied to',
+  'flowcontrol.apiserver.k8s.io/flowschemas':
+    'the defaults are there; requests are limited by a cap of their own',
+  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations':
+    'the defaults are there; requests are limited by a cap of their own',
+  'networking.k8s.io/servicecidrs': 'the default is there; more ranges give no addresses',
+  'networking.k8s.io/ipaddresses': 'services’ addresses are allocated without them',
+  'networking.k8s.io/networkpolicies': 'nothing is kept out by them',
+  'networking.k8s.io/ingresses': 'there is no ingress controller yet',
+  'node.k8s.io/runtimeclasses': 'a pod that names one is refused by the node',
+};
+
+export interface Feature {
+  area: string;
+  name: string;
+  /** File of the test, and its title as it stands there. */
+  test: readonly [file: string, title: string];
+}
+
+const API = 'src/apiserver/api-server.test.ts';
+const LISTS = 'src/apiserver/list-watch.test.ts';
+const APPLY = 'src/kube/apply/apply.test.ts';
+const DECODE = 'src/kube/schema/decode.test.ts';
+const NEGOTIATION = 'src/apiserver/encoding/negotiation.test.ts';
+const PROTOBUF = 'src/apiserver/encoding/protobuf-encoder.test.ts';
+const KUBECTL = 'test/conformance/kubectl.test.ts';
+const WIRE = 'test/conformance/wire.test.ts';
+const WEBHOOKS = 'test/conformance/admission.test.ts';
+const RBAC = 'src/apiserver/authorization/rbac/rbac-api.test.ts';
+const CUSTOM = 'src/apiserver/extensions/custom-resources.test.ts';
+const DEFAULTS = 'src/apiserver/default-objects.test.ts';
+const CERTIFICATES = 'test/e2e/certificates.test.ts';
+const HOSTILE = 'src/apiserver/hostile-input.test.ts';
+
+export const features: readonly Feature[] = [
+  feature('Verbs', 'create, with generateName', API, 'generateName gives a new name each time'),
+  feature(
+    'Verbs',
+    'update with optimistic concurrency',
+    API,
+    'an update with an old resourceVersion conflicts, one without overwrites',
+  ),
+  feature('Verbs', 'dryRun', API, 'a dry run answers as the write would and changes nothing'),
+  feature(
+    'Verbs',
+    'fieldValidation Strict, Warn, Ignore',
+    API,
+    'unknown fields are warned of, refused or ignored as asked',
+  ),
+  feature(
+    'Verbs',
+    'duplicate and unknown fields by path',
+    DECODE,
+    'refuses unknown and duplicate fields when strict, with their paths',
+  ),
+  feature('Verbs', 'delete with preconditions', API, 'answers with a Status, and honours preconditions'),
+  feature('Verbs', 'finalizers', API, 'a finalizer holds the object until it is taken away'),
+  feature(
+    'Verbs',
+    'Background, Foreground, Orphan',
+    API,
+    'propagation policies leave their finalizers for the garbage collector',
+  ),
+  feature('Verbs', 'deletecollection by selector', API, 'a collection is deleted by selector'),
+  feature('Verbs', 'grace periods of pods', API, 'a bound pod ends gracefully, and at once with grace 0'),
+  feature(
+    'Verbs',
+    'status, and generation of the spec',
+    API,
+    'status changes only the status, and only the spec counts as a generation',
+  ),
+  feature('Verbs', 'scale', API, 'scale reads and writes the replicas'),
+  feature(
+    'Lists',
+    'limit and continue, of one revision',
+    LISTS,
+    'pages are of one revision, whatever is written between them',
+  ),
+  feature(
+    'Lists',
+    'inconsistent continuation after compaction',
+    LISTS,
+    'a compacted page is 410 with a token to go on from',
+  ),
+  feature(
+    'Lists',
+    'resourceVersion and resourceVersionMatch',
+    LISTS,
+    'resourceVersion: zero is any, exact is that one, the future is 504',
+  ),
+  feature('Lists', 'Table, PartialObjectMetadata, YAML', LISTS, 'as a table, as metadata, as YAML'),
+  feature(
+    'Lists',
+    'label selectors',
+    'src/kube/selectors/selectors.test.ts',
+    'any text is read or refused with BadRequest, never anything else',
+  ),
+  feature('Watches', 'every change once, in order', LISTS, 'deliver what happens after a revision, in order'),
+  feature(
+    'Watches',
+    'sendInitialEvents, bookmarks',
+    LISTS,
+    'without a revision it begins with what is there; streaming lists end that part with a bookmark',
+  ),
+  feature('Watches', '410 after compaction', LISTS, 'a revision that was compacted is an error event of 410'),
+  feature(
+    'Watches',
+    'selectors',
+    LISTS,
+    'an object that leaves the selection is deleted, with its old state, and added when it comes back',
+  ),
+  feature(
+    'Patches',
+    'JSON patch',
+    'src/kube/patch/json-patch.test.ts',
+    'applies every operation in order and leaves its argument alone',
+  ),
+  feature('Patches', 'merge patch', 'src/kube/patch/json-patch.test.ts', 'refuses a patch that is no object'),
+  feature(
+    'Patches',
+    'strategic merge patch',
+    'src/kube/patch/strategic-merge-patch.test.ts',
+    'a two-way patch turns any object into any other',
+  ),
+  feature(
+    'Patches',
+    'server-side apply: conflicts and force',
+    APPLY,
+    'refuses to change what another manager owns, unless forced',
+  ),
+  feature(
+    'Patches',
+    'server-side apply: removal',
+    APPLY,
+    'removes list items and map keys that are no longer applied, and only those',
+  ),
+  feature(
+    'Patches',
+    'server-side apply: migration from client-side apply',
+    APPLY,
+    'lets kubectl take over what its own client-side apply set, and keeps that annotation',
+  ),
+  feature(
+    'Formats',
+    'protobuf in and out',
+    PROTOBUF,
+    'a list is its metadata and its items, which carry no kind',
+  ),
+  feature(
+    'Formats',
+    'protobuf watches',
+    PROTOBUF,
+    'an event of a watch is a length and a message of type and object',
+  ),
+  feature(
+    'Formats',
+    'CBOR is passed over for what else the client takes',
+    NEGOTIATION,
+    'CBOR is passed over for what else the client takes',
+  ),
+  feature(
+    'Formats',
+    'what nobody can write is refused by name',
+    NEGOTIATION,
+    'nothing we can write is refused by name',
+  ),
+  feature('Discovery', 'legacy and aggregated', KUBECTL, 'discovers the server'),
+  feature('Discovery', 'hashes', WIRE, 'discovery is kept by its hash'),
+  feature(
+    'Discovery',
+    'OpenAPI v2 and v3',
+    'src/kube/openapi/openapi.test.ts',
+    'defines every type it refers to, and nothing else',
+  ),
+  feature('Discovery', 'explain', KUBECTL, 'explains fields'),
+  feature(
+    'Discovery',
+    'an APIService for each built-in group version',
+    DEFAULTS,
+    'every built-in group version but its own has an APIService that is available',
+  ),
+  feature(
+    'Custom resources',
+    'established, named, served',
+    CUSTOM,
+    'is established with the conditions and names of upstream, and served at once',
+  ),
+  feature(
+    'Custom resources',
+    'pruning, defaulting, validation',
+    CUSTOM,
+    'prunes, defaults, validates and counts generations',
+  ),
+  feature(
+    'Custom resources',
+    'finalizing deletion',
+    CUSTOM,
+    'goes with all its objects, which end their watches',
+  ),
+  feature(
+    'Admission',
+    'validating webhooks',
+    WEBHOOKS,
+    'a validating webhook denies in its own words, and warns',
+  ),
+  feature(
+    'Admission',
+    'mutating webhooks, reinvocation',
+    WEBHOOKS,
+    'a webhook that asks for it sees what later ones changed',
+  ),
+  feature(
+    'Admission',
+    'failurePolicy',
+    WEBHOOKS,
+    'a webhook that cannot be reached fails the request, or is ignored',
+  ),
+  feature('Admission', 'timeouts', WEBHOOKS, 'a webhook that does not answer in time fails by its deadline'),
+  feature(
+    'Admission',
+    'matchPolicy Equivalent',
+    WEBHOOKS,
+    'an equivalent version of the resource is converted for the webhook',
+  ),
+  feature(
+    'Admission',
+    'sideEffects',
+    WEBHOOKS,
+    'a dry run is refused when the webhook may have side effects',
+  ),
+  feature(
+    'Admission',
+    'NamespaceLifecycle',
+    API,
+    'a namespace waits for its finalizer, and takes nothing new meanwhile',
+  ),
+  feature(
+    'Admission',
+    'ServiceAccount',
+    'src/apiserver/identity.test.ts',
+    'a pod gets its account, the projected token volume and the two tolerations',
+  ),
+  feature('Admission', 'Priority', DEFAULTS, 'a pod gets the number of its class, or of the default class'),
+  feature(
+    'Admission',
+    'NodeRestriction',
+    'src/apiserver/hostile-node.test.ts',
+    'changes no other node, no label that draws pods, no taint, no lease but its own',
+  ),
+  feature('Admission', 'CertificateSubjectRestriction', DEFAULTS, 'for system:masters are refused'),
+  feature(
+    'Admission',
+    'CertificateApproval, CertificateSigning',
+    DEFAULTS,
+    'are approved only by those who may for the signer',
+  ),
+  feature(
+    'Identity',
+    'client certificates',
+    WIRE,
+    'a client certificate of our authority, over HTTP/1.1 and HTTP/2',
+  ),
+  feature(
+    'Identity',
+    'service account tokens, bound',
+    'src/apiserver/identity.test.ts',
+    'a bound token names account and pod, and dies with the pod',
+  ),
+  feature('Identity', 'anonymous for health and version only', WIRE, 'nobody but to health and version'),
+  feature('Identity', 'impersonation', RBAC, 'is for who may impersonate every part of him'),
+  feature(
+    'Identity',
+    'certificate requests, signed',
+    CERTIFICATES,
+    'an approved client request is signed by the cluster for the time asked for',
+  ),
+  feature(
+    'Identity',
+    'kubelet certificates, approved by right',
+    CERTIFICATES,
+    'a kubelet’s client request is approved and signed by itself when its asker has the right',
+  ),
+  feature(
+    'Authorization',
+    'RBAC',
+    'src/apiserver/authorization/rbac/rbac-authorizer.test.ts',
+    'decide as a naive evaluator does, for random sets of them and random requests',
+  ),
+  feature('Authorization', 'escalation checks', RBAC, 'a role needs its rules'),
+  feature(
+    'Authorization',
+    'default roles, restored',
+    RBAC,
+    'get back at the next start what they lost, unless they are marked',
+  ),
+  feature('Authorization', 'reviews of access and rules', RBAC, 'say by what somebody is allowed'),
+  feature(
+    'Authorization',
+    'Node authorizer',
+    'src/apiserver/hostile-node.test.ts',
+    'reads the one Secret its pod uses, by every way to ask, and no other',
+  ),
+  feature(
+    'Protection',
+    'body limits',
+    WIRE,
+    'a body over the limit is 413, said or streamed, and the server goes on',
+  ),
+  feature(
+    'Protection',
+    'deep, repeated and multiplying input',
+    HOSTILE,
+    'nested deeper than anything can walk',
+  ),
+  feature(
+    'Protection',
+    'long lists are streamed',
+    'src/apiserver/long-list.test.ts',
+    'a long list comes in chunks, as of the revision it began at',
+  ),
+  feature(
+    'Storage',
+    'no acknowledged write is lost to kill -9',
+    'test/crash/apiserver.test.ts',
+    'every acknowledged object is there after the server was killed under concurrent writes, ten times',
+  ),
+  feature(
+    'Clients',
+    'kubectl, every version at hand',
+    KUBECTL,
+    'creates, applies, gets, prints and deletes every kind',
+  ),
+  feature('Clients', '@kubernetes/client-node', WIRE, 'creates, patches, watches and deletes'),
+];
+
+function feature(area: string, name: string, file: string, title: string): Feature {
+  return { area, name, test: [file, title] };
+}
