@@ -100,6 +100,7 @@ class PipelineApiServer implements ApiServer {
       catalog,
       clock,
       log: options.log,
+      authorizer,
       admission: this.#admission(objects, catalog),
     };
     this.#customResources = new CustomResources({

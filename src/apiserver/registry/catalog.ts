@@ -123,6 +123,10 @@ const CREATE_ON_UPDATE = new Set([
   'leases.coordination.k8s.io',
   'limitranges',
   'services',
+  'clusterrolebindings.rbac.authorization.k8s.io',
+  'clusterroles.rbac.authorization.k8s.io',
+  'rolebindings.rbac.authorization.k8s.io',
+  'roles.rbac.authorization.k8s.io',
 ]);
 const CONDITIONAL_UPDATE_ONLY = new Set(['leases.coordination.k8s.io']);
 const RETURNS_DELETED = new Set([

@@ -9,6 +9,7 @@ import {
   validateCreate,
 } from '../../kube/index.ts';
 import { randomSuffix } from '../admission/service-account.ts';
+import { authorizeCreate } from '../authorization/create-on-update.ts';
 import { readObject } from '../encoding/body.ts';
 import { objectExists, objectInvalid } from '../errors.ts';
 import { WriteRace } from '../storage/object-storage.ts';
@@ -42,6 +43,7 @@ export async function createDecoded(
   warnings: readonly string[],
   managedFields: ManagedFields = 'track',
 ): Promise<Answer> {
+  if (request.name !== undefined) await authorizeCreate(registry.authorizer, request);
   checkPlace(request, object);
   if (object.metadata.resourceVersion)
     throw new BadRequest('resourceVersion should not be set on objects to be created');

@@ -1,6 +1,7 @@
 import type { Clock, Log } from '../../base/index.ts';
 import type { KubeObject, metav1, Resource } from '../../kube/index.ts';
 import type { AdmissionChain, AdmissionRequest, Operation } from '../admission/admission.ts';
+import type { Authorizer } from '../authorization/authorizer.ts';
 import type { ApiRequest, ApiResponse, UpgradeRequest, User } from '../http/messages.ts';
 import type { ObjectStorage, StoredObject } from '../storage/object-storage.ts';
 import type { ResourceCatalog } from './catalog.ts';
@@ -10,6 +11,8 @@ export interface Registry {
   storage: ObjectStorage;
   catalog: ResourceCatalog;
   admission: AdmissionChain;
+  /** For what only turns out on the way: an update that creates. */
+  authorizer: Authorizer;
   clock: Clock;
   log: Log;
 }

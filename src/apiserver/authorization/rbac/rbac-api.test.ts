@@ -314,3 +314,28 @@ describe('acting as another', () => {
     expect(refused.body.message).toContain('User "system:serviceaccount:default:robot" cannot list');
   });
 });
+
+describe('an update that creates', () => {
+  test('needs the verb create too', async () => {
+    const user = someone();
+    const leases = { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['update', 'patch'] };
+    const name = await grant(user, [leases]);
+    const path = '/apis/coordination.k8s.io/v1/namespaces/default/leases/new';
+    const lease = { metadata: { name: 'new' }, spec: {} };
+    const apply = () =>
+      server.send(
+        'PATCH',
+        `${path}?fieldManager=me`,
+        { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...lease },
+        {
+          user,
+          headers: { 'content-type': 'application/apply-patch+yaml' },
+        },
+      );
+    const refusal = `leases.coordination.k8s.io "new" is forbidden: User "${user.name}" cannot create resource "leases" in API group "coordination.k8s.io" in the namespace "default"`;
+    expect((await as(user, 'PUT', path, lease)).body.message).toBe(refusal);
+    expect((await apply()).body.message).toBe(refusal);
+    await server.patch(`${ROLES}/${name}`, { rules: [{ ...leases, verbs: ['create', 'update', 'patch'] }] });
+    expect((await as(user, 'PUT', path, lease)).status).toBe(201);
+  });
+});
