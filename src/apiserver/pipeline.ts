@@ -7,14 +7,13 @@ import {
 } from './authorization/authorizer.ts';
 import type { RequestMetrics } from './discovery/metrics.ts';
 import { type RouteParts, servePath } from './discovery/routes.ts';
-import { checkAcceptable, encodeAnswer, warningHeader } from './encoding/answer.ts';
+import { checkAcceptable, encodeAnswer, statusResponse, warningHeader } from './encoding/answer.ts';
 import { forbidden, methodNotAllowed, pathNotFound, qualifiedName } from './errors.ts';
 import type { CustomResources, ServedResource } from './extensions/custom-resources.ts';
 import { FlowControl } from './http/flow-control.ts';
 import {
   type ApiRequest,
   type ApiResponse,
-  jsonResponse,
   MASTERS_GROUP,
   type UpgradeRequest,
   type User,
@@ -104,14 +103,14 @@ export class Pipeline {
   }
 
   /** The Status of an error; what is our own fault is logged with its cause. */
-  errorResponse(error: unknown, request: Pick<ApiRequest, 'method' | 'path'>): ApiResponse {
+  errorResponse(error: unknown, request: Pick<ApiRequest, 'method' | 'path' | 'headers'>): ApiResponse {
     const status = statusOf(error);
     if (isServerFault(status))
       this.#parts.log.error('request failed', { method: request.method, path: request.path, error });
     const retryAfter = status.details?.retryAfterSeconds;
-    return jsonResponse(
-      status.code,
+    return statusResponse(
       status,
+      request.headers?.accept,
       retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) },
     );
   }

@@ -1,11 +1,12 @@
 import { BadRequest } from '../../base/index.ts';
 import { type KubeObject, type metav1, type Resource, tableOf } from '../../kube/index.ts';
-import { type ApiRequest, type ApiResponse, decodeText, encodeText } from '../http/messages.ts';
+import { type ApiRequest, type ApiResponse, decodeText, encodeText, jsonResponse } from '../http/messages.ts';
 import type { Answer, ListAnswer, ObjectAnswer } from '../registry/registry.ts';
 import { isTrue } from '../request-info/request-info.ts';
 import { groupVersion, type ObjectStorage, type StoredObject } from '../storage/object-storage.ts';
 import { joined } from './chunks.ts';
-import { type Encoding, negotiate, PLAIN_JSON } from './negotiation.ts';
+import { compressed } from './compression.ts';
+import { type Encoding, formatOf, negotiate, PLAIN_JSON, parseAccept } from './negotiation.ts';
 import {
   encodeProtobufList,
   encodeProtobufObject,
@@ -34,9 +35,16 @@ const CONTENT_TYPES = { json: 'application/json', yaml: 'application/yaml', prot
 export async function encodeAnswer(answer: Answer, context: EncodeContext): Promise<ApiResponse> {
   if (answer.type === 'response') return answer.response;
   const encoding = negotiate(context.request.headers?.accept, protobufTypeOf(answer) !== undefined);
+  if (answer.type === 'watch') return watchResponse(answer, encoding, context);
+  return compressed(await encodeWhole(answer, encoding, context), context.request);
+}
+
+function encodeWhole(
+  answer: Exclude<Answer, { type: 'response' | 'watch' }>,
+  encoding: Encoding,
+  context: EncodeContext,
+): Promise<ApiResponse> | ApiResponse {
   switch (answer.type) {
-    case 'watch':
-      return watchResponse(answer, encoding, context);
     case 'plain':
       return printed(answer.status, answer.body, encoding, context, answer.warnings);
     case 'object':
@@ -49,6 +57,19 @@ export async function encodeAnswer(answer: Answer, context: EncodeContext): Prom
 /** Checks what can be checked before the work is done: a write must not happen and then be answered 406. */
 export function checkAcceptable(request: ApiRequest, resource: Resource): void {
   negotiate(request.headers?.accept, resource.schema.custom === undefined);
+}
+
+/** An error's Status, or another that ends a request, in protobuf for who prefers that and else as JSON. */
+export function statusResponse(
+  status: Readonly<metav1.Status> & { code: number },
+  accept: string | undefined,
+  headers: Record<string, string>,
+): ApiResponse {
+  const preferred = parseAccept(accept ?? '').find(({ type }) => formatOf(type) !== undefined);
+  if (preferred === undefined || formatOf(preferred.type) !== 'protobuf')
+    return jsonResponse(status.code, status, headers);
+  const body = encodeProtobufObject('meta/v1.Status', status);
+  return { status: status.code, headers: { 'content-type': PROTOBUF, ...headers }, body };
 }
 
 /** The field table's key of what an answer holds; undefined for what has no protobuf form. */
@@ -90,7 +111,8 @@ async function encodeList(
   context: EncodeContext,
 ): Promise<ApiResponse> {
   const { resource, metadata } = answer;
-  if (isPlain(encoding, context)) return plainList(answer);
+  // A long list is not gathered in memory only to be indented.
+  if (isPlain(encoding, context) || (isJson(encoding) && answer.rest !== undefined)) return plainList(answer);
   const objects = answer.items.map((item) => context.storage.sharedBytes(item));
   for await (const items of answer.rest ?? [])
     for (const item of items) objects.push(context.storage.sharedBytes(item));
@@ -145,12 +167,21 @@ function plainList({ resource, items, metadata, rest }: ListAnswer): ApiResponse
 
 /** `?pretty` and conversions need a parse. */
 function isPlain(encoding: Encoding, context: EncodeContext): boolean {
-  const plainJson = encoding === PLAIN_JSON || (encoding.format === 'json' && encoding.as === 'object');
-  return plainJson && !isPretty(context.request);
+  return isJson(encoding) && !isPretty(context.request);
 }
 
+function isJson(encoding: Encoding): boolean {
+  return encoding === PLAIN_JSON || (encoding.format === 'json' && encoding.as === 'object');
+}
+
+const BROWSERS = ['curl', 'Wget', 'Mozilla/5.0'];
+
+/** k8s.io/apiserver/pkg/endpoints/handlers/negotiation isPrettyPrint: asked for, or a person is likely to read it. */
 function isPretty(request: ApiRequest): boolean {
-  return isTrue(request.query?.get('pretty'));
+  const asked = request.query?.get('pretty');
+  if (asked) return isTrue(asked);
+  const agent = request.headers?.['user-agent'];
+  return agent !== undefined && BROWSERS.some((browser) => agent.startsWith(browser));
 }
 
 function parse(bytes: Uint8Array): KubeObject {
