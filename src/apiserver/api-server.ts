@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { OrreryError, systemClock } from '../base/index.ts';
 import { builtinResources, type corev1 } from '../kube/index.ts';
 import { AdmissionChain } from './admission/admission.ts';
-import { admissionPlugins } from './admission/plugins.ts';
+import { type AdmissionParts, admissionPlugins } from './admission/plugins.ts';
 import { CachedStoredObjects } from './admission/stored-objects.ts';
 import { Authentication } from './authentication/authentication.ts';
 import {
@@ -101,7 +101,7 @@ class PipelineApiServer implements ApiServer {
       clock,
       log: options.log,
       authorizer,
-      admission: this.#admission(objects, catalog),
+      admission: this.#admission({ objects, catalog, storage, clock }),
     };
     this.#customResources = new CustomResources({
       storage,
@@ -207,10 +207,9 @@ class PipelineApiServer implements ApiServer {
     return this.#pipeline.serve(request, user, wire);
   }
 
-  #admission(objects: CachedStoredObjects, catalog: ResourceCatalog): AdmissionChain {
+  #admission(parts: Pick<AdmissionParts, 'objects' | 'catalog' | 'storage' | 'clock'>): AdmissionChain {
     const plugins = admissionPlugins({
-      objects,
-      catalog,
+      ...parts,
       authorizer: this.#authorization.authorizer,
       security: [this.#authorization.admission, this.#authentication.admission],
       log: this.#options.log,

@@ -14,6 +14,7 @@ export * from './object.ts';
 export * from './openapi/index.ts';
 export * from './patch/index.ts';
 export * from './quantity/quantity.ts';
+export * from './quota/index.ts';
 export * from './rbac/index.ts';
 export type * from './resource.ts';
 export { builtinResources } from './resources/builtin-resources.ts';

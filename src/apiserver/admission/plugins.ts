@@ -1,6 +1,7 @@
-import type { Log } from '../../base/index.ts';
+import type { Clock, Log } from '../../base/index.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
+import type { ObjectStorage } from '../storage/object-storage.ts';
 import {
   MutatingAdmissionWebhook,
   ValidatingAdmissionWebhook,
@@ -12,10 +13,12 @@ import { findServiceAddress } from '../webhooks/service-address.ts';
 import { WebhookClient } from '../webhooks/webhook-client.ts';
 import type { AdmissionPlugin, StoredObjects } from './admission.ts';
 import { CertificateAdmission } from './certificates.ts';
+import { LimitRanger } from './limit-ranger.ts';
 import { NamespaceLifecycle } from './namespace-lifecycle.ts';
 import { NodeRestriction } from './node-restriction.ts';
 import { defaultTolerationSeconds } from './pod-defaults.ts';
 import { PriorityAdmission } from './priority.ts';
+import { ResourceQuotaAdmission } from './resource-quota.ts';
 import { ServiceAccountAdmission } from './service-account.ts';
 import { ServiceAllocator, type ServiceAllocatorOptions } from './service-allocator.ts';
 
@@ -25,6 +28,8 @@ export interface AdmissionParts extends ServiceAllocatorOptions {
   authorizer: Authorizer;
   /** Plug-ins that belong to who decides on identities and rights. */
   security: readonly AdmissionPlugin[];
+  storage: ObjectStorage;
+  clock: Clock;
   log: Log;
 }
 
@@ -34,6 +39,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
   const webhooks = webhookParts(parts);
   return [
     new NamespaceLifecycle(objects),
+    new LimitRanger(objects),
     new ServiceAccountAdmission(objects),
     new NodeRestriction(objects),
     ...parts.security,
@@ -43,6 +49,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new MutatingAdmissionWebhook(webhooks),
     new ValidatingAdmissionWebhook(webhooks),
     new ServiceAllocator(objects, parts),
+    new ResourceQuotaAdmission(parts),
   ];
 }
 

@@ -1,0 +1,169 @@
+import {
+  type corev1,
+  type KubeObject,
+  parseQuantity,
+  quotaConstraint,
+  quotaMatches,
+  quotaUsage,
+  type ResourceAmounts,
+} from '../../kube/index.ts';
+import { forbidden } from '../errors.ts';
+import type { AdmissionPlugin, AdmissionRequest, Reservation } from './admission.ts';
+import { type QuotaAddress, QuotaLedger, type QuotaLedgerParts } from './quota-ledger.ts';
+
+type Quota = corev1.ResourceQuota;
+
+const QUOTAS = { group: '', resource: 'resourcequotas' };
+
+/**
+ * Nothing is created, or grows, past a ResourceQuota of its namespace.
+ * Source: k8s.io/apiserver/pkg/admission/plugin/resourcequota.
+ */
+export class ResourceQuotaAdmission implements AdmissionPlugin {
+  readonly name = 'ResourceQuota';
+  readonly #parts: QuotaLedgerParts;
+  readonly #ledger: QuotaLedger;
+
+  constructor(parts: QuotaLedgerParts) {
+    this.#parts = parts;
+    this.#ledger = new QuotaLedger(parts);
+  }
+
+  async reserve(request: AdmissionRequest): Promise<Reservation | undefined> {
+    const { resource, namespace, workspace } = request;
+    if (namespace === undefined || !resource.namespaced || resource.group.startsWith('events'))
+      return undefined;
+    const quotas = await this.#parts.objects.list<Quota>(QUOTAS, { workspace, namespace });
+    const addresses = quotas.map(({ object }) => ({ workspace, namespace, name: object.metadata.name }));
+    const own = this.#ownQuota(request);
+    if (own !== undefined && !addresses.some(({ name }) => name === own.name)) addresses.push(own);
+    if (addresses.length === 0 && !isNewQuota(request)) return undefined;
+    if (releases(request, new Date(this.#parts.clock.now())) || own !== undefined)
+      return { commit: () => this.#recount(addresses), rollback: () => undefined };
+    if (
+      request.operation === 'UPDATE' &&
+      request.subresource !== undefined &&
+      request.subresource !== 'resize'
+    )
+      return undefined;
+    return this.#chargeAll(
+      request,
+      quotas.map(({ object }) => object),
+      addresses,
+    );
+  }
+
+  /** The quota that is written itself: its status follows at once. */
+  #ownQuota({ resource, operation, subresource, workspace, namespace, name, object }: AdmissionRequest) {
+    if (resource.group !== '' || resource.name !== 'resourcequotas' || operation !== 'UPDATE')
+      return undefined;
+    if (subresource !== undefined) return undefined;
+    return { workspace, namespace: namespace!, name: name || object!.metadata.name };
+  }
+
+  async #chargeAll(
+    request: AdmissionRequest,
+    quotas: readonly Readonly<Quota>[],
+    addresses: readonly QuotaAddress[],
+  ): Promise<Reservation | undefined> {
+    const releases: (() => void)[] = [];
+    const charged: QuotaAddress[] = [];
+    const isQuota = isNewQuota(request);
+    const giveBack = () => {
+      for (const release of releases) release();
+      this.#recount(charged);
+    };
+    try {
+      for (const [index, quota] of quotas.entries()) {
+        if (this.#delta(request, quota) === undefined) continue;
+        if (request.dryRun) {
+          this.#check(request, quota);
+          continue;
+        }
+        const release = await this.#ledger.charge(addresses[index]!, (current) =>
+          this.#check(request, current),
+        );
+        if (release === undefined) continue;
+        releases.push(release);
+        charged.push(addresses[index]!);
+      }
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+    const commit = () => {
+      for (const release of releases) release();
+      // A new quota counts what is there.
+      if (isQuota)
+        this.#recount([
+          {
+            workspace: request.workspace,
+            namespace: request.namespace!,
+            name: request.object!.metadata.name,
+          },
+        ]);
+    };
+    return releases.length === 0 && !isQuota ? undefined : { commit, rollback: giveBack };
+  }
+
+  #recount(addresses: readonly QuotaAddress[]): void {
+    for (const address of addresses) this.#ledger.recount(address);
+  }
+
+  /** What the write adds to what `quota` limits; undefined for nothing. */
+  #delta(request: AdmissionRequest, quota: Readonly<Quota>): ResourceAmounts | undefined {
+    const now = new Date(this.#parts.clock.now());
+    const { resource, object, oldObject } = request;
+    const usageOf = (one: Readonly<KubeObject> | undefined): ResourceAmounts =>
+      one !== undefined && quotaMatches(quota.spec, resource, one) ? quotaUsage(resource, one, now) : {};
+    const [before, after] = [usageOf(oldObject), usageOf(object)];
+    const delta: ResourceAmounts = {};
+    for (const name of Object.keys(quota.spec?.hard ?? {})) {
+      const more = after[name] && before[name] ? after[name].sub(before[name]) : after[name];
+      if (more !== undefined && more.compare(parseQuantity(0)) > 0) delta[name] = more;
+    }
+    return Object.keys(delta).length > 0 || this.#mustSpecify(request, quota) !== undefined
+      ? delta
+      : undefined;
+  }
+
+  #mustSpecify(request: AdmissionRequest, quota: Readonly<Quota>): string | undefined {
+    const { resource, operation, object } = request;
+    if (resource.group !== '' || resource.name !== 'pods' || operation !== 'CREATE') return undefined;
+    if (!quotaMatches(quota.spec, resource, object!)) return undefined;
+    return quotaConstraint(Object.keys(quota.spec?.hard ?? {}), object as corev1.Pod);
+  }
+
+  /** @throws OrreryError Forbidden when the quota does not allow it. */
+  #check(request: AdmissionRequest, quota: Readonly<Quota>): ResourceAmounts | undefined {
+    const name = request.name || request.object!.metadata.name;
+    const refuse = (why: string) => forbidden(request.resource, name, why);
+    const missing = this.#mustSpecify(request, quota);
+    if (missing !== undefined) throw refuse(`failed quota: ${quota.metadata.name}: ${missing}`);
+    const delta = this.#delta(request, quota);
+    if (delta === undefined) return undefined;
+    const hard = quota.spec?.hard ?? {};
+    const used = (one: string) => parseQuantity(quota.status?.used?.[one] ?? 0);
+    const exceeded = Object.keys(delta)
+      .filter((one) => used(one).add(delta[one]!).compare(parseQuantity(hard[one]!)) > 0)
+      .sort();
+    if (exceeded.length === 0) return delta;
+    const text = (value: (one: string) => unknown) => exceeded.map((one) => `${one}=${value(one)}`).join(',');
+    throw refuse(
+      `exceeded quota: ${quota.metadata.name}, requested: ${text((one) => delta[one])}, used: ${text(used)}, limited: ${text((one) => parseQuantity(hard[one]!))}`,
+    );
+  }
+}
+
+function isNewQuota({ resource, operation }: AdmissionRequest): boolean {
+  return resource.group === '' && resource.name === 'resourcequotas' && operation === 'CREATE';
+}
+
+/** The write may give something back: a deletion, the end of a pod, the last finalizer. */
+function releases({ operation, oldObject, object, resource }: AdmissionRequest, now: Date): boolean {
+  if (operation === 'DELETE') return true;
+  if (operation !== 'UPDATE' || oldObject === undefined || object === undefined) return false;
+  if (object.metadata.deletionTimestamp !== undefined) return true;
+  const [before, after] = [quotaUsage(resource, oldObject, now), quotaUsage(resource, object, now)];
+  return Object.entries(before).some(([name, amount]) => (after[name]?.compare(amount) ?? -1) < 0);
+}
