@@ -34,7 +34,7 @@ export const machineryOf: Readonly<Record<string, string>> = {
 /** Served in part by design: what an object of it does not do. */
 export const lackingOf: Readonly<Record<string, string>> = {
   'apiregistration.k8s.io/apiservices':
-    'one for each built-in group version, always available; what names a service is kept and not proxied to',
+    'one for each group version that is built in or custom, always available; what names a service is kept and not proxied to',
   'flowcontrol.apiserver.k8s.io/flowschemas':
     'the defaults are there; requests are limited by a cap of their own',
   'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations':
@@ -234,6 +234,12 @@ export const features: readonly Feature[] = [
     'goes with all its objects, which end their watches',
   ),
   feature(
+    'Custom resources',
+    'an APIService for each version',
+    'test/e2e/registrations.test.ts',
+    'the versions of a definition have an APIService each, as long as they are served',
+  ),
+  feature(
     'Admission',
     'validating webhooks',
     WEBHOOKS,
@@ -277,6 +283,12 @@ export const features: readonly Feature[] = [
     'a pod gets its account, the projected token volume and the two tolerations',
   ),
   feature('Admission', 'Priority', DEFAULTS, 'a pod gets the number of its class, or of the default class'),
+  feature(
+    'Admission',
+    'DefaultIngressClass',
+    DEFAULTS,
+    'an Ingress without a class is of the default one, of several the newest',
+  ),
   feature(
     'Admission',
     'NodeRestriction',

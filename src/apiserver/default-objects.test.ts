@@ -204,6 +204,22 @@ describe('certificate requests', () => {
   });
 });
 
+test('an Ingress without a class is of the default one, of several the newest', async () => {
+  const classes = '/apis/networking.k8s.io/v1/ingressclasses';
+  const ingress = (name: string, more: object = {}) =>
+    server.post('/apis/networking.k8s.io/v1/namespaces/default/ingresses', {
+      metadata: { name, ...more },
+      spec: { defaultBackend: { service: { name: 'web', port: { number: 80 } } } },
+    });
+  expect((await ingress('none')).body.spec.ingressClassName).toBeUndefined();
+  const annotations = { 'ingressclass.kubernetes.io/is-default-class': 'true' };
+  await server.post(classes, { metadata: { name: 'b', annotations }, spec: { controller: 'example.com/b' } });
+  await server.post(classes, { metadata: { name: 'c' }, spec: { controller: 'example.com/c' } });
+  expect((await ingress('one')).body.spec.ingressClassName).toBe('b');
+  const named = await ingress('named', { annotations: { 'kubernetes.io/ingress.class': 'x' } });
+  expect(named.body.spec.ingressClassName).toBeUndefined();
+});
+
 test('generation of a webhook configuration counts its webhooks', async () => {
   const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
   await server.post(path, { metadata: { name: 'hooks' } });

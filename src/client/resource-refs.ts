@@ -47,6 +47,24 @@ export const SUBJECT_ACCESS_REVIEWS = ref(
   false,
 );
 
+const FLOW_CONTROL = 'flowcontrol.apiserver.k8s.io';
+export const FLOW_SCHEMAS = ref(FLOW_CONTROL, 'v1', 'flowschemas', 'FlowSchema', false);
+export const PRIORITY_LEVEL_CONFIGURATIONS = ref(
+  FLOW_CONTROL,
+  'v1',
+  'prioritylevelconfigurations',
+  'PriorityLevelConfiguration',
+  false,
+);
+export const CUSTOM_RESOURCE_DEFINITIONS = ref(
+  'apiextensions.k8s.io',
+  'v1',
+  'customresourcedefinitions',
+  'CustomResourceDefinition',
+  false,
+);
+export const API_SERVICES = ref('apiregistration.k8s.io', 'v1', 'apiservices', 'APIService', false);
+
 /** `v1`, `apps/v1`. */
 export function apiVersionOf(resource: ResourceRef): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;

@@ -1,5 +1,6 @@
 import { type Clock, type Log, messageOf } from '../base/index.ts';
 import { type Client, type EventRecorder, InformerFactory } from '../client/index.ts';
+import { CrdRegistrationController } from './api-service/crd-registration-controller.ts';
 import { BootstrapTokenCleaner } from './bootstrap-token-cleaner/bootstrap-token-cleaner.ts';
 import { CertificateApprovalController } from './certificates/certificate-approval-controller.ts';
 import { CertificateCleaner } from './certificates/certificate-cleaner.ts';
@@ -8,6 +9,7 @@ import { ClusterRoleAggregationController } from './clusterrole-aggregation/clus
 import type { ControllerContext, ControllersConfig, RunnableController } from './context.ts';
 import { DeploymentController } from './deployment/deployment-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
+import { FlowSchemaController } from './flow-schema/flow-schema-controller.ts';
 import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { JobController } from './job/job-controller.ts';
 import { NamespaceController } from './namespace/namespace-controller.ts';
@@ -58,6 +60,8 @@ const CONTROLLERS: readonly (new (context: ControllerContext) => RunnableControl
   CertificateApprovalController,
   CertificateSigningController,
   CertificateCleaner,
+  FlowSchemaController,
+  CrdRegistrationController,
   ClusterRoleAggregationController,
   BootstrapTokenCleaner,
   ServiceAccountTokenCleaner,

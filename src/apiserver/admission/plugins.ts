@@ -14,6 +14,7 @@ import { WebhookClient } from '../webhooks/webhook-client.ts';
 import type { AdmissionPlugin, StoredObjects } from './admission.ts';
 import { CertificateAdmission } from './certificates.ts';
 import { LimitRanger } from './limit-ranger.ts';
+import { DefaultIngressClass } from './default-ingress-class.ts';
 import { NamespaceLifecycle } from './namespace-lifecycle.ts';
 import { NodeRestriction } from './node-restriction.ts';
 import { defaultTolerationSeconds } from './pod-defaults.ts';
@@ -46,6 +47,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new PriorityAdmission(objects),
     defaultTolerationSeconds,
     new CertificateAdmission(parts.authorizer),
+    new DefaultIngressClass(objects),
     new MutatingAdmissionWebhook(webhooks),
     new ValidatingAdmissionWebhook(webhooks),
     new ServiceAllocator(objects, parts),
