@@ -22,6 +22,7 @@ import { ReplicationControllerController } from './replicationcontroller/replica
 import { ServiceLoadBalancerController } from './service-load-balancer/service-load-balancer-controller.ts';
 import { ServiceAccountController } from './serviceaccount/serviceaccount-controller.ts';
 import { ServiceAccountTokenCleaner } from './serviceaccount-token-cleaner/serviceaccount-token-cleaner.ts';
+import { StatefulSetController } from './statefulset/statefulset-controller.ts';
 
 export interface ControllersOptions {
   client: Client;
@@ -50,6 +51,7 @@ const CONTROLLERS: readonly (new (context: ControllerContext) => RunnableControl
   ReplicaSetController,
   ReplicationControllerController,
   JobController,
+  StatefulSetController,
   EndpointSliceController,
   NamespaceController,
   NodeIpamController,

@@ -35,6 +35,7 @@ export { validateCreate, validateStatusUpdate, validateUpdate } from './validati
 export * from './workloads/completion-indexes.ts';
 export { type CronSchedule, parseCronSchedule } from './workloads/cron-schedule.ts';
 export * from './workloads/int-or-percent.ts';
+export { matchesNode, matchesTerm, tolerates, untolerated } from './workloads/node-matching.ts';
 export * from './workloads/pod-conditions.ts';
 export { type PodQosClass, podQosClass } from './workloads/pod-qos.ts';
 export * from './workloads/pod-resources.ts';

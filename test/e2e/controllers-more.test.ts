@@ -5,12 +5,14 @@ import {
   Informer,
   JOBS,
   NAMESPACES,
+  PERSISTENT_VOLUME_CLAIMS,
   PODS,
   REPLICATION_CONTROLLERS,
   type ResourceRef,
   SERVICE_ACCOUNTS,
+  STATEFUL_SETS,
 } from '../../src/client/index.ts';
-import type { batchv1, corev1, KubeObject } from '../../src/kube/index.ts';
+import type { appsv1, batchv1, corev1, KubeObject } from '../../src/kube/index.ts';
 import { addNode, bootControlPlane, type ControlPlane, until as untilSeen } from './control-plane-fixture.ts';
 
 /** The test plays the node: pods named in `fails` end badly, those of Jobs well, all others run on. */
@@ -206,4 +208,76 @@ test('a ReplicationController keeps its number of pods, and is scaled', async ()
     { namespace, subresource: 'scale' },
   );
   await ready(3);
+});
+
+describe('a StatefulSet', () => {
+  const sets = () => client.resource<appsv1.StatefulSet>(STATEFUL_SETS);
+  const settled = (namespace: string, replicas: number) =>
+    until<appsv1.StatefulSet, appsv1.StatefulSet>(
+      STATEFUL_SETS,
+      namespace,
+      ([one]) =>
+        one?.status?.observedGeneration === one?.metadata.generation &&
+        one?.status?.readyReplicas === replicas &&
+        one.status.updatedReplicas === replicas &&
+        one.status.replicas === replicas &&
+        one,
+    );
+  const make = (namespace: string, spec: Partial<appsv1.StatefulSetSpec>) =>
+    sets().create({
+      metadata: { name: 'db', namespace },
+      spec: { replicas: 3, selector: { matchLabels: labels }, template: template(), ...spec },
+    });
+
+  test('has its pods one after the other, each with its claim, and changes them from the last', async () => {
+    const namespace = await makeNamespace('stateful');
+    const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+    await make(namespace, {
+      serviceName: 'db',
+      volumeClaimTemplates: [
+        { metadata: { name: 'data' } as corev1.PersistentVolumeClaim['metadata'], spec: claim },
+      ],
+    });
+    const first = await settled(namespace, 3);
+    const pods = client.resource<corev1.Pod>(PODS);
+    const { items } = await pods.list({ namespace });
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(['db-0', 'db-1', 'db-2']);
+    const revisions = items.map(({ metadata }) => Number(metadata.resourceVersion));
+    expect(revisions).toEqual(revisions.toSorted((a, b) => a - b));
+    expect(items[1]!.spec).toMatchObject({ hostname: 'db-1', subdomain: 'db' });
+    const claims = await client
+      .resource<corev1.PersistentVolumeClaim>(PERSISTENT_VOLUME_CLAIMS)
+      .list({ namespace });
+    expect(claims.items.map(({ metadata }) => metadata.name)).toEqual([
+      'data-db-0',
+      'data-db-1',
+      'data-db-2',
+    ]);
+    const body = {
+      spec: { template: template({}, 'app:2'), updateStrategy: { rollingUpdate: { partition: 2 } } },
+    };
+    await sets().patch('db', { type: 'merge', body }, { namespace });
+    await until<corev1.Pod, true>(PODS, namespace, (all) =>
+      all.some(
+        ({ metadata, spec, status }) =>
+          metadata.name === 'db-2' && spec.containers[0]!.image === 'app:2' && status?.phase === 'Running',
+      ),
+    );
+    expect((await pods.get('db-1', namespace)).spec.containers[0]!.image).toBe('app:1');
+    const whole = { spec: { updateStrategy: { rollingUpdate: { partition: 0 } } } };
+    await sets().patch('db', { type: 'merge', body: whole }, { namespace });
+    const last = await settled(namespace, 3);
+    expect(last.status!.currentRevision).toBe(last.status!.updateRevision);
+    expect(last.status!.currentRevision).not.toBe(first.status!.currentRevision);
+    await sets().patch('db', { type: 'merge', body: { spec: { replicas: 1 } } }, { namespace });
+    await settled(namespace, 1);
+  });
+
+  test('that is Parallel has all its pods at once', async () => {
+    const namespace = await makeNamespace('parallel');
+    await make(namespace, { podManagementPolicy: 'Parallel', ordinals: { start: 5 } });
+    await settled(namespace, 3);
+    const { items } = await client.resource<corev1.Pod>(PODS).list({ namespace });
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(['db-5', 'db-6', 'db-7']);
+  });
 });

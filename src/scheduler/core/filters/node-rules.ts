@@ -1,5 +1,5 @@
+import { matchesNode, tolerates, untolerated } from '../../../kube/index.ts';
 import { type Filter, unresolvable } from '../filter.ts';
-import { matchesNode, tolerates, untolerated } from '../node-matching.ts';
 
 const UNSCHEDULABLE_TAINT = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 

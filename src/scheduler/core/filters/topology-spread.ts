@@ -1,6 +1,6 @@
+import { matchesNode, untolerated } from '../../../kube/index.ts';
 import type { NodeState, Snapshot } from '../cluster-state.ts';
 import { type Filter, resolvable, unresolvable } from '../filter.ts';
-import { matchesNode, untolerated } from '../node-matching.ts';
 import type { PodFacts, SpreadConstraint } from '../pod-facts.ts';
 
 const MISMATCH = "node(s) didn't match pod topology spread constraints";

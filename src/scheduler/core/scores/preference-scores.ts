@@ -1,8 +1,8 @@
+import { matchesTerm, tolerates } from '../../../kube/index.ts';
 import type { Snapshot } from '../cluster-state.ts';
 import { MAX_SCORE, normalizeToMax, type Score } from '../filter.ts';
 import { domainOf } from '../filters/inter-pod-affinity.ts';
 import { countByDomain } from '../filters/topology-spread.ts';
-import { matchesTerm, tolerates } from '../node-matching.ts';
 import type { PodFacts, SpreadConstraint, WeightedAffinityTerm } from '../pod-facts.ts';
 
 /** Fewer PreferNoSchedule taints that the pod does not tolerate are better. */

@@ -1,8 +1,13 @@
-import type { corev1 } from '../../kube/index.ts';
-import type { NodeState } from './cluster-state.ts';
+import type { corev1 } from '../types/index.generated.ts';
+
+/** What of a node a pod can ask for. */
+export interface NodeIdentity {
+  name: string;
+  labels: Readonly<Record<string, string>>;
+}
 
 /** Whether the node has what the pod's nodeSelector and required node affinity ask for. */
-export function matchesNode(pod: corev1.Pod, node: NodeState): boolean {
+export function matchesNode(pod: corev1.Pod, node: NodeIdentity): boolean {
   for (const [key, value] of Object.entries(pod.spec.nodeSelector ?? {}))
     if (node.labels[key] !== value) return false;
   const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
@@ -11,7 +16,7 @@ export function matchesNode(pod: corev1.Pod, node: NodeState): boolean {
 }
 
 /** A term without any expression matches nothing. */
-export function matchesTerm(term: corev1.NodeSelectorTerm, node: NodeState): boolean {
+export function matchesTerm(term: corev1.NodeSelectorTerm, node: NodeIdentity): boolean {
   const expressions = term.matchExpressions ?? [];
   const fields = term.matchFields ?? [];
   if (expressions.length === 0 && fields.length === 0) return false;
@@ -23,7 +28,7 @@ export function matchesTerm(term: corev1.NodeSelectorTerm, node: NodeState): boo
 
 function matchesRequirement(
   { key, operator, values = [] }: corev1.NodeSelectorRequirement,
-  labels: Record<string, string>,
+  labels: Readonly<Record<string, string>>,
 ): boolean {
   const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
   switch (operator) {
