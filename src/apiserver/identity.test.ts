@@ -119,7 +119,7 @@ describe('service account tokens', () => {
       authenticated: true,
       user: {
         username: 'system:serviceaccount:default:default',
-        groups: ['system:serviceaccounts', 'system:serviceaccounts:default'],
+        groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'],
         extra: { 'authentication.kubernetes.io/pod-name': ['brief'] },
       },
     });

@@ -8,7 +8,7 @@
  * Guarantees: an answer to a write is sent after the write is on disk; a watch delivers every change of what it
  * selects once and in order, or ends with 410; an object is never overwritten by a writer who has not seen its last
  * version, unless it asked for that; every error is a metav1.Status, 500 only for a fault of ours. Does not
- * guarantee: that a field we do not know is kept (it is pruned, with a warning), RBAC (a later issue).
+ * guarantee: that a field we do not know is kept (it is pruned, with a warning).
  */
 export { type ApiServer, createApiServer } from './api-server.ts';
 export { parseTokenFile } from './authentication/static-tokens.ts';

@@ -39,7 +39,7 @@ describe('tokens in Secrets', () => {
       authenticated: true,
       user: {
         username: 'system:serviceaccount:default:robot',
-        groups: ['system:serviceaccounts', 'system:serviceaccounts:default'],
+        groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'],
       },
       audiences: [ISSUER],
     });
@@ -150,7 +150,7 @@ describe('joining tokens', () => {
       authenticated: true,
       user: {
         username: 'system:bootstrap:abcdef',
-        groups: ['system:bootstrappers', 'system:bootstrappers:workers'],
+        groups: ['system:bootstrappers', 'system:bootstrappers:workers', 'system:authenticated'],
       },
     });
     expect((await review('abcdef.0123456789abcdeX')).authenticated).toBe(false);

@@ -29,6 +29,8 @@ export class Authorization {
     this.#rbac = new RbacAuthorizer(this.policies);
     const nodes = new NodeAuthorizer({
       pod: (workspace, namespace, name) => objects.find(pods, { workspace, namespace, name }),
+      volume: (workspace, name) =>
+        objects.find({ group: '', resource: 'persistentvolumes' }, { workspace, name }),
       podsOnNode: async (workspace, namespace, node) => {
         const found = await objects.list<corev1.Pod>(pods, { workspace, namespace });
         return found.flatMap(({ object }) => (object.spec?.nodeName === node ? [object] : []));

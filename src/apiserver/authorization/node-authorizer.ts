@@ -12,9 +12,10 @@ export function nodeNameOf(user: AuthorizationAttributes['user']): string | unde
   return user.name.slice(NODE_PREFIX.length);
 }
 
-/** Pods as they are stored. */
+/** Pods, and what they use, as they are stored. */
 export interface NodePods {
   pod(workspace: string, namespace: string, name: string): Promise<Readonly<corev1.Pod> | undefined>;
+  volume(workspace: string, name: string): Promise<Readonly<corev1.PersistentVolume> | undefined>;
   /** For "is this Secret used there?". */
   podsOnNode(workspace: string, namespace: string, node: string): Promise<readonly Readonly<corev1.Pod>[]>;
 }
@@ -34,6 +35,8 @@ const RULES: readonly (readonly [string, string, readonly string[]])[] = [
   ['events.k8s.io', 'events', ['create', 'update', 'patch']],
   ['discovery.k8s.io', 'endpointslices', READ],
   ['node.k8s.io', 'runtimeclasses', READ],
+  ['storage.k8s.io', 'csidrivers', READ],
+  ['certificates.k8s.io', 'certificatesigningrequests', ['create', ...READ]],
   ['authentication.k8s.io', 'tokenreviews', ['create']],
   ['authorization.k8s.io', 'subjectaccessreviews', ['create']],
 ];
@@ -64,6 +67,9 @@ export class NodeAuthorizer implements Authorizer {
     if (group === 'coordination.k8s.io' && what === 'leases') return ownLease(attributes, node);
     if (group === '' && (what === 'secrets' || what === 'configmaps'))
       return this.#authorizeUsed(attributes, node, what);
+    if (group === 'storage.k8s.io' && what === 'csinodes') return ownCsiNode(attributes, node);
+    if (group === '' && what.startsWith('persistentvolume'))
+      return this.#authorizeVolume(attributes, node, what);
     if (group === '' && what === 'serviceaccounts/token' && attributes.verb === 'create')
       return this.#authorizeToken(attributes, node);
     return NO_OPINION;
@@ -98,6 +104,26 @@ export class NodeAuthorizer implements Authorizer {
     return used ? ALLOW : refuse(`no relationship found between node '${node}' and this object`);
   }
 
+  /** Claims of its pods (their status too, for a resize), and the volumes those are bound to. */
+  async #authorizeVolume(attributes: AuthorizationAttributes, node: string, what: string): Promise<Decision> {
+    const { workspace, verb, resource } = attributes;
+    const { name, namespace } = resource!;
+    const verbs = what === 'persistentvolumeclaims/status' ? ['get', 'update', 'patch'] : ['get'];
+    if (!verbs.includes(verb) || name === undefined)
+      return refuse(`can only ${verbs.join('/')} ${what} with a name`);
+    let claim: { namespace?: string; name?: string } = {
+      name,
+      ...(namespace !== undefined && { namespace }),
+    };
+    if (what === 'persistentvolumes')
+      claim = (await this.#pods.volume(workspace, name))?.spec?.claimRef ?? {};
+    else if (!what.startsWith('persistentvolumeclaims')) return NO_OPINION;
+    const pods =
+      claim.namespace === undefined ? [] : await this.#pods.podsOnNode(workspace, claim.namespace, node);
+    const used = pods.some((pod) => !isMirror(pod) && claimsOf(pod).has(claim.name ?? ''));
+    return used ? ALLOW : refuse(`no relationship found between node '${node}' and this object`);
+  }
+
   async #authorizeToken(attributes: AuthorizationAttributes, node: string): Promise<Decision> {
     const { namespace, name } = attributes.resource!;
     const pods = await this.#pods.podsOnNode(attributes.workspace, namespace ?? '', node);
@@ -124,6 +150,25 @@ function ownLease(attributes: AuthorizationAttributes, node: string): Decision {
   return name === node
     ? ALLOW
     : refuse('can only access node lease with the same name as the requesting node');
+}
+
+function ownCsiNode(attributes: AuthorizationAttributes, node: string): Decision {
+  const { name, subresource } = attributes.resource!;
+  if (subresource !== undefined) return refuse('cannot authorize CSINode subresources');
+  if (attributes.verb === 'create') return ALLOW;
+  if (!['get', 'update', 'patch', 'delete'].includes(attributes.verb))
+    return refuse('can only get, create, update, patch, or delete a CSINode');
+  return name === node ? ALLOW : refuse('can only access CSINode with the same name as the requesting node');
+}
+
+/** The claims of a pod's volumes; an ephemeral one is named after pod and volume. */
+function claimsOf(pod: Readonly<corev1.Pod>): Set<string> {
+  const names = (pod.spec?.volumes ?? []).map((volume) =>
+    volume.ephemeral === undefined
+      ? volume.persistentVolumeClaim?.claimName
+      : `${pod.metadata.name}-${volume.name}`,
+  );
+  return new Set(names.filter((name) => name !== undefined));
 }
 
 /** A list or watch of `metadata.name=x` is a read of x. */

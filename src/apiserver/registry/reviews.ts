@@ -1,5 +1,6 @@
-import { BadRequest } from '../../base/index.ts';
+import { BadRequest, type FieldError } from '../../base/index.ts';
 import { type authenticationv1, type authorizationv1, decodeKind } from '../../kube/index.ts';
+import { authenticated } from '../authentication/authenticator.ts';
 import type { ReviewedToken } from '../authentication/token-authenticators.ts';
 import type { UserRules } from '../authorization/authorization.ts';
 import type { AuthorizationAttributes, Authorizer } from '../authorization/authorizer.ts';
@@ -70,7 +71,7 @@ async function reviewToken(parts: ReviewParts, object: authenticationv1.TokenRev
   if (!token) throw new BadRequest('token is required for TokenReview in authentication');
   const found = await parts.reviewToken(token, audiences);
   if (found === undefined) return { authenticated: false, user: {}, error: 'invalid bearer token' };
-  return { authenticated: true, user: infoOf(found.user), audiences: found.audiences };
+  return { authenticated: true, user: infoOf(authenticated(found.user)), audiences: found.audiences };
 }
 
 async function reviewAccess(
@@ -88,6 +89,7 @@ async function reviewAccess(
         message: `Invalid value: ${JSON.stringify(wanted ?? null)}: exactly one of nonResourceAttributes or resourceAttributes must be specified`,
       },
     ]);
+  if (request.resource.name === 'localsubjectaccessreviews') checkLocal(request, object);
   const attributes: AuthorizationAttributes = {
     user: subjectOf(request, object),
     workspace: request.workspace,
@@ -110,6 +112,24 @@ async function reviewAccess(
     ...(decision.verdict === 'deny' && { denied: true }),
     ...(decision.reason !== '' && { reason: decision.reason }),
   };
+}
+
+/** Asked in a namespace, answered of that namespace only. */
+function checkLocal(request: ResourceRequest, { spec }: AccessReview): void {
+  const errors: FieldError[] = [];
+  const invalid = (field: string, value: unknown, why: string) =>
+    errors.push({
+      type: 'FieldValueInvalid',
+      field,
+      message: `Invalid value: ${JSON.stringify(value)}: ${why}`,
+    });
+  const { resourceAttributes, nonResourceAttributes } = spec;
+  const namespace = resourceAttributes?.namespace ?? '';
+  if (resourceAttributes !== undefined && namespace !== request.namespace)
+    invalid('spec.resourceAttributes.namespace', namespace, 'must match metadata.namespace');
+  if (nonResourceAttributes !== undefined)
+    invalid('spec.nonResourceAttributes', nonResourceAttributes, 'disallowed on this kind of request');
+  if (errors.length > 0) throw objectInvalid(request.resource, '', errors);
 }
 
 function subjectOf(request: ResourceRequest, object: AccessReview): User {

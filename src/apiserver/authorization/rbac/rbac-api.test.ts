@@ -339,3 +339,15 @@ describe('an update that creates', () => {
     expect((await as(user, 'PUT', path, lease)).status).toBe(201);
   });
 });
+
+test('a local review answers of its own namespace only', async () => {
+  const path = `${REVIEWS}/namespaces/default/localsubjectaccessreviews`;
+  const ask = (namespace: string) =>
+    server.post(path, {
+      spec: { user: 'ann', resourceAttributes: { verb: 'get', resource: 'pods', namespace } },
+    });
+  expect((await ask('default')).body.status).toEqual({ allowed: false });
+  expect((await ask('kube-system')).body.message).toContain(
+    'spec.resourceAttributes.namespace: Invalid value: "kube-system": must match metadata.namespace',
+  );
+});
