@@ -128,15 +128,38 @@ const CREATE_ON_UPDATE = new Set([
   'rolebindings.rbac.authorization.k8s.io',
   'roles.rbac.authorization.k8s.io',
 ]);
-const CONDITIONAL_UPDATE_ONLY = new Set(['leases.coordination.k8s.io']);
+const CONDITIONAL_UPDATE_ONLY = new Set([
+  'apiservices.apiregistration.k8s.io',
+  'csidrivers.storage.k8s.io',
+  'csinodes.storage.k8s.io',
+  'csistoragecapacities.storage.k8s.io',
+  'leases.coordination.k8s.io',
+  'mutatingadmissionpolicies.admissionregistration.k8s.io',
+  'mutatingadmissionpolicybindings.admissionregistration.k8s.io',
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io',
+  'runtimeclasses.node.k8s.io',
+  'validatingadmissionpolicies.admissionregistration.k8s.io',
+  'validatingadmissionpolicybindings.admissionregistration.k8s.io',
+  'validatingwebhookconfigurations.admissionregistration.k8s.io',
+  'volumeattachments.storage.k8s.io',
+]);
 const RETURNS_DELETED = new Set([
+  'csidrivers.storage.k8s.io',
+  'csinodes.storage.k8s.io',
+  'deviceclasses.resource.k8s.io',
   'persistentvolumeclaims',
   'persistentvolumes',
   'pods',
   'podtemplates',
+  'resourceclaims.resource.k8s.io',
+  'resourceclaimtemplates.resource.k8s.io',
   'resourcequotas',
+  'resourceslices.resource.k8s.io',
   'serviceaccounts',
   'services',
+  'storageclasses.storage.k8s.io',
+  'volumeattachments.storage.k8s.io',
+  'volumeattributesclasses.storage.k8s.io',
 ]);
 
 function qualified(resource: Resource): string {

@@ -2,7 +2,7 @@ import type { KubeObject } from '../object.ts';
 import type { Resource } from '../resource.ts';
 import { resourceClaimColumns, resourceSliceColumns } from '../table/class-columns.ts';
 import type { resourcev1 } from '../types/index.generated.ts';
-import { validateClaimStatus } from '../validation/claim-status.ts';
+import { deviceId, validateClaimStatus } from '../validation/claim-status.ts';
 import { validateClaimSpec, validateDeviceClass } from '../validation/device-claims.ts';
 import { validateAnnotations, validateImmutable, validateLabels } from '../validation/object-meta.ts';
 import { validateResourceSlice, validateResourceSliceUpdate } from '../validation/resource-slices.ts';
@@ -23,6 +23,18 @@ function defaultClaimSpec(spec: resourcev1.ResourceClaimSpec | undefined): void 
       if (request.allocationMode === 'ExactCount') request.count ||= 1;
     }
   }
+}
+
+/** What a device that is no longer allocated reported goes; registry/resource/resourceclaim dropDeallocatedStatusDevices. */
+function dropDeallocated(object: KubeObject, old: KubeObject): void {
+  const idsOf = ({ status }: Claim) => new Set((status?.allocation?.devices?.results ?? []).map(deviceId));
+  const [now, before] = [idsOf(object as Claim), idsOf(old as Claim)];
+  const { status } = object as Claim;
+  if (status?.devices === undefined) return;
+  status.devices = status.devices.filter(
+    (device) => !before.has(deviceId(device)) || now.has(deviceId(device)),
+  );
+  if (status.devices.length === 0) delete status.devices;
 }
 
 const deviceClassesResource: Resource = {
@@ -55,6 +67,7 @@ const resourceClaimsResource: Resource = {
     ...validateImmutable((object as Claim).spec, (old as Claim).spec, 'spec'),
     ...validateClaimSpec((object as Claim).spec, 'spec'),
   ],
+  prepareForStatusUpdate: dropDeallocated,
   validateStatusUpdate: (object, old) => validateClaimStatus(object as Claim, old as Claim),
 };
 

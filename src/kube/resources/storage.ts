@@ -92,6 +92,7 @@ const csiDriversResource: Resource = {
     name: 'csidrivers',
     namespaced: false,
     schema: { ref: 'storage/v1.CSIDriver' },
+    hasGeneration: true,
     columns: csiDriverColumns,
   }),
   defaults: defaultCsiDriver,

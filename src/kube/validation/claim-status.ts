@@ -63,7 +63,8 @@ export function validateClaimStatus(claim: Claim, old: Claim): FieldError[] {
   return [...errors, ...validateAllocation(allocation, requestNames(claim.spec))];
 }
 
-function deviceId({ driver, pool, device }: { driver: string; pool: string; device: string }): string {
+/** `driver/pool/device`. */
+export function deviceId({ driver, pool, device }: { driver: string; pool: string; device: string }): string {
   return `${driver}/${pool}/${device}`;
 }
 
