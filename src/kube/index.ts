@@ -13,6 +13,7 @@ export { defaultFlowSchemas, defaultPriorityLevels } from './flowcontrol/default
 export * from './object.ts';
 export * from './openapi/index.ts';
 export * from './patch/index.ts';
+export * from './pod-security/index.ts';
 export * from './quantity/quantity.ts';
 export * from './quota/index.ts';
 export * from './rbac/index.ts';

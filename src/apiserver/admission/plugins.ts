@@ -13,11 +13,12 @@ import { findServiceAddress } from '../webhooks/service-address.ts';
 import { WebhookClient } from '../webhooks/webhook-client.ts';
 import type { AdmissionPlugin, StoredObjects } from './admission.ts';
 import { CertificateAdmission } from './certificates.ts';
-import { LimitRanger } from './limit-ranger.ts';
 import { DefaultIngressClass } from './default-ingress-class.ts';
+import { LimitRanger } from './limit-ranger.ts';
 import { NamespaceLifecycle } from './namespace-lifecycle.ts';
 import { NodeRestriction } from './node-restriction.ts';
 import { defaultTolerationSeconds } from './pod-defaults.ts';
+import { PodSecurity } from './pod-security.ts';
 import { PriorityAdmission } from './priority.ts';
 import { ResourceQuotaAdmission } from './resource-quota.ts';
 import { ServiceAccountAdmission } from './service-account.ts';
@@ -44,6 +45,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new ServiceAccountAdmission(objects),
     new NodeRestriction(objects),
     ...parts.security,
+    new PodSecurity(objects),
     new PriorityAdmission(objects),
     defaultTolerationSeconds,
     new CertificateAdmission(parts.authorizer),
