@@ -109,6 +109,7 @@ class PipelineApiServer implements ApiServer {
       clock,
       log: options.log,
       resolveService: async (namespace, name) => clusterAddress(objects, namespace, name),
+      authorizer,
     });
     const proxy = new NodeProxy(objects, () => this.#nodeCredentials());
     const metrics = new RequestMetrics();

@@ -131,6 +131,7 @@ export class Pipeline {
     if (found === undefined) throw pathNotFound();
     const custom = await this.#parts.customResources.served(found);
     const resource = custom?.resource ?? found;
+    if (custom?.deprecation !== undefined) wire.warn(custom.deprecation);
     if (!resource.namespaced && info.namespace !== undefined && info.resource !== 'namespaces')
       throw pathNotFound();
     if (upgrade === undefined && request.method !== 'GET') checkAcceptable(request, resource);

@@ -12,10 +12,11 @@ import {
   summarizeCustomResource,
 } from '../../kube/index.ts';
 import type { StoredValue } from '../../store/index.ts';
+import { AdmissionChain } from '../admission/admission.ts';
+import type { Authorizer } from '../authorization/authorizer.ts';
 import { fingerprint } from '../encoding/fingerprint.ts';
 import { decodeText, encodeText } from '../http/messages.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
-import type { Registry } from '../registry/registry.ts';
 import { type ObjectStorage, WriteRace } from '../storage/object-storage.ts';
 import { ConversionWebhook, type ResolveService } from './conversion-webhook.ts';
 import { CustomStorage } from './custom-storage.ts';
@@ -32,6 +33,8 @@ export interface ServedResource {
   /** Aborted when the definition changes or goes: watches end. */
   closing: AbortSignal;
   terminating: boolean;
+  /** What users of a deprecated version are told. */
+  deprecation: string | undefined;
 }
 
 /** What is kept of every definition: names and hashes, not schemas. */
@@ -56,6 +59,7 @@ export interface CustomResourcesParts {
   clock: Clock;
   log: Log;
   resolveService: ResolveService;
+  authorizer: Authorizer;
 }
 
 /**
@@ -137,6 +141,8 @@ export class CustomResources {
       storage: new CustomStorage(this.#parts.storage.store, view),
       closing: entry.closing.signal,
       terminating: entry.terminating,
+      deprecation:
+        described.deprecated === true ? deprecationOf(resource, described.deprecationWarning) : undefined,
     };
   }
 
@@ -267,11 +273,16 @@ export class CustomResources {
 
   async #removeInstances(key: string, signal: AbortSignal): Promise<void> {
     const entry = this.#entries.get(key);
-    const first = entry?.resources[0];
-    if (first !== undefined) {
-      const served = await this.served(first);
-      const registry = { ...this.#parts, storage: served!.storage } as unknown as Registry;
-      await removeInstances(registry, served!.resource, { signal, log: this.#parts.log });
+    const definition = await this.#read(key);
+    const stored = definition?.spec.versions.find(({ storage }) => storage)?.name;
+    if (entry !== undefined && stored !== undefined) {
+      const { resource, storage } = await this.#load(entry, stored);
+      const { catalog, clock, log, authorizer } = this.#parts;
+      const admission = new AdmissionChain([]);
+      await removeInstances({ storage, catalog, clock, log, authorizer, admission }, resource, {
+        signal,
+        log,
+      });
     }
     while (!signal.aborted) {
       const stored = await this.#parts.storage.get(key);
@@ -302,4 +313,9 @@ export class CustomResources {
       }
     }
   }
+}
+
+/** k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go, getOrCreateServingInfoFor. */
+function deprecationOf({ group, version, kind }: Resource, warning: string | undefined): string {
+  return warning ?? `${group}/${version} ${kind} is deprecated`;
 }

@@ -1,6 +1,5 @@
 import { type Log, messageOf } from '../../base/index.ts';
 import type { Resource } from '../../kube/index.ts';
-import { AdmissionChain } from '../admission/admission.ts';
 import type { User } from '../http/messages.ts';
 import { deleteNamed } from '../registry/delete.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -19,7 +18,6 @@ export async function removeInstances(
   options: { signal: AbortSignal; log: Log },
 ): Promise<void> {
   const { signal, log } = options;
-  const bare: Registry = { ...registry, admission: new AdmissionChain([]) };
   const prefix = registry.storage.prefixOf(resource, '*');
   const { store } = registry.storage;
   while (!signal.aborted) {
@@ -27,7 +25,7 @@ export async function removeInstances(
     if (items.length === 0) return;
     for (const { key } of items) {
       try {
-        await removeOne(bare, resource, key);
+        await removeOne(registry, resource, key);
       } catch (error) {
         if ((error as { code?: unknown }).code !== 'NotFound')
           log.warn('a custom resource could not be deleted', { key, error: messageOf(error) });

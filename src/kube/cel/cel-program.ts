@@ -93,6 +93,11 @@ export function compileCel(source: string, options: CelOptions): CelProgram {
       );
     return new CelProgram(source, type, run, compiler.used);
   } catch (cause) {
+    if (cause instanceof RangeError)
+      throw new CelCompileError(
+        'compilation failed: ERROR: <input>:1:1: expression recursion limit exceeded',
+        { cause },
+      );
     if (!(cause instanceof CompileProblem)) throw cause;
     const offset = Number(parsed.sourceInfo?.positions[String(cause.id)] ?? 0);
     throw new CelCompileError(`compilation failed: ${located(rewritten, offset, cause.message)}`, { cause });

@@ -8,8 +8,9 @@ import { customColumns } from './custom-columns.ts';
 import { StructuralSchema } from './custom-schema.ts';
 import { compileJsonPath } from './json-path.ts';
 import { isJsonObject, type JsonObject, type JsonSchemaProps } from './json-schema.ts';
-import { checkRules } from './rules.ts';
+import { checkRules, hasRules } from './rules.ts';
 import { type CrdVersion, type CustomResourceDefinition, isConditionTrue } from './types.ts';
+import { validateEmbedded } from './validate-embedded.ts';
 import { validateListTypes, validateValue } from './validate-value.ts';
 
 const VERBS: readonly Verb[] = [
@@ -68,8 +69,6 @@ export function customResource(crd: CustomResourceDefinition, version: CrdVersio
   };
   const definition = definitionNameOf(summary.group, summary.version, summary.kind);
   const hasStatus = version.subresources?.status !== undefined;
-  const validate = (object: KubeObject, old?: KubeObject, part?: 'status' | 'main'): FieldError[] =>
-    validateObject(schema, object, old, hasStatus ? part : undefined);
   const { columns, selectableFields, scale } = derived(version);
   return {
     ...summary,
@@ -78,9 +77,9 @@ export function customResource(crd: CustomResourceDefinition, version: CrdVersio
     schema: { ref: `custom:${definition}`, custom: new StructuralSchema(definition, schema) },
     generationOf: (object) => withoutFields(object, hasStatus ? ['metadata', 'status'] : ['metadata']),
     ...(hasStatus && { prepareForCreate: dropStatus, prepareForUpdate: keepStatus }),
-    validateCreate: (object) => validate(object),
-    validateUpdate: (object, old) => validate(object, old, 'main'),
-    validateStatusUpdate: (object, old) => validate(object, old, 'status'),
+    validateCreate: (object) => validateObject(schema, object),
+    validateUpdate: (object, old) => validateObject(schema, object, old),
+    validateStatusUpdate: (object, old) => validateObject(schema, object, old),
     selectableFields,
     columns,
     ...(scale !== undefined && { scale }),
@@ -95,33 +94,25 @@ function derived(version: CrdVersion) {
   };
 }
 
-function validateObject(
-  schema: JsonSchemaProps,
-  object: KubeObject,
-  old: KubeObject | undefined,
-  part: 'status' | 'main' | undefined,
-): FieldError[] {
-  const errors = validateValue(schema, object, old);
-  errors.push(...validateListTypes(schema, object));
-  if (part === 'status') {
-    const statusOnly = (error: FieldError) => /^(status\b|<nil>)/.test(error.field);
-    const kept = errors.filter(statusOnly);
-    errors.splice(0, errors.length, ...kept);
-  }
-  // Rules expect the types their schema promises.
-  if (errors.length > 0) return blockedRules(schema, errors);
-  return checkRules(schema, object as unknown as JsonObject, old as unknown as JsonObject | undefined);
-}
+/** What is wrong with the types of a value, or its size, keeps the rules from being asked; strategy.go hasBlockingErr. */
+const BLOCKING = new Set([
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
 
-function blockedRules(schema: JsonSchemaProps, errors: FieldError[]): FieldError[] {
-  const typed = errors.some(
-    ({ type }) =>
-      type === 'FieldValueTypeInvalid' ||
-      type === 'FieldValueRequired' ||
-      type === 'FieldValueTooMany' ||
-      type === 'FieldValueTooLong',
-  );
-  if (!typed || !JSON.stringify(schema).includes('"x-kubernetes-validations"')) return errors;
+function validateObject(schema: JsonSchemaProps, object: KubeObject, old?: KubeObject): FieldError[] {
+  const errors = [...validateValue(schema, object, old), ...validateEmbedded(schema, object)];
+  // What was there twice before may stay.
+  if (old === undefined || validateListTypes(schema, old).length === 0)
+    errors.push(...validateListTypes(schema, object));
+  const isBlocked = hasRules(schema) && errors.some(({ type }) => BLOCKING.has(type));
+  if (!isBlocked)
+    return [
+      ...errors,
+      ...checkRules(schema, object as unknown as JsonObject, old as unknown as JsonObject | undefined),
+    ];
   return [
     ...errors,
     invalid(

@@ -65,7 +65,8 @@ export function validateRules(schema: JsonSchemaProps, path: string): FieldError
   return errors;
 }
 
-function hasRules(schema: JsonSchemaProps): boolean {
+/** Whether there is a rule anywhere in a schema. */
+export function hasRules(schema: JsonSchemaProps): boolean {
   return anywhere(schema, (one) => (one['x-kubernetes-validations'] ?? []).length > 0, withRules);
 }
 
