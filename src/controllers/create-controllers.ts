@@ -7,7 +7,10 @@ import { CertificateCleaner } from './certificates/certificate-cleaner.ts';
 import { CertificateSigningController } from './certificates/certificate-signing-controller.ts';
 import { ClusterRoleAggregationController } from './clusterrole-aggregation/clusterrole-aggregation-controller.ts';
 import type { ControllerContext, ControllersConfig, RunnableController } from './context.ts';
+import { CronJobController } from './cronjob/cronjob-controller.ts';
+import { DaemonSetController } from './daemonset/daemonset-controller.ts';
 import { DeploymentController } from './deployment/deployment-controller.ts';
+import { DisruptionController } from './disruption/disruption-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
 import { FlowSchemaController } from './flow-schema/flow-schema-controller.ts';
 import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -51,7 +54,10 @@ const CONTROLLERS: readonly (new (context: ControllerContext) => RunnableControl
   ReplicaSetController,
   ReplicationControllerController,
   JobController,
+  CronJobController,
   StatefulSetController,
+  DaemonSetController,
+  DisruptionController,
   EndpointSliceController,
   NamespaceController,
   NodeIpamController,
