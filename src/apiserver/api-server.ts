@@ -8,7 +8,7 @@ import { CachedStoredObjects } from './admission/stored-objects.ts';
 import { Authentication } from './authentication/authentication.ts';
 import {
   type AuthenticationConfiguration,
-  parseAuthenticationConfiguration,
+  readAuthenticationConfiguration,
 } from './authentication/jwt/authentication-configuration.ts';
 import { Authorization } from './authorization/authorization.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -52,8 +52,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return new PipelineApiServer(options, {
     serviceAccountKeyPem: await readFile(options.pki.serviceAccountKey, 'utf8'),
     caPem: await readFile(options.pki.caCertificate, 'utf8'),
-    configuration:
-      file === undefined ? undefined : await parseAuthenticationConfiguration(await readFile(file, 'utf8')),
+    configuration: file === undefined ? undefined : await readAuthenticationConfiguration(file),
   });
 }
 

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { resolveConfig } from './config.ts';
 
@@ -18,6 +19,12 @@ test('a bad value is refused with the flag and the value', () => {
   expect(() => at({ clusterCidr: '10.0.0.1/16' })).toThrow('bits set beyond its prefix');
   expect(() => at({ clusterCidr: '10.0.0.0/8', serviceCidr: '10.43.0.0/16' })).toThrow('overlap');
   expect(() => at({ logLevel: 'loud' })).toThrow('--log-level "loud" is not one of');
+});
+
+test('a relative file is the caller’s', () => {
+  expect(at({ tokenAuthFile: 'tokens.csv' }).tokenAuthFile).toBe(resolve('tokens.csv'));
+  expect(at({}, { ORRERY_AUTHENTICATION_CONFIG: '/a.yaml' }).authenticationConfigFile).toBe('/a.yaml');
+  expect(at({}).tokenAuthFile).toBeUndefined();
 });
 
 test('two data directories are two instances', () => {

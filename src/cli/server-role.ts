@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createApiServer, parseTokenFile } from '../apiserver/index.ts';
-import { type Log, OrreryError, systemClock } from '../base/index.ts';
+import { BadRequest, type Log, messageOf, OrreryError, systemClock } from '../base/index.ts';
 import { BackgroundEventRecorder, createClient } from '../client/index.ts';
 import { createControllers } from '../controllers/index.ts';
 import type { Descriptions } from '../kube/index.ts';
@@ -33,7 +33,7 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     advertise: { address: config.nodeIp, port: config.port },
     loadDescriptions,
     ...(config.tokenAuthFile !== undefined && {
-      staticTokens: parseTokenFile(await readFile(config.tokenAuthFile, 'utf8')),
+      staticTokens: parseTokenFile(await readNamed('--token-auth-file', config.tokenAuthFile)),
     }),
     ...(config.authenticationConfigFile !== undefined && {
       authenticationConfigFile: config.authenticationConfigFile,
@@ -91,6 +91,14 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
       await store.close();
     },
   };
+}
+
+async function readNamed(flag: string, file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new BadRequest(`${flag} "${file}" cannot be read: ${messageOf(cause)}`, { cause });
+  }
 }
 
 async function openStore(directory: string, log: Log): Promise<Store> {

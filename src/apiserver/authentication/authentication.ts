@@ -12,6 +12,7 @@ import { StaticTokenAuthenticator } from './static-tokens.ts';
 import { TokenAuthenticators } from './token-authenticators.ts';
 import { TokenKey } from './token-key.ts';
 import { TokenSubjects } from './token-subjects.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
 
 export interface AuthenticationParts {
   objects: StoredObjects;
@@ -37,8 +38,9 @@ export class Authentication {
     const { objects, clock, log, configuration } = parts;
     const key = new TokenKey(parts.serviceAccountKeyPem);
     const subjects = new TokenSubjects(objects, clock);
-    const legacy = new LegacyServiceAccountTokens(key, subjects);
-    this.serviceAccounts = new ServiceAccountTokens({ key, subjects, clock });
+    const verified = new VerifiedTokens(key);
+    const legacy = new LegacyServiceAccountTokens({ key, verified, subjects });
+    this.serviceAccounts = new ServiceAccountTokens({ key, verified, subjects, clock });
     this.tokens = new TokenAuthenticators({
       audiences: this.serviceAccounts.audiences,
       aware: [this.serviceAccounts],

@@ -1,4 +1,5 @@
-import { BadRequest } from '../../../base/index.ts';
+import { readFile } from 'node:fs/promises';
+import { BadRequest, messageOf } from '../../../base/index.ts';
 import type { AnonymousAccess } from '../authenticator.ts';
 
 /** One issuer of JSON Web Tokens whose users we know; apiserver.config.k8s.io JWTAuthenticator. */
@@ -28,6 +29,19 @@ export interface AuthenticationConfiguration {
 
 const GROUP = 'apiserver.config.k8s.io';
 const VERSIONS = ['v1', 'v1beta1', 'v1alpha1'];
+
+/** The configuration in a file. @throws BadRequest when it cannot be read, or naming the field that is wrong. */
+export async function readAuthenticationConfiguration(file: string): Promise<AuthenticationConfiguration> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new BadRequest(`the authentication configuration "${file}" cannot be read: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+  return parseAuthenticationConfiguration(text);
+}
 
 /**
  * Kubernetes' structured AuthenticationConfiguration, YAML or JSON. CEL expressions are not supported: refused by name.
