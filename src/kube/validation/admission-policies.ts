@@ -10,6 +10,7 @@ import {
 import { validateConditions } from './conditions.ts';
 import { duplicate, forbidden, invalid, invalidEach, notSupported, required } from './field-errors.ts';
 import { dns1035Label, dns1123Subdomain, qualifiedName } from './formats.ts';
+import { addAll, repeatedIndexes } from './item-lists.ts';
 import { validateLabelSelector } from './label-selectors.ts';
 import { pathSegmentName } from './names.ts';
 
@@ -43,12 +44,12 @@ function validateCommonSpec(spec: CommonSpec): FieldError[] {
   if (paramKind !== undefined) errors.push(...validateParamKind(paramKind, 'spec.paramKind'));
   if (matchConstraints === undefined) errors.push(required('spec.matchConstraints'));
   else {
-    errors.push(...validateMatchResources(matchConstraints, 'spec.matchConstraints'));
+    addAll(errors, validateMatchResources(matchConstraints, 'spec.matchConstraints'));
     if ((matchConstraints.resourceRules ?? []).length === 0) {
       errors.push(required('spec.matchConstraints.resourceRules'));
     }
   }
-  errors.push(...validateMatchConditions(spec.matchConditions, 'spec.matchConditions'));
+  addAll(errors, validateMatchConditions(spec.matchConditions, 'spec.matchConditions'));
   for (const [index, { name = '', expression }] of variables.entries()) {
     const at = `spec.variables[${index}]`;
     if (name.trim() === '') errors.push(required(`${at}.name`, 'name is not specified'));
@@ -74,12 +75,13 @@ export function validateValidatingPolicy(
     errors.push(invalid('spec.auditAnnotations', auditAnnotations, why));
   }
   const keys = auditAnnotations.map(({ key = '' }) => key);
+  const repeatedKeys = repeatedIndexes(keys);
   return [
     ...errors,
     ...validations.flatMap((one, index) => validateValidation(one, `spec.validations[${index}]`)),
     ...auditAnnotations.flatMap((one, index) => {
       const at = `spec.auditAnnotations[${index}]`;
-      const repeated = keys.indexOf(keys[index]!) < index;
+      const repeated = repeatedKeys.has(index);
       return [
         ...validateAuditAnnotation(policy.metadata.name, one, at),
         ...(repeated ? [duplicate(`${at}.key`, keys[index])] : []),
@@ -146,12 +148,18 @@ export function validateMutatingPolicy({
   const errors = validateCommonSpec(spec ?? {});
   for (const { operations = [] } of matchConstraints?.resourceRules ?? []) {
     const at = 'spec.matchConstraints.resourceRules.operations';
-    errors.push(...operations.flatMap((one) => validateKnown(one, MUTATING_OPERATIONS, at)));
+    addAll(
+      errors,
+      operations.flatMap((one) => validateKnown(one, MUTATING_OPERATIONS, at)),
+    );
   }
   if (mutations.length === 0) {
     errors.push(required('spec.mutations', 'mutations must contain at least one item'));
   }
-  errors.push(...mutations.flatMap((one, index) => validateMutation(one, `spec.mutations[${index}]`)));
+  addAll(
+    errors,
+    mutations.flatMap((one, index) => validateMutation(one, `spec.mutations[${index}]`)),
+  );
   const at = 'spec.reinvocationPolicy';
   if (!reinvocationPolicy) return [...errors, required(at)];
   return [...errors, ...validateKnown(reinvocationPolicy, REINVOCATION_POLICIES, at)];
@@ -192,12 +200,13 @@ export function validateValidatingBinding(
   spec: Partial<admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec> | undefined,
 ): FieldError[] {
   const actions = spec?.validationActions ?? [];
+  const repeated = repeatedIndexes(actions);
   const at = 'spec.validationActions';
   const errors = [
     ...validateMutatingBinding(spec),
     ...actions.flatMap((action, index) => [
       ...validateKnown(action, ACTIONS, `${at}[${index}]`),
-      ...(actions.indexOf(action) < index ? [duplicate(`${at}[${index}]`, action)] : []),
+      ...(repeated.has(index) ? [duplicate(`${at}[${index}]`, action)] : []),
     ]),
   ];
   if (actions.includes('Deny') && actions.includes('Warn')) {
@@ -215,7 +224,7 @@ function validateParamRef(reference: Partial<admissionregistrationv1.ParamRef>, 
   const errors: FieldError[] = [];
   if (name) errors.push(...invalidEach(`${field}.name`, name, pathSegmentName(name)));
   if (name && selector !== undefined) errors.push(forbidden(`${field}.name`, why));
-  errors.push(...validateLabelSelector(selector, `${field}.selector`));
+  addAll(errors, validateLabelSelector(selector, `${field}.selector`));
   if (name && selector !== undefined) errors.push(forbidden(`${field}.selector`, why));
   if (!name && selector === undefined) {
     errors.push(required(field, 'one of name or selector must be specified'));

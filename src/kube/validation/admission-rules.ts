@@ -2,6 +2,7 @@ import type { FieldError } from '../../base/index.ts';
 import type { admissionregistrationv1 } from '../types/index.generated.ts';
 import { duplicate, invalid, invalidEach, notSupported, required, tooMany } from './field-errors.ts';
 import { qualifiedName } from './formats.ts';
+import { repeatedIndexes } from './item-lists.ts';
 import { validateLabelSelector } from './label-selectors.ts';
 import { pathSegmentName } from './names.ts';
 
@@ -83,14 +84,14 @@ export function validateMatchConditions(
   field: string,
 ): FieldError[] {
   const all = conditions ?? [];
-  const names = all.map(({ name = '' }) => name);
+  const repeated = repeatedIndexes(all.map(({ name = '' }) => name));
   const errors = all.length > MOST_CONDITIONS ? [tooMany(field, all.length, MOST_CONDITIONS)] : [];
   for (const [index, { name = '', expression }] of all.entries()) {
     const at = `${field}[${index}]`;
     if (!expression?.trim()) errors.push(required(`${at}.expression`));
     if (name === '') errors.push(required(`${at}.name`));
     else errors.push(...invalidEach(`${at}.name`, name, qualifiedName(name)));
-    if (name !== '' && names.indexOf(name) < index) errors.push(duplicate(`${at}.name`, name));
+    if (name !== '' && repeated.has(index)) errors.push(duplicate(`${at}.name`, name));
   }
   return errors;
 }
@@ -120,10 +121,11 @@ function validateNamedRule(
   field: string,
 ): FieldError[] {
   const names = rule.resourceNames ?? [];
+  const repeatedNames = repeatedIndexes(names);
   return [
     ...names.flatMap((name, index) => {
       const at = `${field}.resourceNames[${index}]`;
-      const repeated = names.indexOf(name) < index ? [duplicate(at, name)] : [];
+      const repeated = repeatedNames.has(index) ? [duplicate(at, name)] : [];
       return [...invalidEach(at, name, pathSegmentName(name)), ...repeated];
     }),
     ...validateRule(rule, field),

@@ -12,6 +12,7 @@ import {
   tooLong,
 } from './field-errors.ts';
 import { dns1123Label, dns1123Subdomain } from './formats.ts';
+import { repeatedIndexes } from './item-lists.ts';
 
 /** k8s.io/kubernetes/pkg/apis/certificates/validation: CertificateSigningRequest. */
 
@@ -55,10 +56,11 @@ export function validateCertificateRequest(request: Request): FieldError[] {
   const { usages = [], signerName = '', expirationSeconds } = spec ?? {};
   const errors = validateEncodedRequest(spec?.request ?? '');
   if (usages.length === 0) errors.push(required('spec.usages'));
+  const repeated = repeatedIndexes(usages);
   for (const [index, usage] of usages.entries()) {
     const at = `spec.usages[${index}]`;
     if (!USAGES.includes(usage)) errors.push(notSupported(at, usage, USAGES));
-    if (usages.indexOf(usage) < index) errors.push(duplicate(at, usage));
+    if (repeated.has(index)) errors.push(duplicate(at, usage));
   }
   if (signerName === LEGACY_SIGNER) {
     const why = 'the legacy signerName is not allowed via this API version';
@@ -111,6 +113,8 @@ function validateRequestConditions(
   conditions: readonly certificatesv1.CertificateSigningRequestCondition[],
 ): FieldError[] {
   const types = conditions.map(({ type = '' }) => type);
+  const repeated = repeatedIndexes(types);
+  const before = new Set<string>();
   const field = 'status.conditions';
   const errors: FieldError[] = [];
   for (const [index, { type = '', status = '' }] of conditions.entries()) {
@@ -120,10 +124,11 @@ function validateRequestConditions(
     if (status === '') errors.push(required(`${at}.status`));
     else if (!allowed.includes(status)) errors.push(notSupported(`${at}.status`, status, allowed));
     const other = type === 'Approved' ? 'Denied' : 'Approved';
-    if ((type === 'Approved' || type === 'Denied') && types.slice(0, index).includes(other)) {
+    if ((type === 'Approved' || type === 'Denied') && before.has(other)) {
       errors.push(invalid(field, type, 'Approved and Denied conditions are mutually exclusive'));
     }
-    if (types.indexOf(type) < index) errors.push(duplicate(`${at}.type`, type));
+    if (repeated.has(index)) errors.push(duplicate(`${at}.type`, type));
+    before.add(type);
   }
   return errors;
 }

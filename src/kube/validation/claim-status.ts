@@ -12,7 +12,7 @@ import {
 } from './device-claims.ts';
 import { forbidden, invalid, invalidEach, notSupported, required, tooLong, tooMany } from './field-errors.ts';
 import { cidr, dns1123Subdomain } from './formats.ts';
-import { validateItems, validateSet } from './item-lists.ts';
+import { addAll, validateItems, validateSet } from './item-lists.ts';
 import { validateDriverName } from './names.ts';
 import { validateNodeSelector } from './node-selectors.ts';
 import { validateImmutable } from './object-meta.ts';
@@ -144,7 +144,7 @@ function validateDeviceStatus(
   if (conditions.length > MOST_CONDITIONS) {
     errors.push(tooMany(`${field}.conditions`, conditions.length, MOST_CONDITIONS));
   }
-  errors.push(...validateConditions(conditions, `${field}.conditions`));
+  addAll(errors, validateConditions(conditions, `${field}.conditions`));
   if (data !== undefined) errors.push(...validateParameters(data, `${field}.data`));
   return networkData === undefined
     ? errors

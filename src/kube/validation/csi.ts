@@ -10,6 +10,7 @@ import {
   tooLong,
 } from './field-errors.ts';
 import { dns1123Subdomain, inRange, qualifiedName } from './formats.ts';
+import { addAll, repeatedIndexes } from './item-lists.ts';
 import { validateDriverName } from './names.ts';
 import { validateImmutable, validateNonNegative } from './object-meta.ts';
 
@@ -32,7 +33,7 @@ export function validateCsiDriver({ spec }: storagev1.CSIDriver): FieldError[] {
   if (fsGroupPolicy !== undefined && !FS_GROUP_POLICIES.includes(fsGroupPolicy)) {
     errors.push(notSupported('spec.fsGroupPolicy', fsGroupPolicy, FS_GROUP_POLICIES));
   }
-  errors.push(...validateTokenRequests(tokenRequests));
+  addAll(errors, validateTokenRequests(tokenRequests));
   for (const mode of volumeLifecycleModes) {
     if (!LIFECYCLE_MODES.includes(mode)) {
       errors.push(notSupported('spec.volumeLifecycleModes', mode, LIFECYCLE_MODES));
@@ -110,9 +111,10 @@ function validateNodeDriver(driver: storagev1.CSINodeDriver, field: string): Fie
     errors.push(invalid(`${field}.nodeID`, nodeID, `must be ${NODE_ID_LIMIT} characters or less`));
   }
   errors.push(...validateNonNegative(allocatable?.count, `${field}.allocatable.count`));
+  const repeated = repeatedIndexes(topologyKeys);
   for (const [index, key] of topologyKeys.entries()) {
     if (key === '') errors.push(required(field));
-    if (topologyKeys.indexOf(key) < index) errors.push(duplicate(field, key));
+    if (repeated.has(index)) errors.push(duplicate(field, key));
     errors.push(...invalidEach(field, key, qualifiedName(key)));
   }
   return errors;

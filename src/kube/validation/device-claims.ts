@@ -2,7 +2,7 @@ import type { FieldError } from '../../base/index.ts';
 import type { resourcev1 } from '../types/index.generated.ts';
 import { invalid, invalidEach, notSupported, required, tooLong } from './field-errors.ts';
 import { dns1123Label, dns1123Subdomain } from './formats.ts';
-import { validateItems, validateSet } from './item-lists.ts';
+import { addAll, validateItems, validateSet } from './item-lists.ts';
 import { cIdentifier, validateDriverName } from './names.ts';
 import { validateTolerations } from './scheduling.ts';
 
@@ -124,7 +124,7 @@ function validateExact(request: resourcev1.ExactDeviceRequest, field: string): F
     deviceClassName === ''
       ? [required(`${field}.deviceClassName`)]
       : invalidEach(`${field}.deviceClassName`, deviceClassName, dns1123Subdomain(deviceClassName));
-  errors.push(...validateSelectors(selectors, `${field}.selectors`));
+  addAll(errors, validateSelectors(selectors, `${field}.selectors`));
   if (!ALLOCATION_MODES.includes(allocationMode)) {
     errors.push(notSupported(`${field}.allocationMode`, allocationMode, ALLOCATION_MODES));
   } else if (allocationMode === 'All' && count !== 0) {

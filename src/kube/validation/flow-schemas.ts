@@ -4,6 +4,7 @@ import type { flowcontrolv1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
 import { duplicate, forbidden, invalid, invalidEach, notSupported, required } from './field-errors.ts';
 import { dns1123Label, dns1123Subdomain } from './formats.ts';
+import { addAll, repeatedIndexes } from './item-lists.ts';
 
 /** k8s.io/kubernetes/pkg/apis/flowcontrol/validation: FlowSchema. */
 
@@ -23,7 +24,10 @@ export function validateFlowSchema({ metadata, spec, status }: flowcontrolv1.Flo
   }
   if (level === '') errors.push(required(levelField, 'must reference a priority level'));
   else errors.push(...invalidEach(levelField, level, dns1123Subdomain(level)));
-  errors.push(...rules.flatMap((rule, index) => validateRules(rule, `spec.rules[${index}]`)));
+  addAll(
+    errors,
+    rules.flatMap((rule, index) => validateRules(rule, `spec.rules[${index}]`)),
+  );
   const fixed = mandatoryFlowSchema(metadata.name);
   if (fixed !== undefined && !semanticallyEqual(spec, fixed.spec)) {
     errors.push(invalid('spec', spec, `spec of '${metadata.name}' must equal the fixed value`));
@@ -36,10 +40,11 @@ export function validateFlowConditions(
   conditions: readonly flowcontrolv1.FlowSchemaCondition[] | undefined,
 ): FieldError[] {
   const types = (conditions ?? []).map(({ type = '' }) => type);
+  const repeated = repeatedIndexes(types);
   return types.flatMap((type, index) => {
     const at = `status.conditions[${index}].type`;
     return [
-      ...(types.indexOf(type) < index ? [duplicate(at, type)] : []),
+      ...(repeated.has(index) ? [duplicate(at, type)] : []),
       ...(type === '' ? [required(at, 'must not be empty')] : []),
     ];
   });

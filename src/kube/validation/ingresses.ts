@@ -3,6 +3,7 @@ import type { FieldError } from '../../base/index.ts';
 import type { corev1, networkingv1 } from '../types/index.generated.ts';
 import { forbidden, invalid, invalidEach, notSupported, required, tooLong } from './field-errors.ts';
 import { dns1035Label, dns1123Label, dns1123Subdomain, ipAddress, portName, portNumber } from './formats.ts';
+import { addAll } from './item-lists.ts';
 import { validateDomainPrefixedPath, validatePathSegment, wildcardSubdomain } from './names.ts';
 import { validateImmutable } from './object-meta.ts';
 
@@ -34,8 +35,14 @@ export function validateIngress({ spec }: networkingv1.Ingress): FieldError[] {
     errors.push(invalid('spec', rules, 'either `defaultBackend` or `rules` must be specified'));
   }
   if (defaultBackend !== undefined) errors.push(...validateBackend(defaultBackend, 'spec.defaultBackend'));
-  errors.push(...rules.flatMap((rule, index) => validateRule(rule, `spec.rules[${index}]`)));
-  errors.push(...tls.flatMap((one, index) => validateTls(one, `spec.tls[${index}]`)));
+  addAll(
+    errors,
+    rules.flatMap((rule, index) => validateRule(rule, `spec.rules[${index}]`)),
+  );
+  addAll(
+    errors,
+    tls.flatMap((one, index) => validateTls(one, `spec.tls[${index}]`)),
+  );
   if (ingressClassName !== undefined) {
     const wrong = dns1123Subdomain(ingressClassName);
     errors.push(...invalidEach('spec.ingressClassName', ingressClassName, wrong));

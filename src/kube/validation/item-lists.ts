@@ -3,6 +3,22 @@ import { duplicate, tooMany } from './field-errors.ts';
 
 type Check<T> = (item: T, field: string) => FieldError[];
 
+/** Appends, however many there are: a call with a million arguments would overflow the stack. */
+export function addAll(errors: FieldError[], more: readonly FieldError[]): void {
+  for (const error of more) errors.push(error);
+}
+
+/** Where a value stands that has stood before: one pass, however long the list a client sends. */
+export function repeatedIndexes(values: readonly unknown[]): ReadonlySet<number> {
+  const seen = new Set<unknown>();
+  const repeated = new Set<number>();
+  for (const [index, value] of values.entries()) {
+    if (seen.has(value)) repeated.add(index);
+    seen.add(value);
+  }
+  return repeated;
+}
+
 /** Every item is valid, and there are not too many (validateSlice of the resource and discovery kinds). */
 export function validateItems<T>(
   items: readonly T[] | undefined,
@@ -24,11 +40,12 @@ export function validateSet<T>(
   key: { of(item: T): string; field?: string },
 ): FieldError[] {
   const keys = (items ?? []).map((item) => key.of(item));
+  const repeated = repeatedIndexes(keys);
   const below = key.field === undefined ? '' : `.${key.field}`;
   return [
     ...validateItems(items, most, check, field),
     ...keys.flatMap((one, index) =>
-      keys.indexOf(one) < index ? [duplicate(`${field}[${index}]${below}`, one)] : [],
+      repeated.has(index) ? [duplicate(`${field}[${index}]${below}`, one)] : [],
     ),
   ];
 }

@@ -2,6 +2,7 @@ import type { FieldError } from '../../base/index.ts';
 import type { nodev1, schedulingv1 } from '../types/index.generated.ts';
 import { duplicate, forbidden, invalidEach, notSupported, required } from './field-errors.ts';
 import { dns1123Label } from './formats.ts';
+import { repeatedIndexes } from './item-lists.ts';
 import { validateImmutable, validateLabels } from './object-meta.ts';
 import { validateResourceQuantity } from './resource-requirements.ts';
 import { validateTolerations } from './scheduling.ts';
@@ -61,7 +62,7 @@ export function validatePriorityClassUpdate(
 export function validateRuntimeClass(runtimeClass: nodev1.RuntimeClass): FieldError[] {
   const { handler = '', overhead, scheduling } = runtimeClass;
   const tolerations = scheduling?.tolerations ?? [];
-  const texts = tolerations.map((one) => JSON.stringify(one));
+  const repeated = repeatedIndexes(tolerations.map((one) => JSON.stringify(one)));
   return [
     ...invalidEach('handler', handler, dns1123Label(handler)),
     ...Object.entries(overhead?.podFixed ?? {}).flatMap(([name, amount]) =>
@@ -70,7 +71,7 @@ export function validateRuntimeClass(runtimeClass: nodev1.RuntimeClass): FieldEr
     ...validateLabels(scheduling?.nodeSelector, 'scheduling.nodeSelector'),
     ...validateTolerations(tolerations, 'scheduling.tolerations'),
     ...tolerations.flatMap((one, index) =>
-      texts.indexOf(texts[index]!) < index ? [duplicate(`scheduling.tolerations[${index}]`, one)] : [],
+      repeated.has(index) ? [duplicate(`scheduling.tolerations[${index}]`, one)] : [],
     ),
   ];
 }

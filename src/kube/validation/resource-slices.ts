@@ -4,7 +4,7 @@ import { validatePoolName } from './claim-status.ts';
 import { validateLabel, validateQualifiedName } from './device-claims.ts';
 import { invalid, invalidEach, required, tooLong } from './field-errors.ts';
 import { dns1123Subdomain } from './formats.ts';
-import { validateSet } from './item-lists.ts';
+import { addAll, validateSet } from './item-lists.ts';
 import { validateDriverName } from './names.ts';
 import { validateNodeSelector } from './node-selectors.ts';
 import { sortedEntries, validateImmutable } from './object-meta.ts';
@@ -28,7 +28,7 @@ export function validateResourceSlice({ spec }: Slice): FieldError[] {
     ...(nodeName ? invalidEach('spec.nodeName', nodeName, dns1123Subdomain(nodeName)) : []),
   ];
   if (nodeSelector !== undefined) {
-    errors.push(...validateNodeSelector(nodeSelector, 'spec.nodeSelector'));
+    addAll(errors, validateNodeSelector(nodeSelector, 'spec.nodeSelector'));
     const terms = nodeSelector.nodeSelectorTerms ?? [];
     if (terms.length !== 1) {
       const at = 'spec.nodeSelector.nodeSelectorTerms';

@@ -10,6 +10,7 @@ import {
   tooLong,
 } from './field-errors.ts';
 import { dns1123Subdomain, qualifiedName } from './formats.ts';
+import { repeatedIndexes } from './item-lists.ts';
 import { validateLabelSelector } from './label-selectors.ts';
 import { validateImmutable, validateImmutableFields, validateLabelName } from './object-meta.ts';
 import { quantityOr } from './resource-requirements.ts';
@@ -83,8 +84,9 @@ function validateTopology(term: corev1.TopologySelectorTerm, field: string): Fie
   return (term.matchLabelExpressions ?? []).flatMap(({ key = '', values = [] }, index) => {
     const at = `${field}.matchLabelExpressions[${index}]`;
     const errors = values.length === 0 ? [required(`${at}.values`)] : [];
+    const repeated = repeatedIndexes(values);
     for (const [number, value] of values.entries()) {
-      if (values.indexOf(value) < number) errors.push(duplicate(`${at}.values[${number}]`, value));
+      if (repeated.has(number)) errors.push(duplicate(`${at}.values[${number}]`, value));
     }
     errors.push(...validateLabelName(key, `${at}.key`));
     if (keys.has(key)) errors.push(duplicate(`${at}.key`, key));

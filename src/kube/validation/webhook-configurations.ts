@@ -10,6 +10,7 @@ import {
 } from './admission-rules.ts';
 import { duplicate, invalid, invalidEach, notSupported, required } from './field-errors.ts';
 import { dns1035Label } from './formats.ts';
+import { repeatedIndexes } from './item-lists.ts';
 import { validateLabelSelector } from './label-selectors.ts';
 import { validateFullyQualifiedName } from './names.ts';
 import { validateWebhookClient } from './webhook-clients.ts';
@@ -28,6 +29,7 @@ type Configuration = { webhooks?: readonly Webhook[] };
 export function validateWebhookConfiguration(now: Configuration, old?: Configuration): FieldError[] {
   const webhooks = now.webhooks ?? [];
   const names = webhooks.map(({ name = '' }) => name);
+  const repeatedNames = repeatedIndexes(names);
   const before = old?.webhooks ?? [];
   const hadSideEffects = before.some(({ sideEffects = '' }) => !NO_SIDE_EFFECTS.includes(sideEffects));
   const hadUnknownVersions = before.some(
@@ -37,7 +39,7 @@ export function validateWebhookConfiguration(now: Configuration, old?: Configura
   const hadRepeatedNames = new Set(before.map(({ name }) => name)).size < before.length;
   return webhooks.flatMap((webhook, index) => {
     const at = `webhooks[${index}]`;
-    const repeated = !hadRepeatedNames && names[index] !== '' && names.indexOf(names[index]!) < index;
+    const repeated = !hadRepeatedNames && names[index] !== '' && repeatedNames.has(index);
     return [
       ...validateWebhook(webhook, at, hadSideEffects ? SIDE_EFFECTS : NO_SIDE_EFFECTS),
       ...validateReviewVersions(webhook.admissionReviewVersions ?? [], at, !hadUnknownVersions),
@@ -81,10 +83,11 @@ function validateReviewVersions(
 ): FieldError[] {
   const field = `${webhookField}.admissionReviewVersions`;
   const known = REVIEW_VERSIONS.join(', ');
+  const repeated = repeatedIndexes(versions);
   if (versions.length === 0) return [required(field, `must specify one of ${known}`)];
   const errors = versions.flatMap((version, index) => {
     const at = `${field}[${index}]`;
-    if (versions.indexOf(version) < index) return [invalid(at, version, 'duplicate version')];
+    if (repeated.has(index)) return [invalid(at, version, 'duplicate version')];
     return invalidEach(at, version, dns1035Label(version));
   });
   if (oneMustBeKnown && !versions.some((version) => REVIEW_VERSIONS.includes(version))) {
