@@ -1,18 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { NotFound, silentLog, systemClock } from '../../src/base/index.ts';
+import { NotFound, OrreryError, silentLog, systemClock } from '../../src/base/index.ts';
 import {
   type Client,
+  CRON_JOBS,
+  DAEMON_SETS,
+  DEPLOYMENTS,
   Informer,
   JOBS,
   NAMESPACES,
+  NODES,
   PERSISTENT_VOLUME_CLAIMS,
+  POD_DISRUPTION_BUDGETS,
   PODS,
   REPLICATION_CONTROLLERS,
   type ResourceRef,
   SERVICE_ACCOUNTS,
   STATEFUL_SETS,
 } from '../../src/client/index.ts';
-import type { appsv1, batchv1, corev1, KubeObject } from '../../src/kube/index.ts';
+import type { appsv1, batchv1, corev1, KubeObject, policyv1 } from '../../src/kube/index.ts';
 import { addNode, bootControlPlane, type ControlPlane, until as untilSeen } from './control-plane-fixture.ts';
 
 /** The test plays the node: pods named in `fails` end badly, those of Jobs well, all others run on. */
@@ -280,4 +285,114 @@ describe('a StatefulSet', () => {
     const { items } = await client.resource<corev1.Pod>(PODS).list({ namespace });
     expect(items.map(({ metadata }) => metadata.name)).toEqual(['db-5', 'db-6', 'db-7']);
   });
+});
+
+test('a DaemonSet has a pod on each node it may be on, and changes them one by one', async () => {
+  const namespace = await makeNamespace('daemons');
+  await addNode(client, 'node-2', '192.0.2.2');
+  await addNode(client, 'node-3', '192.0.2.3');
+  const nodes = client.resource<corev1.Node>(NODES);
+  const taints = [{ key: 'dedicated', value: 'x', effect: 'NoSchedule' }];
+  await nodes.patch('node-3', { type: 'merge', body: { spec: { taints } } });
+  const sets = client.resource<appsv1.DaemonSet>(DAEMON_SETS);
+  await sets.create({
+    metadata: { name: 'agent', namespace },
+    spec: { selector: { matchLabels: labels }, template: template() },
+  });
+  const settled = (count: number) =>
+    until<appsv1.DaemonSet, true>(
+      DAEMON_SETS,
+      namespace,
+      ([one]) =>
+        one?.status?.observedGeneration === one?.metadata.generation &&
+        one?.status?.desiredNumberScheduled === count &&
+        one.status.numberAvailable === count &&
+        one.status.updatedNumberScheduled === count,
+    );
+  await settled(2);
+  await nodes.patch('node-3', { type: 'merge', body: { spec: { taints: null } } });
+  await settled(3);
+  await sets.patch(
+    'agent',
+    { type: 'merge', body: { spec: { template: template({}, 'app:2') } } },
+    { namespace },
+  );
+  await settled(3);
+  const { items } = await client.resource<corev1.Pod>(PODS).list({ namespace });
+  expect(items.map(({ spec }) => spec.nodeName).sort()).toEqual(['node-1', 'node-2', 'node-3']);
+  expect(items.every(({ spec }) => spec.containers[0]!.image === 'app:2')).toBe(true);
+});
+
+test('a PodDisruptionBudget lets go what it allows, and refuses the rest', async () => {
+  const namespace = await makeNamespace('budget');
+  await client.resource<appsv1.Deployment>(DEPLOYMENTS).create({
+    metadata: { name: 'web', namespace },
+    spec: { replicas: 3, selector: { matchLabels: labels }, template: template() },
+  });
+  const budgets = client.resource<policyv1.PodDisruptionBudget>(POD_DISRUPTION_BUDGETS);
+  await budgets.create({
+    metadata: { name: 'web', namespace },
+    spec: { maxUnavailable: 0, selector: { matchLabels: labels } },
+  });
+  const allows = (count: number) =>
+    until<policyv1.PodDisruptionBudget, true>(
+      POD_DISRUPTION_BUDGETS,
+      namespace,
+      ([one]) =>
+        one?.status?.observedGeneration === one?.metadata.generation &&
+        one?.status?.currentHealthy === 3 &&
+        one.status.expectedPods === 3 &&
+        one.status.disruptionsAllowed === count,
+    );
+  await allows(0);
+  const pods = client.resource<corev1.Pod>(PODS);
+  const name = (await pods.list({ namespace })).items[0]!.metadata.name;
+  const evict = () =>
+    pods.createSubresource(
+      name,
+      'eviction',
+      { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } },
+      namespace,
+    );
+  const error = await evict().catch((refusal: unknown) => refusal);
+  expect(error).toBeInstanceOf(OrreryError);
+  expect(error).toMatchObject({
+    code: 'TooManyRequests',
+    message: "Cannot evict pod as it would violate the pod's disruption budget.",
+    details: {
+      causes: [
+        {
+          reason: 'DisruptionBudget',
+          message: 'The disruption budget web needs 3 healthy pods and has 3 currently',
+        },
+      ],
+    },
+  });
+  await budgets.patch('web', { type: 'merge', body: { spec: { maxUnavailable: 1 } } }, { namespace });
+  await allows(1);
+  await evict();
+  await until<corev1.Pod, true>(PODS, namespace, (all) =>
+    all.every(({ metadata }) => metadata.name !== name),
+  );
+  await allows(1);
+});
+
+test('a CronJob makes the job whose time has come, once', async () => {
+  const namespace = await makeNamespace('cron');
+  const cronJobs = client.resource<batchv1.CronJob>(CRON_JOBS);
+  const spec = { template: template({ restartPolicy: 'Never' }) } as batchv1.JobSpec;
+  await cronJobs.create({
+    metadata: { name: 'tick', namespace },
+    spec: { schedule: '@every 1s', jobTemplate: { spec } as batchv1.JobTemplateSpec },
+  });
+  const done = await until<batchv1.CronJob, batchv1.CronJob>(
+    CRON_JOBS,
+    namespace,
+    ([one]) => one?.status?.lastSuccessfulTime !== undefined && one,
+  );
+  expect(done.status!.lastScheduleTime).toBeDefined();
+  const { items } = await client.resource<batchv1.Job>(JOBS).list({ namespace });
+  expect(items[0]!.metadata.name).toMatch(/^tick-[0-9]+$/);
+  expect(items[0]!.metadata.ownerReferences![0]).toMatchObject({ kind: 'CronJob', name: 'tick' });
+  await cronJobs.patch('tick', { type: 'merge', body: { spec: { suspend: true } } }, { namespace });
 });

@@ -15,6 +15,13 @@ const noDisruptions = () => ({
   expectedPods: 0,
 });
 
+/** Upstream writes the counts of a status even when they are zero, though its clients may leave them out. */
+function defaultBudget(object: KubeObject): void {
+  const budget = object as Partial<policyv1.PodDisruptionBudget>;
+  budget.spec ??= {};
+  if (budget.status !== undefined) budget.status = { ...noDisruptions(), ...budget.status };
+}
+
 export const disruptionBudgetsResource: Resource = {
   ...builtin({
     group: 'policy',
@@ -26,9 +33,7 @@ export const disruptionBudgetsResource: Resource = {
     subresources: [statusSubresource],
     columns: disruptionBudgetColumns,
   }),
-  defaults: (object: KubeObject) => {
-    (object as Partial<policyv1.PodDisruptionBudget>).spec ??= {};
-  },
+  defaults: defaultBudget,
   prepareForCreate: dropStatus(noDisruptions),
   prepareForUpdate: keepStatus,
   validateCreate: (object) => validateDisruptionBudget(object as policyv1.PodDisruptionBudget),

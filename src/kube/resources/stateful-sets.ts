@@ -39,6 +39,8 @@ function defaultStatefulSet(object: KubeObject): void {
     defaultClaim(claim);
   }
   defaultPodTemplate(spec);
+  // Written even when zero, as upstream does.
+  if (set.status !== undefined) set.status.availableReplicas ??= 0;
 }
 
 export const statefulSetsResource: Resource = {
