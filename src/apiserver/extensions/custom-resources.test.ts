@@ -273,6 +273,20 @@ describe('rules', () => {
     expect(changed.body.message).toContain('spec.a: Too long: may not be more than 2 bytes');
   });
 
+  test('that would cost too much make a definition invalid', async () => {
+    const nested = (most: Json) => ({
+      type: 'array',
+      ...most,
+      items: { type: 'array', ...most, items: { type: 'string', ...(most.maxItems && { maxLength: 10 }) } },
+      'x-kubernetes-validations': [{ rule: 'self.all(x, x.all(y, y == y))' }],
+    });
+    const costly = await server.post(CRDS, crd('costlies', 'Costly', SPEC({ a: nested({}) })));
+    expect(costly.body.message).toContain(
+      'spec.validation.openAPIV3Schema.properties[spec].properties[a].x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)',
+    );
+    await define(crd('cheaps', 'Cheap', SPEC({ a: nested({ maxItems: 100 }) })));
+  });
+
   test('that do not compile make a definition invalid', async () => {
     const broken = crd(
       'brokens',

@@ -2,7 +2,7 @@ import { messageOf } from '../../base/index.ts';
 import { celLibrary } from './cel-library.ts';
 import { type DeclType, typeText } from './cel-type.ts';
 import type { CelValue } from './cel-value.ts';
-import { CompileProblem, Compiler, type Frame, type Run } from './compiler.ts';
+import { CompileProblem, Compiler, type Expr, type Frame, type Run } from './compiler.ts';
 import { CostBudget, PER_CALL_LIMIT } from './cost-budget.ts';
 import { rewriteOptionals } from './optional-syntax.ts';
 import './string-functions.ts';
@@ -64,6 +64,11 @@ export class CelProgram {
     };
     return { value: this.#run(frame), cost: budget.spent };
   }
+}
+
+/** The syntax tree of an expression that compiles. */
+export function syntaxOf(program: CelProgram): Expr {
+  return celLibrary().parse(rewriteOptionals(program.source)).expr;
 }
 
 /** Upstream's limit of the length of an expression is the request's; nesting is the parser's. */

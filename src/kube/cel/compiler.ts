@@ -1,4 +1,5 @@
 import type { parse } from '@bufbuild/cel';
+import { costOf, itemAt, itemsOf, markedArgument, qualifiedName, read } from './access.ts';
 import {
   comparable,
   type DeclType,
@@ -12,19 +13,17 @@ import {
 import {
   CelCostExceeded,
   CelFailure,
-  type CelMapValue,
-  CelOpaque,
   CelOptional,
   CelTypeValue,
   CelUint,
   type CelValue,
   celEquals,
-  kindOf,
 } from './cel-value.ts';
 import type { CostBudget } from './cost-budget.ts';
-import { callOpaque, lookUp, type Overload, overloadsOf } from './functions.ts';
+import { overloadsOf } from './functions.ts';
+import { fits, invocation, methodOf, OPAQUE_KINDS } from './invocation.ts';
 import { compileMacro } from './macros.ts';
-import { OPTIONAL_FIELD, OPTIONAL_MARK } from './optional-syntax.ts';
+import { OPTIONAL_FIELD } from './optional-syntax.ts';
 
 /** The library's syntax tree. */
 export type Expr = ReturnType<typeof parse>['expr'];
@@ -525,124 +524,8 @@ export class Compiler {
   }
 }
 
-const OPAQUE_KINDS = new Set(['quantity', 'ip', 'cidr', 'url', 'semver', 'format', 'opaque']);
-
-function invocation(
-  parts: readonly Compiled[],
-  overloads: readonly Overload[],
-  types: readonly DeclType[],
-): Compiled {
-  const runs = parts.map(({ run }) => run);
-  const only = overloads.length === 1 && types.every(({ kind }) => kind !== 'dyn') ? overloads[0] : undefined;
-  const results = overloads.map((one) => resultType(one, types));
-  return {
-    type: results.every((type) => type.kind === results[0]!.kind) ? results[0]! : DYN,
-    run: (frame) => {
-      frame.budget.spend(1);
-      const values = runs.map((run) => run(frame));
-      return (only ?? chosen(overloads, values)).run(values, frame.budget);
-    },
-  };
-}
-
-function chosen(overloads: readonly Overload[], values: readonly CelValue[]): Overload {
-  const found = overloads.find(
-    ({ args }) =>
-      args.length === values.length &&
-      args.every((arg, index) => arg === 'any' || arg === kindOf(values[index]!)),
-  );
-  if (found === undefined) throw new CelFailure('no such overload');
-  return found;
-}
-
-/** A function of an opaque value, or of whatever stands there when it is evaluated. */
-function methodOf(
-  name: string,
-  parts: readonly Compiled[],
-  overloads: readonly Overload[] | undefined,
-): Compiled {
-  return {
-    type: DYN,
-    run: (frame) => {
-      frame.budget.spend(1);
-      const [target, ...args] = parts.map(({ run }) => run(frame)) as [CelValue, ...CelValue[]];
-      if (target instanceof CelOpaque) return callOpaque(target, name, args);
-      if (overloads === undefined) throw new CelFailure('no such overload');
-      return chosen(overloads, [target, ...args]).run([target, ...args], frame.budget);
-    },
-  };
-}
-
-function fits({ args }: Overload, types: readonly DeclType[]): boolean {
-  return (
-    args.length === types.length &&
-    args.every((arg, index) => {
-      const { kind } = types[index]!;
-      return arg === 'any' || kind === 'dyn' || arg === kind || (arg === 'map' && kind === 'object');
-    })
-  );
-}
-
-function resultType({ result }: Overload, types: readonly DeclType[]): DeclType {
-  const [first, second] = types;
-  if (result === 'same') return first!;
-  if (result === 'element') return first?.kind === 'list' ? first.element : DYN;
-  if (result === 'list')
-    return first?.kind === 'list' && second?.kind === 'list' ? unify(first, second) : listOf(DYN);
-  if (result.startsWith('list(')) return listOf({ kind: result.slice(5, -1) as ScalarKind });
-  if (result === 'map') return mapOf(DYN);
-  if (result === 'optional') return { kind: 'optional', of: first ?? DYN };
-  return { kind: result as ScalarKind };
-}
-
 function above(frame: Frame, depth: number): Frame {
   let at = frame;
   for (let i = 0; i < depth; i++) at = at.parent!;
   return at;
-}
-
-/** A member of a map or of an optional map; undefined for none. */
-function read(target: CelValue, field: string): CelValue | undefined {
-  if (target instanceof CelOptional)
-    return target.value === undefined ? undefined : read(target.value, field);
-  if (target instanceof Map) return (target as CelMapValue).get(field);
-  throw new CelFailure(target === null ? `no such key: ${field}` : 'no such overload');
-}
-
-function itemAt(holder: CelValue, key: CelValue): CelValue | undefined {
-  if (holder instanceof Map) return lookUp(holder as CelMapValue, key);
-  if (!Array.isArray(holder)) throw new CelFailure('no such overload');
-  const index = typeof key === 'bigint' || typeof key === 'number' ? Number(key) : Number.NaN;
-  if (Number.isNaN(index)) throw new CelFailure('no such overload');
-  return (holder as readonly CelValue[])[index];
-}
-
-export function itemsOf(range: CelValue): Iterable<CelValue> {
-  if (Array.isArray(range)) return range;
-  if (range instanceof Map) return range.keys() as Iterable<CelValue>;
-  throw new CelFailure('no such overload');
-}
-
-/** About how much is looked at to compare. */
-function costOf(value: CelValue): number {
-  if (typeof value === 'string') return value.length;
-  if (Array.isArray(value)) return value.length;
-  return value instanceof Map ? value.size : 0;
-}
-
-/** The argument of the mark that stands for `?`. */
-function markedArgument(expr: Expr): Expr | undefined {
-  const { exprKind } = expr;
-  return exprKind.case === 'callExpr' && exprKind.value.function === OPTIONAL_MARK
-    ? (exprKind.value.args[0] as Expr)
-    : undefined;
-}
-
-/** `a.b` of an identifier and its fields; undefined for anything else. */
-export function qualifiedName(expr: Expr): string | undefined {
-  const { exprKind } = expr;
-  if (exprKind.case === 'identExpr') return exprKind.value.name;
-  if (exprKind.case !== 'selectExpr' || exprKind.value.testOnly) return undefined;
-  const operand = qualifiedName(exprKind.value.operand as Expr);
-  return operand && `${operand}.${exprKind.value.field}`;
 }

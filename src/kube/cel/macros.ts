@@ -1,3 +1,4 @@
+import { itemsOf } from './access.ts';
 import { type DeclType, DYN, listOf, mapOf } from './cel-type.ts';
 import { CelFailure, type CelMapValue, CelOptional, type CelValue } from './cel-value.ts';
 import {
@@ -7,7 +8,6 @@ import {
   type Compiler,
   type Expr,
   type Frame,
-  itemsOf,
   type Run,
 } from './compiler.ts';
 

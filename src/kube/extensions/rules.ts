@@ -23,6 +23,7 @@ import {
   propertyOf,
   type ValidationRule,
 } from './json-schema.ts';
+import { costProblem, estimateRule, STATIC_COST_LIMIT, timesBelow } from './rule-cost.ts';
 import { celOf, declTypeOf } from './rule-types.ts';
 
 /** A rule ready to be asked. Source: k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel. */
@@ -61,7 +62,8 @@ function compileRule(schema: JsonSchemaProps, rule: ValidationRule, isResource: 
 /** Everything wrong with the rules of a schema that is otherwise right. */
 export function validateRules(schema: JsonSchemaProps, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (hasRules(schema)) checkSchema(schema, { path, isResource: true, uncorrelated: undefined }, errors);
+  if (hasRules(schema))
+    checkSchema(schema, { path, isResource: true, uncorrelated: undefined, times: 1 }, errors);
   return errors;
 }
 
@@ -75,6 +77,8 @@ interface Place {
   isResource: boolean;
   /** The part of the schema below which old values cannot be found. */
   uncorrelated: string | undefined;
+  /** How often the schema's value can stand in one object. */
+  times: number;
 }
 
 function checkSchema(schema: JsonSchemaProps, place: Place, errors: FieldError[]): void {
@@ -82,10 +86,15 @@ function checkSchema(schema: JsonSchemaProps, place: Place, errors: FieldError[]
     if (rule.rule.trim() !== '')
       checkRule(schema, rule, { ...place, path: `${place.path}.x-kubernetes-validations[${index}]` }, errors);
   });
-  const below = (child: JsonSchemaProps, path: string, uncorrelated = place.uncorrelated) =>
+  const below = (
+    child: JsonSchemaProps,
+    path: string,
+    uncorrelated = place.uncorrelated,
+    times = place.times,
+  ) =>
     checkSchema(
       child,
-      { path, uncorrelated, isResource: child['x-kubernetes-embedded-resource'] === true },
+      { path, uncorrelated, times, isResource: child['x-kubernetes-embedded-resource'] === true },
       errors,
     );
   const mapIsAtomic = schema['x-kubernetes-map-type'] === 'atomic';
@@ -93,11 +102,22 @@ function checkSchema(schema: JsonSchemaProps, place: Place, errors: FieldError[]
   for (const [name, property] of Object.entries(schema.properties ?? {}))
     below(property, `${place.path}.properties[${name}]`, lost);
   const additional = additionalOf(schema);
-  if (additional !== undefined) below(additional, `${place.path}.additionalProperties`, lost);
+  if (additional !== undefined)
+    below(
+      additional,
+      `${place.path}.additionalProperties`,
+      lost,
+      timesBelow(schema, additional, place.times),
+    );
   const items = itemsOf(schema);
   if (items === undefined) return;
   const isMap = schema['x-kubernetes-list-type'] === 'map';
-  below(items, `${place.path}.items`, isMap ? place.uncorrelated : (place.uncorrelated ?? place.path));
+  below(
+    items,
+    `${place.path}.items`,
+    isMap ? place.uncorrelated : (place.uncorrelated ?? place.path),
+    timesBelow(schema, items, place.times),
+  );
 }
 
 function checkRule(schema: JsonSchemaProps, rule: ValidationRule, place: Place, errors: FieldError[]): void {
@@ -129,6 +149,8 @@ function checkRule(schema: JsonSchemaProps, rule: ValidationRule, place: Place, 
         `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelated}`,
       ),
     );
+  const estimate = estimateRule(program, schema) * place.times;
+  if (estimate > STATIC_COST_LIMIT) errors.push(forbidden(`${path}.rule`, costProblem(estimate)));
   if (rule.optionalOldSelf !== undefined && !program.uses('oldSelf'))
     errors.push(
       invalid(
