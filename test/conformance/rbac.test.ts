@@ -2,8 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog, systemClock } from '../../src/base/index.ts';
-import { BackgroundEventRecorder, createClient } from '../../src/client/index.ts';
+import { BackgroundEventRecorder, createClient, SECRETS, SERVICE_ACCOUNTS } from '../../src/client/index.ts';
 import { createControllers } from '../../src/controllers/index.ts';
+import type { corev1 } from '../../src/kube/index.ts';
 import { findKubectls, Kubectl } from './kubectl.ts';
 import { type RunningServer, startServer } from './running-server.ts';
 
@@ -43,6 +44,57 @@ afterAll(async () => {
 test.skipIf(kubectls.length > 0)('kubectl is not installed: rights not checked with it', (context) =>
   context.skip('no kubectl on PATH'),
 );
+
+describe('tokens that are over are cleared away', () => {
+  const user = { name: 'admin', groups: ['system:masters'] };
+  const secrets = () =>
+    createClient(running.server.localTransport(user), { userAgent: 'test' }).resource<corev1.Secret>(SECRETS);
+  const isThere = async (name: string, namespace: string) => {
+    const { items } = await secrets().list({ namespace, fieldSelector: `metadata.name=${name}` });
+    return items.length > 0;
+  };
+  const encode = (text: string) => Buffer.from(text).toString('base64');
+
+  test('a joining token at its end', async () => {
+    const make = (id: string, endsInMs: number) =>
+      secrets().create({
+        metadata: { name: `bootstrap-token-${id}`, namespace: 'kube-system' },
+        type: 'bootstrap.kubernetes.io/token',
+        data: {
+          'token-id': encode(id),
+          'token-secret': encode('0123456789abcdef'),
+          expiration: encode(new Date(Date.now() + endsInMs).toISOString()),
+        },
+      });
+    await make('aaaaaa', 3_600_000);
+    await make('bbbbbb', 1_000);
+    await expect
+      .poll(() => isThere('bootstrap-token-bbbbbb', 'kube-system'), { timeout: 10_000 })
+      .toBe(false);
+    expect(await isThere('bootstrap-token-aaaaaa', 'kube-system')).toBe(true);
+  });
+
+  test('a token Secret with its account, and one of no account', async () => {
+    const client = createClient(running.server.localTransport(user), { userAgent: 'test' });
+    const accounts = client.resource<corev1.ServiceAccount>(SERVICE_ACCOUNTS);
+    await accounts.create({ metadata: { name: 'leaving', namespace: 'default' } });
+    const make = (account: string) =>
+      secrets().create({
+        metadata: {
+          name: `${account}-token`,
+          namespace: 'default',
+          annotations: { 'kubernetes.io/service-account.name': account },
+        },
+        type: 'kubernetes.io/service-account-token',
+      });
+    expect((await make('leaving')).data).toHaveProperty('token');
+    await make('nobody');
+    await expect.poll(() => isThere('nobody-token', 'default'), { timeout: 10_000 }).toBe(false);
+    expect(await isThere('leaving-token', 'default')).toBe(true);
+    await accounts.delete('leaving', { namespace: 'default' });
+    await expect.poll(() => isThere('leaving-token', 'default'), { timeout: 10_000 }).toBe(false);
+  });
+});
 
 describe.each(kubectls)('$name', ({ name, path }) => {
   const short = name.replaceAll(/[^0-9a-z]/g, '');
