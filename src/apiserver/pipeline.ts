@@ -52,7 +52,7 @@ export interface RequestWire {
 /** What the handling of one request leaves beside its answer. */
 type RequestContext = RequestWire & { warn(text: string): void };
 
-const LONG_RUNNING = new Set(['log', 'exec', 'attach', 'portforward']);
+const LONG_RUNNING = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
 /**
  * One request, its identity known, to its answer: request info → workspace → flow control → authorization →
@@ -134,7 +134,8 @@ export class Pipeline {
     if (custom?.deprecation !== undefined) wire.warn(custom.deprecation);
     if (!resource.namespaced && info.namespace !== undefined && info.resource !== 'namespaces')
       throw pathNotFound();
-    if (upgrade === undefined && request.method !== 'GET') checkAcceptable(request, resource);
+    if (upgrade === undefined && request.method !== 'GET' && info.subresource !== 'proxy')
+      checkAcceptable(request, resource);
     const { registry, parts } = withCustom(this.#parts, custom, info.verb);
     const target: ResourceRequest = {
       resource,
@@ -147,7 +148,7 @@ export class Pipeline {
       ...(info.name !== undefined && { name: info.name }),
       ...(upgrade !== undefined && { upgrade }),
     };
-    if (info.rest !== undefined) throw pathNotFound();
+    if (info.rest !== undefined && info.subresource !== 'proxy') throw pathNotFound();
     if (wire.readBody !== undefined) request.body = await wire.readBody();
     const answer = await dispatch(registry, target, info.verb, parts);
     const now = new Date(registry.clock.now());

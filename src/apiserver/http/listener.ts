@@ -225,7 +225,10 @@ const GONE = new OrreryError('ClientGone', 'the client has gone');
 
 /** Only watches and logs need to hear that their client has gone; without a query there is no watch. */
 function mayStream({ method, path, query }: ApiRequest): boolean {
-  return method === 'GET' && (query !== undefined || path.endsWith('/log') || path.includes('/watch/'));
+  return (
+    method === 'GET' &&
+    (query !== undefined || path.endsWith('/log') || path.includes('/watch/') || path.includes('/proxy'))
+  );
 }
 
 function drained(to: ServerResponse | ServerHttp2Stream): Promise<void> {

@@ -9,7 +9,9 @@ import { internalError, objectInvalid, serviceUnavailable } from '../errors.ts';
 import type { ApiResponse } from '../http/messages.ts';
 import type { Answer, ResourceRequest } from '../registry/registry.ts';
 import { isTrue } from '../request-info/request-info.ts';
+import { joinStreams } from './joined-streams.ts';
 import { addressOfNode, chooseContainer, type NodeAddress, readPod } from './node-address.ts';
+import { ObjectProxy } from './object-proxy.ts';
 
 /** How we show ourselves to nodes and tell theirs from others, PEM. */
 export interface NodeCredentials {
@@ -36,21 +38,27 @@ const STREAM_OPTIONS = { stdin: 'input', stdout: 'output', stderr: 'error', tty:
 const WITHHELD_HEADERS = new Set(['host', 'authorization', 'cookie', 'content-length', 'transfer-encoding']);
 
 /**
- * Carries log, exec, attach and port-forward of a pod to the server of its node. An upgraded connection is piped
+ * Carries log, exec, attach and port-forward of a pod to the server of its node, and the `proxy` subresources. An upgraded connection is piped
  * through byte for byte: SPDY/3.1 and WebSocket both end in the node.
  */
 export class NodeProxy {
   readonly #objects: StoredObjects;
   readonly #credentials: () => Promise<NodeCredentials>;
+  readonly #proxy: ObjectProxy;
 
   constructor(objects: StoredObjects, credentials: () => Promise<NodeCredentials>) {
     this.#objects = objects;
     this.#credentials = credentials;
+    this.#proxy = new ObjectProxy(objects, (node) => this.#tlsOptions(node));
   }
 
   async connect(request: ResourceRequest): Promise<Answer> {
-    const response = request.subresource === 'log' ? await this.#log(request) : await this.#stream(request);
-    return { type: 'response', response };
+    return { type: 'response', response: await this.#response(request) };
+  }
+
+  #response(request: ResourceRequest): Promise<ApiResponse> {
+    if (request.subresource === 'proxy') return this.#proxy.serve(request);
+    return request.subresource === 'log' ? this.#log(request) : this.#stream(request);
   }
 
   async #log(request: ResourceRequest): Promise<ApiResponse> {
@@ -91,27 +99,34 @@ export class NodeProxy {
     const options = { method: request.request.method, path, headers };
     const dialed = await this.#dial(address, options, undefined);
     if (dialed.socket === undefined) throw await answeredError(dialed.response);
-    join(upgrade.socket, upgrade.head, dialed.socket, dialed.head, dialed.response);
+    joinStreams(upgrade, dialed.socket, dialed.head, dialed.response);
     return { status: 101, headers: {}, body: new Uint8Array() };
   }
 
+  async #tlsOptions({ nodeName }: NodeAddress): Promise<RequestOptions> {
+    const { ca, certificate: cert, key } = await this.#credentials();
+    return {
+      checkServerIdentity: (name, shown) => checkServerIdentity(name, shown) ?? checkNode(nodeName, shown),
+      ca,
+      cert,
+      key,
+      minVersion: 'TLSv1.2',
+    };
+  }
+
   async #dial(
-    { nodeName, host, port }: NodeAddress,
+    node: NodeAddress,
     options: RequestOptions,
     signal: AbortSignal | undefined,
   ): Promise<{ response: IncomingMessage; socket?: Duplex; head: Uint8Array }> {
-    const { ca, certificate: cert, key } = await this.#credentials();
+    const tls = await this.#tlsOptions(node);
     return new Promise((resolve, reject) => {
       const request: ClientRequest = httpsRequest({
         ...options,
-        host,
-        port,
-        checkServerIdentity: (name, shown) => checkServerIdentity(name, shown) ?? checkNode(nodeName, shown),
-        ca,
-        cert,
-        key,
+        ...tls,
+        host: node.host,
+        port: node.port,
         agent: false,
-        minVersion: 'TLSv1.2',
         ...(signal !== undefined && { signal }),
       });
       const timer = setTimeout(() => request.destroy(new Error('i/o timeout')), DIAL_TIMEOUT_MS);
@@ -202,33 +217,6 @@ function nodeHeaders(headers: Readonly<Record<string, string>>): Record<string, 
         : value,
     ]),
   );
-}
-
-/** The node's answer goes to the client as it is; from then on each side's bytes, and its end, are the other's. */
-function join(
-  client: Duplex,
-  clientHead: Uint8Array,
-  node: Duplex,
-  nodeHead: Uint8Array,
-  response: IncomingMessage,
-): void {
-  const lines = [`HTTP/1.1 101 ${response.statusMessage ?? 'Switching Protocols'}`];
-  for (let index = 0; index < response.rawHeaders.length; index += 2)
-    lines.push(`${response.rawHeaders[index]}: ${response.rawHeaders[index + 1]}`);
-  client.write(`${lines.join('\r\n')}\r\n\r\n`);
-  if (nodeHead.length > 0) client.write(nodeHead);
-  if (clientHead.length > 0) node.write(clientHead);
-  // The client may have gone while the node was being asked.
-  if (client.destroyed) node.destroy();
-  client.pipe(node);
-  node.pipe(client);
-  for (const [one, other] of [
-    [client, node],
-    [node, client],
-  ] as const) {
-    one.once('error', () => other.destroy());
-    one.once('close', () => other.destroy());
-  }
 }
 
 /** What the node said instead; k8s.io/apiserver/pkg/registry/generic/rest GenericHttpResponseChecker. */

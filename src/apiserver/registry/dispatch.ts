@@ -51,14 +51,15 @@ const SUBRESOURCES: Readonly<Record<string, Partial<Record<ResourceVerb, Handler
   exec: connecting(),
   attach: connecting(),
   portforward: connecting(),
+  proxy: connecting(['get', 'create', 'update', 'patch', 'delete']),
 };
 
-function connecting(): Partial<Record<ResourceVerb, Handler>> {
+function connecting(verbs: ResourceVerb[] = ['get', 'create']): Partial<Record<ResourceVerb, Handler>> {
   const handler: Handler = async (registry, request, parts) => {
     await admitConnect(registry, request);
     return parts.connect(request);
   };
-  return { get: handler, create: handler };
+  return Object.fromEntries(verbs.map((verb) => [verb, handler]));
 }
 
 const REVIEWS = new Set(REVIEW_RESOURCES);

@@ -73,7 +73,7 @@ export function readRequestInfo(request: Pick<ApiRequest, 'method' | 'path' | 'q
   } else return plain();
 
   const version = decode(rest[0]!);
-  let parts = rest.slice(1).map(decode);
+  let parts = decodeUntilProxy(rest.slice(1));
   let watching = false;
   if (parts[0] === 'watch' && parts.length > 1) {
     watching = true;
@@ -128,6 +128,13 @@ function verbOf(method: string, name: string | undefined, watching: boolean): Re
 
 export function isTrue(value: string | null | undefined): boolean {
   return value !== null && value !== undefined && value !== '' && value !== 'false' && value !== '0';
+}
+
+/** What comes after `proxy` is another server's path: it stays as it is. */
+function decodeUntilProxy(segments: readonly string[]): string[] {
+  const at = segments[0] === 'namespaces' ? 4 : 2;
+  const isProxy = segments[at] === 'proxy';
+  return segments.map((segment, index) => (isProxy && index > at ? segment : decode(segment)));
 }
 
 /** No segment can climb, or hide a separator: k8s.io/apimachinery/pkg/api/validation/path IsValidPathSegmentName. */

@@ -36,6 +36,12 @@ export function builtin(description: Needed & Optional & { schema: { ref: string
 
 export const statusSubresource: Subresource = { name: 'status', verbs: ['get', 'patch', 'update'] };
 
+/** `proxy` of nodes, pods and services. */
+export function proxySubresource(kind: string): Subresource {
+  const verbs = ['create', 'delete', 'get', 'patch', 'update'];
+  return { name: 'proxy', verbs, kind: { group: '', version: 'v1', kind } };
+}
+
 export const scaleSubresource: Subresource = {
   name: 'scale',
   verbs: ['get', 'patch', 'update'],

@@ -6,7 +6,7 @@ import { dns1123Label } from '../validation/formats.ts';
 import { validateLease } from '../validation/leases.ts';
 import { validateNamespace, validateNamespaceStatus } from '../validation/namespaces.ts';
 import { validateNode, validateNodeUpdate } from '../validation/nodes.ts';
-import { builtin, keepStatus, selectable, statusSubresource } from './builtin.ts';
+import { builtin, keepStatus, proxySubresource, selectable, statusSubresource } from './builtin.ts';
 import { canonicalizeAmounts } from './pod-spec-defaults.ts';
 
 const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
@@ -83,7 +83,7 @@ export const nodesResource: Resource = {
     shortNames: ['no'],
     namespaced: false,
     schema: { ref: 'core/v1.Node' },
-    subresources: [statusSubresource],
+    subresources: [proxySubresource('NodeProxyOptions'), statusSubresource],
     columns: nodeColumns,
   }),
   defaults: defaultNode,

@@ -2,7 +2,7 @@ import type { Resource } from '../resource.ts';
 import { podColumns, podRowConditions } from '../table/pod-columns.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { validatePodCreate, validatePodStatusUpdate, validatePodUpdate } from '../validation/pods.ts';
-import { builtin, keepStatus, selectable, statusSubresource } from './builtin.ts';
+import { builtin, keepStatus, proxySubresource, selectable, statusSubresource } from './builtin.ts';
 import { defaultPod, podDeletionGraceSeconds, preparePodForCreate } from './pod-defaults.ts';
 
 export const podsResource: Resource = {
@@ -31,6 +31,7 @@ export const podsResource: Resource = {
         verbs: ['create', 'get'],
         kind: { group: '', version: 'v1', kind: 'PodPortForwardOptions' },
       },
+      proxySubresource('PodProxyOptions'),
       { name: 'binding', verbs: ['create'], kind: { group: '', version: 'v1', kind: 'Binding' } },
       { name: 'eviction', verbs: ['create'], kind: { group: 'policy', version: 'v1', kind: 'Eviction' } },
     ],

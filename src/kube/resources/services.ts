@@ -7,7 +7,14 @@ import {
   validateServiceStatusUpdate,
   validateServiceUpdate,
 } from '../validation/services.ts';
-import { builtin, dropStatus, keepStatus, selectable, statusSubresource } from './builtin.ts';
+import {
+  builtin,
+  dropStatus,
+  keepStatus,
+  proxySubresource,
+  selectable,
+  statusSubresource,
+} from './builtin.ts';
 import { keepAllocations, syncClusterIps } from './service-allocations.ts';
 import { defaultService } from './service-defaults.ts';
 
@@ -18,7 +25,7 @@ export const servicesResource: Resource = {
     shortNames: ['svc'],
     categories: ['all'],
     schema: { ref: 'core/v1.Service' },
-    subresources: [statusSubresource],
+    subresources: [proxySubresource('ServiceProxyOptions'), statusSubresource],
     validateName: dns1035Label,
     columns: serviceColumns,
   }),
