@@ -68,14 +68,13 @@ test('an informer sees every change once, through cuts of the wire and past a co
   const informer = new Informer<corev1.ConfigMap>({
     client: createClient(wire, { userAgent: 'test/0' }).in('*'),
     resource: CONFIG_MAPS,
-    namespace: 'default',
     clock: systemClock,
     log: silentLog,
   });
   const seen: string[] = [];
   let look: () => unknown = () => undefined;
   const note = (what: string, map: corev1.ConfigMap) => {
-    if (map.metadata.name === 'kube-root-ca.crt') return;
+    if (map.metadata.namespace !== 'default' || map.metadata.name === 'kube-root-ca.crt') return;
     seen.push(`${what} ${map.metadata.name} ${map.data?.n ?? ''}`);
     queueMicrotask(() => look());
   };

@@ -465,7 +465,6 @@ test('over HTTPS with a client certificate a watch goes on after the connection 
   const informer = new Informer<corev1.ConfigMap>({
     client: remote.in('*'),
     resource: CONFIG_MAPS,
-    namespace: 'default',
     clock: systemClock,
     log: silentLog,
   });

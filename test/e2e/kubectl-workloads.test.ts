@@ -314,9 +314,10 @@ describe.skipIf(reason !== undefined)(
 
       test('describe tells what each kind is and what happened to it', async () => {
         const k = the();
-        const shell = await k.ok('describe', 'pod', 'shell');
-        expect(shell).toMatch(/QoS Class: +BestEffort/);
-        for (const event of ['Scheduled', 'Pulled', 'Created', 'Started']) expect(shell).toContain(event);
+        expect(await k.ok('describe', 'pod', 'shell')).toMatch(/QoS Class: +BestEffort/);
+        // Events are written in the background.
+        for (const event of ['Scheduled', 'Pulled', 'Created', 'Started'])
+          await expect.poll(() => k.ok('describe', 'pod', 'shell'), { timeout: 15_000 }).toContain(event);
         expect(await k.ok('describe', 'pod', 'crasher')).toMatch(
           /Last State: +Terminated\n +Reason: +Error\n +Exit Code: +3/,
         );

@@ -36,7 +36,7 @@ const seen = {}, until = Date.now() + Number(seconds || 0) * 1000;
 const note = (what) => { seen[what] = (seen[what] || 0) + 1; };
 const tcp = () => new Promise((resolve) => {
   let text = '';
-  const socket = require('node:net').connect({ host, port: Number(port), timeout: 3000 });
+  const socket = require('node:net').connect({ host, port: Number(port), timeout: seconds ? 10_000 : 3000 });
   socket.on('data', (data) => { text += data; }).on('timeout', () => socket.destroy(new Error('timeout')));
   socket.on('error', (error) => { text = error.code || error.message; }).on('close', () => { note(text); resolve(); });
 });
