@@ -19,6 +19,8 @@ import { NamespaceLifecycle } from './namespace-lifecycle.ts';
 import { NodeRestriction } from './node-restriction.ts';
 import { defaultTolerationSeconds } from './pod-defaults.ts';
 import { PodSecurity } from './pod-security.ts';
+import { EvaluationContext, meetsConditions } from './policies/expressions.ts';
+import { ValidatingAdmissionPolicyPlugin } from './policies/validating-admission-policy.ts';
 import { PriorityAdmission } from './priority.ts';
 import { ResourceQuotaAdmission } from './resource-quota.ts';
 import { ServiceAccountAdmission } from './service-account.ts';
@@ -51,6 +53,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new CertificateAdmission(parts.authorizer),
     new DefaultIngressClass(objects),
     new MutatingAdmissionWebhook(webhooks),
+    new ValidatingAdmissionPolicyPlugin({ ...parts, ...webhooks }),
     new ValidatingAdmissionWebhook(webhooks),
     new ServiceAllocator(objects, parts),
     new ResourceQuotaAdmission(parts),
@@ -65,9 +68,8 @@ function webhookParts({ objects, catalog, log }: AdmissionParts): WebhookParts {
     matcher: new RequestMatcher(objects, catalog),
     converter: new VersionConverter(objects, resolve),
     client: new WebhookClient(objects),
-    meetsConditions: async (webhook) => {
-      throw new Error(`matchConditions of webhook ${JSON.stringify(webhook.name)} are not supported`);
-    },
+    meetsConditions: async ({ matchConditions }, request, attributes) =>
+      meetsConditions(matchConditions, new EvaluationContext(request, attributes)),
     log,
   };
 }
