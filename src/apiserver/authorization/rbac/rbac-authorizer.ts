@@ -58,7 +58,7 @@ export class RbacAuthorizer implements Authorizer {
 
   /** The rules of one role, in the place a binding would give them. Undefined when there is no such role. */
   async rulesOf(scope: RulesScope, roleRef: Grant['roleRef']): Promise<Rules | undefined> {
-    return this.#policies.rules(scope.workspace, scope.namespace, roleRef);
+    return this.#policies.rules(this.#policies.roleKey(scope.workspace, scope.namespace, roleRef));
   }
 
   /** Shows each grant of the user with its rules to `visit`, until that says false. */
@@ -74,7 +74,7 @@ export class RbacAuthorizer implements Authorizer {
       const grants = loading instanceof Promise ? await loading : loading;
       for (const key of keys)
         for (const grant of grants.get(key) ?? []) {
-          const reading = this.#policies.rules(workspace, place, grant.roleRef);
+          const reading = this.#policies.rules(grant.roleKey);
           const rules = reading instanceof Promise ? await reading : reading;
           if (rules === undefined) errors.push(missing(grant));
           else if (!visit(grant, rules)) return errors;

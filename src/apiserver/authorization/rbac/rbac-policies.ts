@@ -9,6 +9,8 @@ export interface Grant {
   binding: { name: string; namespace: string | undefined };
   subject: Readonly<rbacv1.Subject>;
   roleRef: Readonly<rbacv1.RoleRef>;
+  /** Where that role lies in the store; undefined for one that can be nowhere. */
+  roleKey: string | undefined;
 }
 
 /** The bindings of one namespace, or of the cluster, by the key of their subject. */
@@ -67,7 +69,8 @@ export class RbacPolicies {
       let count = 0;
       for (const { key, modRevision, value } of items) {
         const binding = this.#storage.shared<rbacv1.RoleBinding>(resource, key, modRevision, value);
-        for (const grant of grantsOf(binding, namespace)) {
+        const roleKey = this.roleKey(workspace, namespace, binding.roleRef);
+        for (const grant of grantsOf(binding, namespace, roleKey)) {
           const list = grants.get(grant.key);
           if (list === undefined) grants.set(grant.key, [grant.grant]);
           else list.push(grant.grant);
@@ -78,24 +81,29 @@ export class RbacPolicies {
     });
   }
 
-  /** Undefined when there is no such role. `namespace` is the binding's. */
-  rules(
+  /** Where the role of a binding lies; `namespace` is the binding's. */
+  roleKey(
     workspace: string,
     namespace: string | undefined,
-    roleRef: Readonly<rbacv1.RoleRef>,
-  ): Rules | undefined | Promise<Rules | undefined> {
-    const inNamespace = roleRef.kind === 'Role';
-    if (inNamespace && namespace === undefined) return undefined;
-    const resource = inNamespace ? this.#resources.roles : this.#resources.clusterroles;
-    const key = this.#storage.keyOf(resource, {
-      workspace,
-      ...(inNamespace && { namespace: namespace! }),
-      name: roleRef.name,
-    });
+    { kind, name }: Readonly<rbacv1.RoleRef>,
+  ): string | undefined {
+    if (kind !== 'Role') return this.#storage.keyOf(this.#resources.clusterroles, { workspace, name });
+    if (namespace === undefined) return undefined;
+    return this.#storage.keyOf(this.#resources.roles, { workspace, namespace, name });
+  }
+
+  /** Of the role at a key; undefined when there is none. */
+  rules(key: string | undefined): Rules | undefined | Promise<Rules | undefined> {
+    if (key === undefined) return undefined;
     return this.#cached(key, async () => {
       const stored = await this.#storage.get(key);
       if (stored === undefined) return { value: undefined, size: 0 };
-      const role = this.#storage.shared<rbacv1.Role>(resource, key, stored.revision, stored.bytes);
+      const role = this.#storage.shared<rbacv1.Role>(
+        this.#resources.roles,
+        key,
+        stored.revision,
+        stored.bytes,
+      );
       const rules: Rules = role.rules ?? [];
       return { value: rules, size: rules.length };
     });
@@ -188,10 +196,11 @@ function isBinding(key: string): boolean {
 function grantsOf(
   { metadata, roleRef, subjects }: Readonly<rbacv1.RoleBinding>,
   namespace: string | undefined,
+  roleKey: string | undefined,
 ): { key: string; grant: Grant }[] {
   const binding = { name: metadata.name, namespace };
   return (subjects ?? []).flatMap((subject) => {
     const key = subjectKey(subject, namespace);
-    return key === undefined ? [] : [{ key, grant: { binding, subject, roleRef } }];
+    return key === undefined ? [] : [{ key, grant: { binding, subject, roleRef, roleKey } }];
   });
 }
