@@ -5,15 +5,21 @@ export const machineryOf: Readonly<Record<string, string>> = {
   '/configmaps': 'mounted and read by pods',
   '/endpoints': 'made from services and pods',
   '/events': 'expire after an hour; the same objects as those of events.k8s.io',
+  '/limitranges': 'give defaults and bounds to containers, pods and claims',
   '/namespaces': 'emptied before they go',
   '/nodes': 'registered by the node agent; silent ones are tainted, their pods evicted',
   '/pods': 'scheduled and run; log, exec, attach, portforward',
   '/replicationcontrollers': 'keep their number of pods',
+  '/resourcequotas': 'hold under concurrent creates; scopes',
   '/secrets': 'mounted and read by pods',
   '/serviceaccounts': 'one in every namespace; tokens are bound to pods and audiences',
   '/services': 'addresses and ports are allocated; rules on every node',
   'apps/deployments': 'rollouts, history, pause, undo',
   'apps/replicasets': 'keep their number of pods',
+  'apps/statefulsets': 'ordered pods with claims of their own; rolling updates',
+  'apps/daemonsets': 'a pod on each node they may be on; rolling updates',
+  'apps/controllerrevisions': 'history of StatefulSets and DaemonSets',
+  'batch/cronjobs': 'make the jobs whose time has come',
   'batch/jobs': 'run to completion, indexed too, with failure policies',
   'events.k8s.io/events': 'expire after an hour; the same objects as those of core',
   'coordination.k8s.io/leases': 'node heartbeats, leader election',
@@ -28,7 +34,7 @@ export const machineryOf: Readonly<Record<string, string>> = {
   'certificates.k8s.io/certificatesigningrequests':
     'kubelets’ client requests are approved by right; three signers sign; old ones are cleared away',
   'scheduling.k8s.io/priorityclasses': 'resolved into the pod’s priority; no preemption yet',
-  'policy/poddisruptionbudgets': 'asked by evictions',
+  'policy/poddisruptionbudgets': 'counted, and asked by evictions',
 };
 
 /** Served in part by design: what an object of it does not do. */
@@ -43,7 +49,9 @@ export const lackingOf: Readonly<Record<string, string>> = {
   'networking.k8s.io/ipaddresses': 'services’ addresses are allocated without them',
   'networking.k8s.io/networkpolicies': 'nothing is kept out by them',
   'networking.k8s.io/ingresses': 'there is no ingress controller yet',
-  'node.k8s.io/runtimeclasses': 'a pod that names one is refused by the node',
+  'node.k8s.io/runtimeclasses':
+    'overhead, node selector and tolerations go into pods; the node refuses a pod that names one',
+  'storage.k8s.io/storageclasses': 'the default one goes into claims; nothing is provisioned',
 };
 
 export interface Feature {
@@ -66,6 +74,11 @@ const RBAC = 'src/apiserver/authorization/rbac/rbac-api.test.ts';
 const CUSTOM = 'src/apiserver/extensions/custom-resources.test.ts';
 const DEFAULTS = 'src/apiserver/default-objects.test.ts';
 const CERTIFICATES = 'test/e2e/certificates.test.ts';
+const QUOTA = 'src/apiserver/admission/quota.test.ts';
+const SECURITY = 'src/apiserver/admission/pod-security.test.ts';
+const TOKENS = 'src/apiserver/authentication/tokens.test.ts';
+const PROXY = 'test/conformance/proxy.test.ts';
+const WIRE_PROTOBUF = 'test/conformance/protobuf.test.ts';
 const HOSTILE = 'src/apiserver/hostile-input.test.ts';
 
 export const features: readonly Feature[] = [
@@ -196,6 +209,19 @@ export const features: readonly Feature[] = [
   ),
   feature(
     'Formats',
+    'protobuf from end to end',
+    WIRE_PROTOBUF,
+    'an object is sent, answered, listed and watched in protobuf',
+  ),
+  feature(
+    'Formats',
+    'compression of large answers',
+    WIRE_PROTOBUF,
+    'a large answer is compressed when the client takes that, and CBOR falls back to JSON',
+  ),
+  feature('Formats', '?pretty', WIRE_PROTOBUF, 'a person gets it indented'),
+  feature(
+    'Formats',
     'what nobody can write is refused by name',
     NEGOTIATION,
     'nothing we can write is refused by name',
@@ -233,6 +259,32 @@ export const features: readonly Feature[] = [
     CUSTOM,
     'goes with all its objects, which end their watches',
   ),
+  feature('Custom resources', 'CEL rules, with ratcheting', CUSTOM, 'let pass what was there before them'),
+  feature(
+    'Custom resources',
+    'CEL cost limits',
+    CUSTOM,
+    'that would cost too much make a definition invalid',
+  ),
+  feature(
+    'Custom resources',
+    'non-structural schemas',
+    CUSTOM,
+    'a schema that is not structural is refused field by field',
+  ),
+  feature(
+    'Custom resources',
+    'several versions, conversion',
+    CUSTOM,
+    'versions are converted by name, watched in the words of each, and applied by field',
+  ),
+  feature(
+    'Custom resources',
+    'conversion webhooks',
+    'test/conformance/crd.test.ts',
+    'each version reads and writes the other',
+  ),
+  feature('Custom resources', 'OpenAPI follows', CUSTOM, 'documents follow a definition'),
   feature(
     'Custom resources',
     'an APIService for each version',
@@ -283,6 +335,13 @@ export const features: readonly Feature[] = [
     'a pod gets its account, the projected token volume and the two tolerations',
   ),
   feature('Admission', 'Priority', DEFAULTS, 'a pod gets the number of its class, or of the default class'),
+  feature('Admission', 'DefaultStorageClass', DEFAULTS, 'a claim without a class is of the default one'),
+  feature(
+    'Admission',
+    'RuntimeClass',
+    DEFAULTS,
+    'a pod gets the overhead, node selector and tolerations of its class',
+  ),
   feature(
     'Admission',
     'DefaultIngressClass',
@@ -303,6 +362,25 @@ export const features: readonly Feature[] = [
     'are approved only by those who may for the signer',
   ),
   feature(
+    'Admission',
+    'LimitRanger',
+    QUOTA,
+    'a LimitRange gives defaults and holds containers to its bounds',
+  ),
+  feature(
+    'Admission',
+    'ResourceQuota, correct under concurrent creates',
+    QUOTA,
+    'concurrent creates cannot overrun a quota together',
+  ),
+  feature('Admission', 'ResourceQuota scopes', QUOTA, 'a quota with scopes counts only pods of its scopes'),
+  feature(
+    'Admission',
+    'PodSecurity levels',
+    SECURITY,
+    'a restricted namespace says everything that is wrong with a pod',
+  ),
+  feature(
     'Identity',
     'client certificates',
     WIRE,
@@ -314,6 +392,15 @@ export const features: readonly Feature[] = [
     'src/apiserver/identity.test.ts',
     'a bound token names account and pod, and dies with the pod',
   ),
+  feature('Identity', 'tokens in Secrets', TOKENS, 'are good while the Secret holds them, and not after it'),
+  feature('Identity', 'bootstrap tokens', TOKENS, 'stand for a joining machine and its groups'),
+  feature(
+    'Identity',
+    'static token files',
+    'src/apiserver/authentication/static-tokens.test.ts',
+    'reads a token file as kube-apiserver does',
+  ),
+  feature('Identity', 'published keys (JWKS)', TOKENS, 'verify with the published key'),
   feature('Identity', 'anonymous for health and version only', WIRE, 'nobody but to health and version'),
   feature('Identity', 'impersonation', RBAC, 'is for who may impersonate every part of him'),
   feature(
@@ -365,6 +452,18 @@ export const features: readonly Feature[] = [
     'long lists are streamed',
     'src/apiserver/long-list.test.ts',
     'a long list comes in chunks, as of the revision it began at',
+  ),
+  feature(
+    'Proxies',
+    'nodes/proxy',
+    PROXY,
+    'reaches the node with our own certificate, not with what the client showed us',
+  ),
+  feature(
+    'Proxies',
+    'pods/proxy and services/proxy',
+    PROXY,
+    'the status and the redirection of the pod are the answer',
   ),
   feature(
     'Storage',

@@ -220,6 +220,59 @@ test('an Ingress without a class is of the default one, of several the newest', 
   expect(named.body.spec.ingressClassName).toBeUndefined();
 });
 
+test('a claim without a class is of the default one', async () => {
+  const claims = '/api/v1/namespaces/default/persistentvolumeclaims';
+  const claim = (name: string, more: object = {}) =>
+    server.post(claims, {
+      metadata: { name },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...more },
+    });
+  expect((await claim('none')).body.spec.storageClassName).toBeUndefined();
+  const annotations = { 'storageclass.kubernetes.io/is-default-class': 'true' };
+  const provisioner = 'example.com/disk';
+  await server.post('/apis/storage.k8s.io/v1/storageclasses', {
+    metadata: { name: 'fast', annotations },
+    provisioner,
+  });
+  expect((await claim('some')).body.spec.storageClassName).toBe('fast');
+  expect((await claim('static', { storageClassName: '' })).body.spec.storageClassName).toBe('');
+});
+
+describe('pods and runtime classes', () => {
+  const classes = '/apis/node.k8s.io/v1/runtimeclasses';
+
+  test('a pod gets the overhead, node selector and tolerations of its class', async () => {
+    await server.post(classes, {
+      metadata: { name: 'kata' },
+      handler: 'kata',
+      overhead: { podFixed: { memory: '120Mi' } },
+      scheduling: { nodeSelector: { kata: 'yes' }, tolerations: [{ key: 'kata', operator: 'Exists' }] },
+    });
+    const { body } = await server.post(
+      PODS,
+      pod('kata', { runtimeClassName: 'kata', nodeSelector: { a: 'b' } }),
+    );
+    expect(body.spec).toMatchObject({
+      overhead: { memory: '120Mi' },
+      nodeSelector: { a: 'b', kata: 'yes' },
+      tolerations: expect.arrayContaining([{ key: 'kata', operator: 'Exists' }]),
+    });
+  });
+
+  test('a class that is not there, and what contradicts it, refuse the pod', async () => {
+    expect((await server.post(PODS, pod('c', { runtimeClassName: 'none' }))).body.message).toBe(
+      'pods "c" is forbidden: pod rejected: RuntimeClass "none" not found',
+    );
+    const other = { runtimeClassName: 'kata', nodeSelector: { kata: 'no' } };
+    expect((await server.post(PODS, pod('d', other))).body.message).toBe(
+      'pods "d" is forbidden: conflict: runtimeClass.scheduling.nodeSelector[kata] = yes; pod.spec.nodeSelector[kata] = no',
+    );
+    expect((await server.post(PODS, pod('e', { overhead: { cpu: '1' } }))).body.message).toBe(
+      'pods "e" is forbidden: pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead',
+    );
+  });
+});
+
 test('generation of a webhook configuration counts its webhooks', async () => {
   const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
   await server.post(path, { metadata: { name: 'hooks' } });

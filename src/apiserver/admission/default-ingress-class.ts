@@ -1,5 +1,6 @@
 import type { networkingv1 } from '../../kube/index.ts';
 import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from './admission.ts';
+import { defaultClassName } from './default-class.ts';
 
 const GROUP = 'networking.k8s.io';
 const IS_DEFAULT = 'ingressclass.kubernetes.io/is-default-class';
@@ -25,20 +26,11 @@ export class DefaultIngressClass implements AdmissionPlugin {
     const ingress = request.object as networkingv1.Ingress;
     if (ingress.spec === undefined || ingress.spec.ingressClassName !== undefined) return;
     if (ingress.metadata.annotations?.[CLASS_ANNOTATION] !== undefined) return;
-    const classes = await this.#objects.list<networkingv1.IngressClass>(
+    const name = await defaultClassName(
+      this.#objects,
       { group: GROUP, resource: 'ingressclasses' },
-      { workspace },
+      { workspace, annotations: [IS_DEFAULT] },
     );
-    const [newest] = classes
-      .map(({ object }) => object)
-      .filter(({ metadata }) => metadata.annotations?.[IS_DEFAULT] === 'true')
-      .sort((a, b) => compareAge(a, b));
-    if (newest !== undefined) ingress.spec.ingressClassName = newest.metadata.name;
+    if (name !== undefined) ingress.spec.ingressClassName = name;
   }
-}
-
-function compareAge(a: networkingv1.IngressClass, b: networkingv1.IngressClass): number {
-  const [left, right] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
-  if (left !== right) return left < right ? 1 : -1;
-  return a.metadata.name < b.metadata.name ? -1 : 1;
 }

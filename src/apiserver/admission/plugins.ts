@@ -14,6 +14,7 @@ import { WebhookClient } from '../webhooks/webhook-client.ts';
 import type { AdmissionPlugin, StoredObjects } from './admission.ts';
 import { CertificateAdmission } from './certificates.ts';
 import { DefaultIngressClass } from './default-ingress-class.ts';
+import { DefaultStorageClass } from './default-storage-class.ts';
 import { LimitRanger } from './limit-ranger.ts';
 import { NamespaceLifecycle } from './namespace-lifecycle.ts';
 import { NodeRestriction } from './node-restriction.ts';
@@ -23,6 +24,7 @@ import { EvaluationContext, meetsConditions } from './policies/expressions.ts';
 import { ValidatingAdmissionPolicyPlugin } from './policies/validating-admission-policy.ts';
 import { PriorityAdmission } from './priority.ts';
 import { ResourceQuotaAdmission } from './resource-quota.ts';
+import { RuntimeClassAdmission } from './runtime-class.ts';
 import { ServiceAccountAdmission } from './service-account.ts';
 import { ServiceAllocator, type ServiceAllocatorOptions } from './service-allocator.ts';
 
@@ -50,6 +52,8 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new PodSecurity(objects),
     new PriorityAdmission(objects),
     defaultTolerationSeconds,
+    new RuntimeClassAdmission(objects),
+    new DefaultStorageClass(objects),
     new CertificateAdmission(parts.authorizer),
     new DefaultIngressClass(objects),
     new MutatingAdmissionWebhook(webhooks),
