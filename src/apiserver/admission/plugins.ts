@@ -24,7 +24,7 @@ import { EvaluationContext, meetsConditions } from './policies/expressions.ts';
 import { ValidatingAdmissionPolicyPlugin } from './policies/validating-admission-policy.ts';
 import { PriorityAdmission } from './priority.ts';
 import { ResourceQuotaAdmission } from './resource-quota.ts';
-import { RuntimeClassAdmission } from './runtime-class.ts';
+import { RuntimeClass } from './runtime-class.ts';
 import { ServiceAccountAdmission } from './service-account.ts';
 import { ServiceAllocator, type ServiceAllocatorOptions } from './service-allocator.ts';
 
@@ -52,7 +52,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new PodSecurity(objects),
     new PriorityAdmission(objects),
     defaultTolerationSeconds,
-    new RuntimeClassAdmission(objects),
+    new RuntimeClass(objects),
     new DefaultStorageClass(objects),
     new CertificateAdmission(parts.authorizer),
     new DefaultIngressClass(objects),
