@@ -155,6 +155,7 @@ class PipelineApiServer implements ApiServer {
     await bootstrap((request, user) => this.handle(request, user), {
       serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
       advertise: this.#options.advertise,
+      clientCaPem: await readFile(this.#options.pki.caCertificate, 'utf8'),
     });
     this.#bootstrapped = true;
   }

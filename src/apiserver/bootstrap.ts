@@ -21,11 +21,14 @@ const SERVICE_PORT = 443;
 export interface BootstrapOptions {
   serviceCidr: string;
   advertise: { address: string; port: number };
+  /** PEM of the authority that signs client certificates. */
+  clientCaPem: string;
 }
 
 /**
- * The objects every cluster has: four namespaces, the default roles and bindings, and the `kubernetes` Service with its endpoints, which are this
- * server's address. Run at every start: what is there stays, what has changed (the address) is corrected.
+ * The objects every cluster has: four namespaces, the default roles and bindings, what extension API servers must know
+ * to check our clients' certificates, and the `kubernetes` Service with its endpoints, which are this server's address.
+ * Run at every start: what is there stays, what has changed (the address) is corrected.
  * Source: k8s.io/kubernetes/pkg/controlplane/controller/{systemnamespaces,kubernetesservice}, pkg/controlplane/reconcilers.
  */
 export async function bootstrap(
@@ -39,6 +42,12 @@ export async function bootstrap(
     ),
   );
   await reconcileDefaultPolicy(server);
+  await server.merge('/api/v1/namespaces/kube-system/configmaps', {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
+    data: { 'client-ca-file': options.clientCaPem },
+  });
   await ensureDefaultObjects(server, options.serviceCidr);
   await server.ensure('/api/v1/namespaces/default/services', kubernetesService(options));
   const { address, port } = options.advertise;
@@ -111,6 +120,13 @@ class Server implements PolicyClient {
     else await this.#send('PUT', path, object);
   }
 
+  /** Creates, or puts these fields among those that are there. */
+  async merge(collection: string, object: Sent): Promise<void> {
+    const path = `${collection}/${object.metadata.name}`;
+    if ((await this.#find(path)) === undefined) await this.#send('POST', collection, object);
+    else await this.#send('PATCH', path, object);
+  }
+
   async list(collection: string): Promise<readonly KubeObject[]> {
     return ((await this.#send('GET', collection)) as { items: KubeObject[] }).items;
   }
@@ -133,7 +149,8 @@ class Server implements PolicyClient {
   }
 
   async #send(method: ApiRequest['method'], path: string, body?: object): Promise<unknown> {
-    const headers = { 'content-type': 'application/json', 'user-agent': 'kube-apiserver' };
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    const headers = { 'content-type': type, 'user-agent': 'kube-apiserver' };
     const response = await this.#handle(
       { method, path, headers, ...(body !== undefined && { body: encodeText(JSON.stringify(body)) }) },
       SELF,
