@@ -31,6 +31,8 @@ export const machineryOf: Readonly<Record<string, string>> = {
   'apiextensions.k8s.io/customresourcedefinitions': 'served as soon as they are established',
   'admissionregistration.k8s.io/validatingwebhookconfigurations': 'called',
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': 'called',
+  'admissionregistration.k8s.io/validatingadmissionpolicies': 'evaluated',
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings': 'evaluated',
   'certificates.k8s.io/certificatesigningrequests':
     'kubelets’ client requests are approved by right; three signers sign; old ones are cleared away',
   'scheduling.k8s.io/priorityclasses': 'resolved into the pod’s priority; no preemption yet',
@@ -75,6 +77,7 @@ const CUSTOM = 'src/apiserver/extensions/custom-resources.test.ts';
 const DEFAULTS = 'src/apiserver/default-objects.test.ts';
 const CERTIFICATES = 'test/e2e/certificates.test.ts';
 const QUOTA = 'src/apiserver/admission/quota.test.ts';
+const POLICIES = 'src/apiserver/admission/policies/policies.test.ts';
 const SECURITY = 'src/apiserver/admission/pod-security.test.ts';
 const TOKENS = 'src/apiserver/authentication/tokens.test.ts';
 const PROXY = 'test/conformance/proxy.test.ts';
@@ -361,6 +364,14 @@ export const features: readonly Feature[] = [
     DEFAULTS,
     'are approved only by those who may for the signer',
   ),
+  feature(
+    'Admission',
+    'ValidatingAdmissionPolicy',
+    POLICIES,
+    'a policy denies by its expression, with the reason and message it gives',
+  ),
+  feature('Admission', 'policy parameters', POLICIES, 'parameters come from the objects the binding names'),
+  feature('Admission', 'policy bindings', POLICIES, 'a binding narrows what its policy is for'),
   feature(
     'Admission',
     'LimitRanger',
