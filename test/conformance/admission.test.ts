@@ -225,6 +225,17 @@ test('selectors of namespaces and objects, and operations, choose what a webhook
   });
 });
 
+test('a webhook whose conditions are not met is not asked', async () => {
+  const expression = "object.metadata.name.startsWith('asked') && request.userInfo.username == 'admin'";
+  const matchConditions = [{ name: 'not-ours', expression }];
+  await register('Validating', 'conditional', hook('conditional', { matchConditions }));
+  answers['/conditional'] = () => ({ allowed: true });
+  await server.post(CONFIG_MAPS, configMap('other'));
+  expect(reviews).toHaveLength(0);
+  await server.post(CONFIG_MAPS, configMap('asked'));
+  expect(reviews).toHaveLength(1);
+});
+
 test('an equivalent version of the resource is converted for the webhook', async () => {
   const rules = [
     {

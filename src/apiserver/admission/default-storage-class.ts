@@ -1,5 +1,6 @@
-import type { corev1, storagev1 } from '../../kube/index.ts';
+import type { corev1 } from '../../kube/index.ts';
 import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from './admission.ts';
+import { defaultClassName } from './default-class.ts';
 
 const IS_DEFAULT = [
   'storageclass.kubernetes.io/is-default-class',
@@ -26,20 +27,11 @@ export class DefaultStorageClass implements AdmissionPlugin {
     const { metadata, spec } = object as corev1.PersistentVolumeClaim;
     if (spec === undefined || spec.storageClassName !== undefined) return;
     if (metadata.annotations?.[CLASS_ANNOTATION] !== undefined) return;
-    const classes = await this.#objects.list<storagev1.StorageClass>(
+    const newest = await defaultClassName(
+      this.#objects,
       { group: 'storage.k8s.io', resource: 'storageclasses' },
-      { workspace },
+      { workspace, annotations: IS_DEFAULT },
     );
-    const [newest] = classes
-      .map((one) => one.object)
-      .filter((one) => IS_DEFAULT.some((name) => one.metadata.annotations?.[name] === 'true'))
-      .sort(newestFirst);
-    if (newest !== undefined) spec.storageClassName = newest.metadata.name;
+    if (newest !== undefined) spec.storageClassName = newest;
   }
-}
-
-function newestFirst(a: storagev1.StorageClass, b: storagev1.StorageClass): number {
-  const [left, right] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
-  if (left !== right) return left < right ? 1 : -1;
-  return a.metadata.name < b.metadata.name ? -1 : 1;
 }

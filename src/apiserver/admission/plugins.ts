@@ -18,6 +18,7 @@ import { DefaultStorageClass } from './default-storage-class.ts';
 import { LimitRanger } from './limit-ranger.ts';
 import { NamespaceLifecycle } from './namespace-lifecycle.ts';
 import { NodeRestriction } from './node-restriction.ts';
+import { taintNodesByCondition } from './node-taint.ts';
 import { defaultTolerationSeconds } from './pod-defaults.ts';
 import { PodSecurity } from './pod-security.ts';
 import { EvaluationContext, meetsConditions } from './policies/expressions.ts';
@@ -48,6 +49,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new LimitRanger(objects),
     new ServiceAccountAdmission(objects),
     new NodeRestriction(objects),
+    taintNodesByCondition,
     ...parts.security,
     new PodSecurity(objects),
     new PriorityAdmission(objects),
