@@ -6,8 +6,11 @@
  */
 
 export * from './apply/index.ts';
-export { type CertificateRequestContent, parseCertificateRequest } from './certificates/certificate-request.ts';
 export * from './cel/index.ts';
+export {
+  type CertificateRequestContent,
+  parseCertificateRequest,
+} from './certificates/certificate-request.ts';
 export * from './extensions/index.ts';
 export { defaultFlowSchemas, defaultPriorityLevels } from './flowcontrol/default-objects.ts';
 export * from './object.ts';
