@@ -87,11 +87,11 @@ export function httpRoutes(group: string): Json {
     required: ['name'],
     properties: {
       group: { type: 'string', default: 'gateway.networking.k8s.io', maxLength: 253 },
-      kind: { type: 'string', default: 'Gateway', minLength: 1 },
+      kind: { type: 'string', default: 'Gateway', minLength: 1, maxLength: 63 },
       name: { type: 'string', minLength: 1, maxLength: 253 },
       namespace: { type: 'string' },
       port: { type: 'integer', format: 'int32', minimum: 1, maximum: 65535 },
-      sectionName: { type: 'string' },
+      sectionName: { type: 'string', minLength: 1, maxLength: 253 },
     },
   };
   const path = {
@@ -120,7 +120,7 @@ export function httpRoutes(group: string): Json {
     items: {
       type: 'object',
       properties: {
-        name: { type: 'string' },
+        name: { type: 'string', maxLength: 253 },
         matches: { type: 'array', maxItems: 64, items: { type: 'object', properties: { path } } },
         backendRefs: {
           type: 'array',
@@ -129,8 +129,8 @@ export function httpRoutes(group: string): Json {
             type: 'object',
             required: ['name'],
             properties: {
-              group: { type: 'string', default: '' },
-              kind: { type: 'string', default: 'Service' },
+              group: { type: 'string', default: '', maxLength: 253 },
+              kind: { type: 'string', default: 'Service', maxLength: 63 },
               name: { type: 'string' },
               port: { type: 'integer', format: 'int32' },
               weight: { type: 'integer', default: 1, minimum: 0, maximum: 1000000 },

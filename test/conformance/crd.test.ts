@@ -3,6 +3,8 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { ApiextensionsV1Api, CustomObjectsApi, KubeConfig, Watch } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Clock, systemClock } from '../../src/base/index.ts';
+import { bootControlPlane, until } from '../e2e/control-plane-fixture.ts';
 import { cronTabs, httpRoutes, prometheuses } from './crd-manifests.ts';
 import { findKubectls, Kubectl } from './kubectl.ts';
 import { type RunningServer, startServer } from './running-server.ts';
@@ -348,4 +350,65 @@ describe('conversion by webhook', () => {
       ),
     ]);
   });
+});
+
+test('namespace and garbage collector see custom resources', async () => {
+  // Looks for new kinds at once, not every half minute.
+  const clock: Clock = {
+    now: () => systemClock.now(),
+    sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 100), signal),
+  };
+  const plane = await bootControlPlane({ clock });
+  try {
+    const { client } = plane;
+    const group = 'gc.example.com';
+    const ref = (resource: string, kind: string, of = group) => ({
+      group: of,
+      version: 'v1',
+      resource,
+      kind,
+      namespaced: true,
+    });
+    const crds = {
+      ...ref('customresourcedefinitions', 'CustomResourceDefinition', 'apiextensions.k8s.io'),
+      namespaced: false,
+    };
+    await client.resource<Json>(crds).create(cronTabs(group));
+    await until<Json, true>(
+      client,
+      crds,
+      undefined,
+      (found) =>
+        found.some((one) =>
+          one.status?.conditions?.some((c: Json) => c.type === 'Established' && c.status === 'True'),
+        ) || undefined,
+    );
+    const namespaces = { ...ref('namespaces', 'Namespace', ''), namespaced: false };
+    await client.resource<Json>(namespaces).create({ metadata: { name: 'goes' } });
+    const crontabs = client.resource<Json>(ref('crontabs', 'CronTab'));
+    const make = (name: string, namespace: string, more: Json = {}) =>
+      crontabs.create({ metadata: { name, namespace, ...more }, spec: { cronSpec: '* * * * *' } });
+    await make('in-namespace', 'goes');
+    const owner = await make('owner', 'default');
+    const ownerReferences = [
+      { apiVersion: `${group}/v1`, kind: 'CronTab', name: 'owner', uid: owner.metadata.uid },
+    ];
+    await make('owned', 'default', { ownerReferences });
+    await client.resource<Json>(namespaces).delete('goes');
+    await until<Json, true>(
+      client,
+      namespaces,
+      undefined,
+      (found) => !found.some((one) => one.metadata.name === 'goes') || undefined,
+    );
+    await crontabs.delete('owner', { namespace: 'default' });
+    await until<Json, true>(
+      client,
+      ref('crontabs', 'CronTab'),
+      'default',
+      (found) => found.length === 0 || undefined,
+    );
+  } finally {
+    await plane.stop();
+  }
 });

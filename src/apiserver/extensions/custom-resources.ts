@@ -23,8 +23,9 @@ import { CustomStorage } from './custom-storage.ts';
 import { removeInstances } from './instance-removal.ts';
 import { ObjectView } from './object-view.ts';
 
-/** Compiled definitions kept for the next request. */
+/** Compiled definitions kept for the next request: so many, and of schemas of so many bytes of JSON together. */
 const LOADED_LIMIT = 64;
+const LOADED_LIMIT_BYTES = 8 * 1024 * 1024;
 
 /** One served version, ready for requests. */
 export interface ServedResource {
@@ -46,6 +47,7 @@ interface Entry {
   /** Of what serving depends on; a change of it ends watches. */
   hash: string;
   schemaRevision: number;
+  sizeBytes: number;
   acceptedNames: NonNullable<CustomResourceDefinition['status']>['acceptedNames'];
   namesAccepted: boolean;
   terminating: boolean;
@@ -72,7 +74,7 @@ export class CustomResources {
   readonly #definitions: Resource;
   readonly #entries = new Map<string, Entry>();
   readonly #owners = new WeakMap<object, Entry>();
-  readonly #loaded = new Map<string, Promise<ServedResource>>();
+  readonly #loaded = new Map<string, { served: Promise<ServedResource>; sizeBytes: number }>();
   readonly #removals = new Set<string>();
 
   constructor(parts: CustomResourcesParts) {
@@ -94,15 +96,23 @@ export class CustomResources {
     if (entry === undefined) return undefined;
     const id = `${entry.key} ${entry.hash} ${entry.revision} ${resource.version}`;
     let loaded = this.#loaded.get(id);
-    if (loaded === undefined) loaded = this.#load(entry, resource.version);
-    else this.#loaded.delete(id);
+    if (loaded === undefined) {
+      loaded = { served: this.#load(entry, resource.version), sizeBytes: entry.sizeBytes };
+      loaded.served.catch(() => this.#loaded.delete(id));
+    } else this.#loaded.delete(id);
     this.#loaded.set(id, loaded);
-    for (const oldest of this.#loaded.keys()) {
-      if (this.#loaded.size <= LOADED_LIMIT) break;
-      this.#loaded.delete(oldest);
+    this.#forgetOldest();
+    return loaded.served;
+  }
+
+  #forgetOldest(): void {
+    let total = 0;
+    for (const { sizeBytes } of this.#loaded.values()) total += sizeBytes;
+    for (const [id, { sizeBytes }] of this.#loaded) {
+      if (this.#loaded.size <= 1 || (this.#loaded.size <= LOADED_LIMIT && total <= LOADED_LIMIT_BYTES)) break;
+      this.#loaded.delete(id);
+      total -= sizeBytes;
     }
-    loaded.catch(() => this.#loaded.delete(id));
-    return loaded;
   }
 
   /** The catalog's resources with their schemas, for documents; those that have gone meanwhile are left out. */
@@ -186,7 +196,7 @@ export class CustomResources {
     const next = structuredClone(crd);
     const now = new Date(this.#parts.clock.now());
     if (!isConditionTrue(crd, 'Terminating')) reconcileStatus(next, this.#others(crd), now);
-    this.#serve(key, next, modRevision);
+    this.#serve(key, next, { revision: modRevision, sizeBytes: stored.value.length });
     if (!equalJson(crd.status, next.status)) await this.#store(key, next, modRevision);
     else if (isConditionTrue(crd, 'Terminating') && crd.metadata.finalizers?.includes(CLEANUP_FINALIZER))
       this.#remove(key, signal);
@@ -199,7 +209,11 @@ export class CustomResources {
       .map(({ acceptedNames }) => ({ status: { acceptedNames } }) as CustomResourceDefinition);
   }
 
-  #serve(key: string, crd: CustomResourceDefinition, revision: number): void {
+  #serve(
+    key: string,
+    crd: CustomResourceDefinition,
+    { revision, sizeBytes }: { revision: number; sizeBytes: number },
+  ): void {
     const { spec, status } = crd;
     const hash = fingerprint(encodeText(JSON.stringify([spec, status?.acceptedNames])));
     const terminating = isConditionTrue(crd, 'Terminating');
@@ -217,6 +231,7 @@ export class CustomResources {
       revision,
       hash,
       schemaRevision: same ? before.schemaRevision : revision,
+      sizeBytes,
       acceptedNames: status?.acceptedNames,
       namesAccepted: isConditionTrue(crd, 'NamesAccepted'),
       terminating,

@@ -15,7 +15,7 @@ import { ObjectStorage, type StoredObject } from '../storage/object-storage.ts';
 import type { ObjectView } from './object-view.ts';
 
 /** Small: most definitions are looked at rarely. */
-const CACHE_LIMIT_BYTES = 1024 * 1024;
+const CACHE_LIMIT_BYTES = 256 * 1024;
 
 /** The objects of one served version: read and written in its words, whatever version they are stored in. */
 export class CustomStorage extends ObjectStorage {
