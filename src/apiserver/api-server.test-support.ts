@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { silentLog } from '../base/index.ts';
 import { openLmdbStore, type Store } from '../store/index.ts';
 import { type ApiRequest, type ApiServer, createApiServer, ensurePki, type User } from './index.ts';
+import type { ApiServerOptions } from './options.ts';
 
 export const ADMIN: User = { name: 'admin', groups: ['system:masters', 'system:authenticated'] };
 
@@ -28,7 +29,7 @@ export class TestServer {
     this.#directory = directory;
   }
 
-  static async start(): Promise<TestServer> {
+  static async start(options: { audit?: ApiServerOptions['audit'] } = {}): Promise<TestServer> {
     const directory = await mkdtemp(join(tmpdir(), 'orrery-apiserver-'));
     const pki = await ensurePki(join(directory, 'pki'));
     const store = await openLmdbStore({ directory: join(directory, 'store'), log: silentLog });
@@ -40,6 +41,7 @@ export class TestServer {
       serviceCidr: '10.43.0.0/28',
       nodePortRange: { first: 30000, last: 30009 },
       advertise: { address: '192.0.2.1', port: 6443 },
+      ...options,
     });
     await api.bootstrap();
     return new TestServer(api, store, directory);

@@ -5,6 +5,7 @@ import { builtinResources, type corev1 } from '../kube/index.ts';
 import { AdmissionChain } from './admission/admission.ts';
 import { type AdmissionParts, admissionPlugins } from './admission/plugins.ts';
 import { CachedStoredObjects } from './admission/stored-objects.ts';
+import { type Audit, openAudit } from './audit/audit.ts';
 import { Authentication } from './authentication/authentication.ts';
 import {
   type AuthenticationConfiguration,
@@ -53,6 +54,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     serviceAccountKeyPem: await readFile(options.pki.serviceAccountKey, 'utf8'),
     caPem: await readFile(options.pki.caCertificate, 'utf8'),
     configuration: file === undefined ? undefined : await readAuthenticationConfiguration(file),
+    audit: options.audit && (await openAudit(options.audit, options)),
   });
 }
 
@@ -61,6 +63,7 @@ interface IdentityFiles {
   serviceAccountKeyPem: string;
   caPem: string;
   configuration: AuthenticationConfiguration | undefined;
+  audit: Audit | undefined;
 }
 
 class PipelineApiServer implements ApiServer {
@@ -71,11 +74,13 @@ class PipelineApiServer implements ApiServer {
   readonly #customResources: CustomResources;
   readonly #authorization: Authorization;
   readonly #closing = new AbortController();
+  readonly #audit: Audit | undefined;
   #listener: TlsListener | undefined;
   #bootstrapped = false;
 
   constructor(options: ApiServerOptions, files: IdentityFiles) {
     this.#options = options;
+    this.#audit = files.audit;
     const clock = options.clock ?? systemClock;
     const catalog = new ResourceCatalog([...builtinResources, ...REVIEW_RESOURCES]);
     const storage = new ObjectStorage(
@@ -118,6 +123,7 @@ class PipelineApiServer implements ApiServer {
       authorizer,
       metrics,
       customResources: this.#customResources,
+      audit: files.audit,
       log: options.log,
       dispatch: {
         authorizer,
@@ -196,6 +202,7 @@ class PipelineApiServer implements ApiServer {
     this.#closing.abort();
     await this.#listener?.close(options.graceMs ?? 2000);
     this.#listener = undefined;
+    await this.#audit?.close();
   }
 
   async #authenticated(request: ApiRequest, socket: TLSSocket, wire: RequestWire): Promise<ApiResponse> {
@@ -205,7 +212,11 @@ class PipelineApiServer implements ApiServer {
     } catch (error) {
       return this.#pipeline.errorResponse(error, request);
     }
-    return this.#pipeline.serve(request, user, wire);
+    const { remoteAddress } = socket;
+    return this.#pipeline.serve(request, user, {
+      ...wire,
+      ...(remoteAddress !== undefined && { remoteAddress }),
+    });
   }
 
   #admission(parts: Pick<AdmissionParts, 'objects' | 'catalog' | 'storage' | 'clock'>): AdmissionChain {

@@ -24,6 +24,8 @@ export interface ApiServerOptions {
   staticTokens?: readonly { token: string; user: User }[];
   /** A file with Kubernetes' AuthenticationConfiguration (JWT issuers, anonymous access), read once. Default: none. */
   authenticationConfigFile?: string;
+  /** Kubernetes' audit Policy, and the file its events go to. Default: nothing is written down. */
+  audit?: { policyFile: string; logFile: string };
   /** Descriptions for `kubectl explain`, loaded when OpenAPI is first asked for. Default: none. */
   loadDescriptions?: () => Promise<Descriptions>;
   /** Parsed objects kept for selectors, tables and watches, by size of their JSON. Default 16 MiB. */

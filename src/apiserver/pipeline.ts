@@ -1,4 +1,5 @@
 import { type Log, NotFound, OrreryError } from '../base/index.ts';
+import type { Audit, RequestAudit } from './audit/audit.ts';
 import { impersonated } from './authentication/impersonation.ts';
 import {
   type AuthorizationAttributes,
@@ -39,6 +40,8 @@ export interface PipelineParts {
   routes: RouteParts;
   metrics: RequestMetrics;
   customResources: CustomResources;
+  /** Undefined: nothing is written down. */
+  audit: Audit | undefined;
   log: Log;
 }
 
@@ -47,10 +50,11 @@ export interface RequestWire {
   upgrade?: Pick<UpgradeRequest, 'socket' | 'head'>;
   /** Reads the body, which is done only for who may ask. @throws OrreryError BadRequest, RequestEntityTooLarge */
   readBody?: () => Promise<Uint8Array>;
+  remoteAddress?: string;
 }
 
 /** What the handling of one request leaves beside its answer. */
-type RequestContext = RequestWire & { warn(text: string): void };
+type RequestContext = RequestWire & { warn(text: string): void; audit: RequestAudit | undefined };
 
 const LONG_RUNNING = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
@@ -72,18 +76,22 @@ export class Pipeline {
     let info: RequestInfo | undefined;
     let leave: (() => void) | undefined;
     let response: ApiResponse;
+    let audit: RequestAudit | undefined;
     const warnings = new Set<string>();
     metrics.begin();
     try {
       info = readRequestInfo(request);
+      audit = this.#parts.audit?.begin({ request, user, info, remoteAddress: wire.remoteAddress });
       if (!isLongRunning(request, info) && !user.groups.includes(MASTERS_GROUP))
         leave = this.#flow.enter(request.method);
-      response = await this.#answer(request, user, info, { ...wire, warn: (text) => warnings.add(text) });
+      const warn = (text: string) => warnings.add(text);
+      response = await this.#answer(request, user, info, { ...wire, warn, audit });
     } catch (error) {
       response = this.errorResponse(error, request);
     }
     leave?.();
     if (warnings.size > 0) response = withWarnings(response, [...warnings]);
+    if (audit !== undefined) response = await audit.answered(response, wire.upgrade?.socket);
     const longRunning = info !== undefined && isLongRunning(request, info);
     metrics.end(
       labelsOf(request, this.#served(info), response.status),
@@ -124,7 +132,8 @@ export class Pipeline {
     const { upgrade } = wire;
     const { authorizer } = this.#parts;
     const user = await impersonated(request, asking, { authorizer, workspace: info.workspace });
-    await this.#authorize(request, user, info);
+    if (user !== asking) wire.audit?.impersonate(user);
+    await this.#authorize(request, user, info, wire.audit);
     checkWorkspace(info);
     if (info.type === 'path') return servePath(request, info.path, this.#parts.routes);
     const found = this.#parts.catalog.find(info.group, info.version, info.resource);
@@ -155,7 +164,12 @@ export class Pipeline {
     return encodeAnswer(answer, { request, storage: registry.storage, now });
   }
 
-  async #authorize(request: ApiRequest, user: User, info: RequestInfo): Promise<void> {
+  async #authorize(
+    request: ApiRequest,
+    user: User,
+    info: RequestInfo,
+    audit: RequestAudit | undefined,
+  ): Promise<void> {
     const attributes: AuthorizationAttributes = {
       user,
       workspace: info.workspace,
@@ -164,6 +178,8 @@ export class Pipeline {
       ...(info.type === 'resource' && { resource: resourceAttributes(info, request) }),
     };
     const decision = await this.#parts.authorizer.authorize(attributes);
+    audit?.annotate('authorization.k8s.io/decision', decision.verdict === 'allow' ? 'allow' : 'forbid');
+    audit?.annotate('authorization.k8s.io/reason', decision.reason ?? '');
     if (decision.verdict === 'allow') return;
     const why = forbiddenSentence(attributes, decision.reason);
     if (info.type === 'path') throw forbidden(undefined, '', why);

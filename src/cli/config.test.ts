@@ -27,6 +27,14 @@ test('a relative file is the caller’s', () => {
   expect(at({}).tokenAuthFile).toBeUndefined();
 });
 
+test('an audit policy and its log need each other', () => {
+  expect(at({ auditPolicyFile: '/p.yaml', auditLogPath: '/a.log' }).audit).toEqual({
+    policyFile: '/p.yaml',
+    logFile: '/a.log',
+  });
+  expect(() => at({ auditPolicyFile: '/p.yaml' })).toThrow('--audit-policy-file and --audit-log-path');
+});
+
 test('two data directories are two instances', () => {
   expect(at({ dataDir: '/a' }).instance).not.toBe(at({ dataDir: '/b' }).instance);
   expect(at({ dataDir: '/a' }).instance).toMatch(/^[0-9a-f]{6}$/);

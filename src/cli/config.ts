@@ -20,6 +20,8 @@ export interface Config {
   tokenAuthFile?: string;
   /** Absolute path of a file with Kubernetes' AuthenticationConfiguration. */
   authenticationConfigFile?: string;
+  /** Absolute paths of Kubernetes' audit Policy and of the file its events go to. */
+  audit?: { policyFile: string; logFile: string };
 }
 
 export interface UpFlags {
@@ -34,6 +36,8 @@ export interface UpFlags {
   logLevel?: string;
   tokenAuthFile?: string;
   authenticationConfig?: string;
+  auditPolicyFile?: string;
+  auditLogPath?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -82,6 +86,10 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
   }
   const tokenAuthFile = pick(flags.tokenAuthFile, 'ORRERY_TOKEN_AUTH_FILE');
   const authenticationConfig = pick(flags.authenticationConfig, 'ORRERY_AUTHENTICATION_CONFIG');
+  const auditPolicy = pick(flags.auditPolicyFile, 'ORRERY_AUDIT_POLICY_FILE');
+  const auditLog = pick(flags.auditLogPath, 'ORRERY_AUDIT_LOG_PATH');
+  if ((auditPolicy === undefined) !== (auditLog === undefined))
+    throw new BadRequest('--audit-policy-file and --audit-log-path need each other');
   return {
     dataDirectory,
     instance: instanceOf(dataDirectory),
@@ -95,6 +103,10 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
     logLevel,
     ...(tokenAuthFile !== undefined && { tokenAuthFile: resolve(tokenAuthFile) }),
     ...(authenticationConfig !== undefined && { authenticationConfigFile: resolve(authenticationConfig) }),
+    ...(auditPolicy !== undefined &&
+      auditLog !== undefined && {
+        audit: { policyFile: resolve(auditPolicy), logFile: resolve(auditLog) },
+      }),
   };
 }
 

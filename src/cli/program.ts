@@ -72,6 +72,8 @@ function addLifecycle(program: Command): void {
     .option('--service-cidr <cidr>', 'range services get their addresses from (default 10.43.0.0/16)')
     .option('--token-auth-file <file>', 'fixed bearer tokens: token,user,uid[,"group1,group2"] a line')
     .option('--authentication-config <file>', "Kubernetes' AuthenticationConfiguration: JWT issuers")
+    .option('--audit-policy-file <file>', "Kubernetes' audit Policy: which requests are written down")
+    .option('--audit-log-path <file>', 'the file they are written to')
     .option('--log-level <level>', 'debug, info, warn, error or silent (default info)')
     .option('-d, --detach', 'return when everything is ready; stop it with `orrery down`')
     .addOption(new Option('--detached').hideHelp())

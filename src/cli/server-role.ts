@@ -38,6 +38,7 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     ...(config.authenticationConfigFile !== undefined && {
       authenticationConfigFile: config.authenticationConfigFile,
     }),
+    ...(config.audit !== undefined && { audit: config.audit }),
     renewPki: () => ensureCredentials(directory, config),
   });
   const end = new AbortController();

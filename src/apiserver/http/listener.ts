@@ -7,7 +7,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { type Duplex, finished } from 'node:stream';
+import { type Duplex, finished, Readable } from 'node:stream';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { type Log, messageOf, OrreryError } from '../../base/index.ts';
 import { BODY_LIMIT_BYTES } from '../encoding/body.ts';
@@ -246,7 +246,8 @@ function drained(to: ServerResponse | ServerHttp2Stream): Promise<void> {
 /** Lets a stream nobody will read give back what it holds. */
 async function endUnused(answer: ApiResponse): Promise<void> {
   if (answer.body instanceof Uint8Array) return;
-  await answer.body[Symbol.asyncIterator]().return?.();
+  if (answer.body instanceof Readable) answer.body.destroy();
+  else await answer.body[Symbol.asyncIterator]().return?.();
 }
 
 function cannotListen(address: { host: string; port: number }, cause: NodeJS.ErrnoException): OrreryError {

@@ -136,6 +136,10 @@ function asArguments(flags: Flags): string[] {
   if (config.tokenAuthFile !== undefined) names['--token-auth-file'] = config.tokenAuthFile;
   if (config.authenticationConfigFile !== undefined)
     names['--authentication-config'] = config.authenticationConfigFile;
+  if (config.audit !== undefined) {
+    names['--audit-policy-file'] = config.audit.policyFile;
+    names['--audit-log-path'] = config.audit.logFile;
+  }
   return Object.entries(names).flat();
 }
 
