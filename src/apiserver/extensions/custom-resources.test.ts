@@ -464,3 +464,21 @@ test('documents follow a definition', async () => {
   while ((await server.get('/openapi/v3/apis/docs.example.com/v1')).status !== 404)
     await new Promise((resolve) => setImmediate(resolve));
 });
+
+test('apply owns what a schema keeps without knowing it, field by field', async () => {
+  const free = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  await define(crd('frees', 'Free', SPEC({ known: { type: 'string' }, any: free })));
+  const apply = (manager: string, spec: Json) =>
+    server.patch(
+      `${path('frees', 'a')}?fieldManager=${manager}`,
+      object('Free', 'a', spec),
+      'apply-patch+yaml',
+    );
+  await apply('one', { known: 'x', any: { a: { b: 1, c: [1, 2] }, d: 'e' } });
+  const both = await apply('two', { any: { a: { z: 1 } } });
+  expect(both.body.spec).toEqual({ known: 'x', any: { a: { b: 1, c: [1, 2], z: 1 }, d: 'e' } });
+  const owned = both.body.metadata.managedFields.find((one: Json) => one.manager === 'two');
+  expect(owned.fieldsV1).toEqual({ 'f:spec': { 'f:any': { 'f:a': { '.': {}, 'f:z': {} } } } });
+  const less = await apply('one', { any: { a: { c: [1] } } });
+  expect(less.body.spec).toEqual({ any: { a: { c: [1], z: 1 } } });
+});
