@@ -15,21 +15,27 @@ import { builtin, dropStatus, keepStatus, statusSubresource } from './builtin.ts
 type ApiService = apiregistrationv1.APIService;
 type Migration = storagemigrationv1beta1.StorageVersionMigration;
 
-/** What this server serves itself is available at once. */
+/** What this server serves itself is available at once; to other servers it does not carry requests. */
 function prepareApiService(object: KubeObject): void {
   const service = object as ApiService;
-  service.status = {};
-  if (service.spec?.service !== undefined) return;
   const { creationTimestamp } = object.metadata;
-  service.status.conditions = [
-    {
-      type: 'Available',
-      status: 'True',
-      ...(creationTimestamp !== undefined && { lastTransitionTime: creationTimestamp }),
-      reason: 'Local',
-      message: 'Local APIServices are always available',
-    },
-  ];
+  const verdict =
+    service.spec?.service === undefined
+      ? { status: 'True', reason: 'Local', message: 'Local APIServices are always available' }
+      : {
+          status: 'False',
+          reason: 'AggregationNotSupported',
+          message: 'this server does not proxy to API services',
+        };
+  const since = creationTimestamp !== undefined && { lastTransitionTime: creationTimestamp };
+  service.status = { conditions: [{ type: 'Available', ...since, ...verdict }] };
+}
+
+/** One that begins to name a service, or ends to, is another. */
+function prepareApiServiceUpdate(object: KubeObject, old: KubeObject): void {
+  const isLocal = (one: KubeObject) => (one as ApiService).spec?.service === undefined;
+  if (isLocal(object) === isLocal(old)) keepStatus(object, old);
+  else prepareApiService(object);
 }
 
 const apiServicesResource: Resource = {
@@ -49,7 +55,7 @@ const apiServicesResource: Resource = {
     if (service !== undefined) service.port ??= 443;
   },
   prepareForCreate: prepareApiService,
-  prepareForUpdate: keepStatus,
+  prepareForUpdate: prepareApiServiceUpdate,
   validateCreate: (object) => validateApiService(object as ApiService),
   validateUpdate: (object) => validateApiService(object as ApiService),
   validateStatusUpdate: (object) => validateApiServiceStatus(object as ApiService),
