@@ -21,6 +21,7 @@ import { NodeRestriction } from './node-restriction.ts';
 import { taintNodesByCondition } from './node-taint.ts';
 import { defaultTolerationSeconds } from './pod-defaults.ts';
 import { PodSecurity } from './pod-security.ts';
+import { Decisions } from './policies/authorizer-value.ts';
 import { EvaluationContext, meetsConditions } from './policies/expressions.ts';
 import { ValidatingAdmissionPolicyPlugin } from './policies/validating-admission-policy.ts';
 import { PriorityAdmission } from './priority.ts';
@@ -66,7 +67,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
   ];
 }
 
-function webhookParts({ objects, catalog, log }: AdmissionParts): WebhookParts {
+function webhookParts({ objects, catalog, authorizer, log }: AdmissionParts): WebhookParts {
   const resolve = async (namespace: string, name: string) =>
     (await findServiceAddress(objects, { workspace: 'root', namespace, name, port: 443 }))?.host;
   return {
@@ -74,8 +75,12 @@ function webhookParts({ objects, catalog, log }: AdmissionParts): WebhookParts {
     matcher: new RequestMatcher(objects, catalog),
     converter: new VersionConverter(objects, resolve),
     client: new WebhookClient(objects),
-    meetsConditions: async ({ matchConditions }, request, attributes) =>
-      meetsConditions(matchConditions, new EvaluationContext(request, attributes)),
+    meetsConditions: ({ matchConditions }, request, attributes) => {
+      const decisions = new Decisions(authorizer);
+      return decisions.during(() =>
+        meetsConditions(matchConditions, new EvaluationContext(request, attributes, { decisions })),
+      );
+    },
     log,
   };
 }

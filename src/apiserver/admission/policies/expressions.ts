@@ -12,14 +12,19 @@ import {
   type KubeObject,
   PER_CALL_LIMIT,
   RUNTIME_BUDGET,
+  scalar,
 } from '../../../kube/index.ts';
 import type { Attributes } from '../../webhooks/attributes.ts';
 import { reviewRequest } from '../../webhooks/review.ts';
 import type { AdmissionRequest } from '../admission.ts';
+import { AuthorizerValue, type Decisions, PendingDecision } from './authorizer-value.ts';
 
 /** What the expressions of admission are about; k8s.io/apiserver/pkg/admission/plugin/cel. */
 const VARIABLES = ['object', 'oldObject', 'request', 'params', 'namespaceObject', 'variables'] as const;
-const DECLARED = Object.fromEntries(VARIABLES.map((name) => [name, DYN]));
+const DECLARED = {
+  ...Object.fromEntries(VARIABLES.map((name) => [name, DYN])),
+  authorizer: scalar('opaque'),
+};
 
 type Result = 'bool' | 'string' | undefined;
 
@@ -60,6 +65,7 @@ export class Expression {
       if (this.#result === 'bool' && typeof value !== 'boolean') throw new Error('must evaluate to bool');
       return value === true;
     } catch (error) {
+      if (error instanceof PendingDecision) throw error;
       if (error instanceof CelCompileError)
         throw new Error(`compilation error: ${error.message}`, { cause: error });
       throw new Error(`expression '${this.source}' resulted in error: ${messageOf(error)}`, { cause: error });
@@ -76,10 +82,11 @@ export class EvaluationContext {
     request: AdmissionRequest,
     attributes: Attributes,
     more: {
+      decisions: Decisions;
       params?: Readonly<KubeObject> | null;
       namespace?: Readonly<KubeObject> | undefined;
       variables?: ReadonlyMap<string, Expression>;
-    } = {},
+    },
   ) {
     const { object, oldObject } = attributes;
     this.activation = {
@@ -91,6 +98,7 @@ export class EvaluationContext {
       },
       params: () => celFromJson(more.params ?? null),
       namespaceObject: () => celFromJson(more.namespace ?? null),
+      authorizer: () => new AuthorizerValue(more.decisions, request),
       variables: new LazyVariables(more.variables ?? new Map(), this),
     };
   }
@@ -157,6 +165,7 @@ export function meetsConditions(
     try {
       if (!expression.decide(context)) return false;
     } catch (error) {
+      if (error instanceof PendingDecision) throw error;
       failure ??= error;
     }
   }

@@ -113,3 +113,22 @@ test('a binding narrows what its policy is for', async () => {
   const checked = configMap('b', { metadata: { labels: { checked: 'yes' } } });
   expect((await server.post(CONFIG_MAPS, checked)).status).toBe(422);
 });
+
+test('expressions ask the authorizer what the user may do', async () => {
+  const expression = "authorizer.group('').resource('secrets').namespace('default').check('get').allowed()";
+  await policy({ validations: [{ expression, message: 'only for who may read secrets' }] });
+  const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['create'] }];
+  const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
+  const typed = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { name: 'writer' } };
+  await server.post(`${rbac}/roles`, { ...typed, kind: 'Role', rules });
+  await server.post(`${rbac}/rolebindings`, {
+    ...typed,
+    kind: 'RoleBinding',
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'writer' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'jane' }],
+  });
+  const user = { name: 'jane', groups: ['system:authenticated'] };
+  const refused = await server.send('POST', CONFIG_MAPS, configMap('a'), { user });
+  expect(refused.body.message).toContain('denied request: only for who may read secrets');
+  expect((await server.post(CONFIG_MAPS, configMap('a'))).status).toBe(201);
+});

@@ -1,5 +1,6 @@
 import { type Log, messageOf } from '../../../base/index.ts';
 import type { admissionregistrationv1, KubeObject, metav1 } from '../../../kube/index.ts';
+import type { Authorizer } from '../../authorization/authorizer.ts';
 import { forbidden } from '../../errors.ts';
 import type { ResourceCatalog } from '../../registry/catalog.ts';
 import { type ObjectStorage, WriteRace } from '../../storage/object-storage.ts';
@@ -7,6 +8,7 @@ import type { Attributes, VersionConverter } from '../../webhooks/attributes.ts'
 import { AdmissionDenied } from '../../webhooks/denial.ts';
 import { isExempt, type RequestMatcher } from '../../webhooks/rules.ts';
 import type { AdmissionPlugin, AdmissionRequest, Reservation, StoredObjects } from '../admission.ts';
+import { Decisions, PendingDecision } from './authorizer-value.ts';
 import { EvaluationContext, Expression, meetsConditions } from './expressions.ts';
 import { collectParams } from './policy-params.ts';
 
@@ -18,6 +20,7 @@ export interface PolicyParts {
   objects: StoredObjects;
   catalog: ResourceCatalog;
   storage: ObjectStorage;
+  authorizer: Authorizer;
   matcher: RequestMatcher;
   converter: VersionConverter;
   log: Log;
@@ -107,6 +110,7 @@ export class ValidatingAdmissionPolicyPlugin implements AdmissionPlugin {
     const fails = policy.spec.failurePolicy !== 'Ignore';
     const attributes = await this.#parts.converter.attributes(request, version);
     const failures: Failure[] = [];
+    const decisions = new Decisions(this.#parts.authorizer);
     try {
       const params = await collectParams(this.#parts, {
         kind: policy.spec.paramKind,
@@ -115,7 +119,11 @@ export class ValidatingAdmissionPolicyPlugin implements AdmissionPlugin {
       });
       const namespace = await this.#namespaceOf(request, attributes);
       for (const one of params)
-        failures.push(...this.#failures(policy, request, attributes, { params: one, namespace }));
+        failures.push(
+          ...(await decisions.during(() =>
+            this.#failures(policy, request, attributes, { params: one, namespace, decisions }),
+          )),
+        );
     } catch (error) {
       if (fails) failures.push({ message: messageOf(error), reason: 'Invalid' });
     }
@@ -126,7 +134,11 @@ export class ValidatingAdmissionPolicyPlugin implements AdmissionPlugin {
     policy: Readonly<Policy>,
     request: AdmissionRequest,
     attributes: Attributes,
-    more: { params: Readonly<KubeObject> | null; namespace: Readonly<KubeObject> | undefined },
+    more: {
+      params: Readonly<KubeObject> | null;
+      namespace: Readonly<KubeObject> | undefined;
+      decisions: Decisions;
+    },
   ): Failure[] {
     const compiled = this.#compile(policy);
     const context = new EvaluationContext(request, attributes, { ...more, variables: compiled.variables });
@@ -136,6 +148,7 @@ export class ValidatingAdmissionPolicyPlugin implements AdmissionPlugin {
       try {
         if (expression.decide(context)) return [];
       } catch (error) {
+        if (error instanceof PendingDecision) throw error;
         return fails ? [{ message: messageOf(error), reason: 'Invalid' }] : [];
       }
       return [
@@ -224,7 +237,8 @@ function told(message: Expression | undefined, context: EvaluationContext): stri
   let value: unknown;
   try {
     value = message.evaluate(context);
-  } catch {
+  } catch (error) {
+    if (error instanceof PendingDecision) throw error;
     // Upstream too falls back to the message that does not have to be evaluated.
     return undefined;
   }
