@@ -102,6 +102,8 @@ export class GarbageCollector implements RunnableController {
         signal.addEventListener('abort', () => resolve(), { once: true }),
       );
       await Promise.race([Promise.all(synced), aborted]);
+      // Owners of a kind that was not served when they were first named can be asked for now.
+      if (synced.length > 0) for (const { uid } of this.#graph.unseen()) this.#deletions.queue.add(uid);
     } catch (error) {
       if (!signal.aborted) this.#context.log.warn('cannot discover resources', { why: messageOf(error) });
     }

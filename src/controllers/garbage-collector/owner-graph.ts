@@ -54,6 +54,11 @@ export class OwnerGraph {
     return this.#nodes.size;
   }
 
+  /** Owners that were only heard of. */
+  *unseen(): Iterable<GraphNode> {
+    for (const node of this.#nodes.values()) if (node.virtual) yield node;
+  }
+
   /** An object was added or changed. */
   observe(object: KubeObject, resource: ResourceRef): GraphChange {
     const { uid } = object.metadata;
