@@ -319,12 +319,7 @@ export const features: readonly Feature[] = [
     WEBHOOKS,
     'an equivalent version of the resource is converted for the webhook',
   ),
-  feature(
-    'Admission',
-    'sideEffects',
-    WEBHOOKS,
-    'a dry run is refused when the webhook may have side effects',
-  ),
+  feature('Admission', 'sideEffects', WEBHOOKS, 'a webhook is told of a dry run'),
   feature(
     'Admission',
     'NamespaceLifecycle',

@@ -263,11 +263,59 @@ test('an equivalent version of the resource is converted for the webhook', async
   });
 });
 
-test('a dry run is refused when the webhook may have side effects', async () => {
+test('a webhook is told of a dry run', async () => {
   await register('Validating', 'effects', hook('quiet', { sideEffects: 'NoneOnDryRun' }));
   answers['/quiet'] = () => ({ allowed: true });
   expect((await server.post(`${CONFIG_MAPS}?dryRun=All`, configMap('a'))).status).toBe(201);
   expect(reviews[0].request).toMatchObject({ dryRun: true, options: { dryRun: ['All'] } });
+});
+
+test('custom resources are mutated in the version the webhook wants', async () => {
+  const schema = {
+    type: 'object',
+    properties: { spec: { type: 'object', properties: { a: { type: 'string' } } } },
+  };
+  const version = (name: string) => ({
+    name,
+    served: true,
+    storage: name === 'v1',
+    schema: { openAPIV3Schema: schema },
+  });
+  await server.post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'widgets.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'widgets', kind: 'Widget' },
+      versions: [version('v1'), version('v2')],
+    },
+  });
+  const path = '/apis/example.com/v2/namespaces/default/widgets';
+  while ((await server.get(path)).status === 404) await new Promise((resolve) => setImmediate(resolve));
+  const rules = [
+    { operations: ['*'], apiGroups: ['example.com'], apiVersions: ['v1'], resources: ['widgets'] },
+  ];
+  await register('Mutating', 'widgets', hook('widgets', { rules }));
+  answers['/widgets'] = () =>
+    patchOf(
+      { op: 'add', path: '/spec', value: { a: 'from the webhook', unknown: 'pruned' } },
+      { op: 'add', path: '/metadata/labels', value: { mutated: 'yes' } },
+    );
+  const widget = { apiVersion: 'example.com/v2', kind: 'Widget', metadata: { name: 'w' } };
+  const answer = await server.post(path, widget);
+  expect(answer.status, JSON.stringify(answer.body)).toBe(201);
+  expect(answer.body).toMatchObject({
+    apiVersion: 'example.com/v2',
+    metadata: { labels: { mutated: 'yes' } },
+  });
+  expect(answer.body.spec).toEqual({ a: 'from the webhook' });
+  expect(reviews[0].request).toMatchObject({
+    kind: { group: 'example.com', version: 'v1', kind: 'Widget' },
+    requestKind: { version: 'v2' },
+    object: { apiVersion: 'example.com/v1' },
+  });
 });
 
 test('connections to pods are asked about', async () => {

@@ -50,10 +50,6 @@ export class WebhookClient {
     }
   }
 
-  close(): void {
-    this.#agent.destroy();
-  }
-
   async #target({ clientConfig, timeoutSeconds, workspace }: WebhookCall): Promise<Target> {
     const query = `timeout=${timeoutSeconds}s`;
     if (clientConfig.url !== undefined) {
