@@ -77,6 +77,7 @@ const CUSTOM = 'src/apiserver/extensions/custom-resources.test.ts';
 const DEFAULTS = 'src/apiserver/default-objects.test.ts';
 const CERTIFICATES = 'test/e2e/certificates.test.ts';
 const QUOTA = 'src/apiserver/admission/quota.test.ts';
+const AUDIT = 'src/apiserver/audit/audit.test.ts';
 const POLICIES = 'src/apiserver/admission/policies/policies.test.ts';
 const SECURITY = 'src/apiserver/admission/pod-security.test.ts';
 const TOKENS = 'src/apiserver/authentication/tokens.test.ts';
@@ -319,7 +320,7 @@ export const features: readonly Feature[] = [
     WEBHOOKS,
     'an equivalent version of the resource is converted for the webhook',
   ),
-  feature('Admission', 'sideEffects', WEBHOOKS, 'a webhook is told of a dry run'),
+  feature('Admission', 'dryRun is passed on', WEBHOOKS, 'a webhook is told of a dry run'),
   feature(
     'Admission',
     'NamespaceLifecycle',
@@ -364,6 +365,24 @@ export const features: readonly Feature[] = [
     'ValidatingAdmissionPolicy',
     POLICIES,
     'a policy denies by its expression, with the reason and message it gives',
+  ),
+  feature(
+    'Admission',
+    'matchConditions of webhooks',
+    WEBHOOKS,
+    'a webhook whose conditions are not met is not asked',
+  ),
+  feature(
+    'Admission',
+    'authorizer in expressions',
+    POLICIES,
+    'expressions ask the authorizer what the user may do',
+  ),
+  feature(
+    'Admission',
+    'TaintNodesByCondition',
+    'src/apiserver/admission/class-defaults.test.ts',
+    'a new node takes no pods yet',
   ),
   feature('Admission', 'policy parameters', POLICIES, 'parameters come from the objects the binding names'),
   feature('Admission', 'policy bindings', POLICIES, 'a binding narrows what its policy is for'),
@@ -442,6 +461,18 @@ export const features: readonly Feature[] = [
     'reads the one Secret its pod uses, by every way to ask, and no other',
   ),
   feature(
+    'Audit',
+    'events to a file, rotated',
+    AUDIT,
+    'an event says who did what to which, and how it went',
+  ),
+  feature(
+    'Audit',
+    'policy file: levels, stages, rules',
+    'src/apiserver/audit/audit-policy.test.ts',
+    'with stages of the policy and its own',
+  ),
+  feature(
     'Protection',
     'body limits',
     WIRE,
@@ -482,6 +513,12 @@ export const features: readonly Feature[] = [
     'kubectl, every version at hand',
     KUBECTL,
     'creates, applies, gets, prints and deletes every kind',
+  ),
+  feature(
+    'Clients',
+    'kubectl, the kinds beside workloads',
+    'test/conformance/classes.test.ts',
+    'every kind is applied, and applied again changes nothing',
   ),
   feature('Clients', '@kubernetes/client-node', WIRE, 'creates, patches, watches and deletes'),
 ];
