@@ -51,7 +51,9 @@ afterAll(async () => {
 const echo: RequestListener = async (request, response) => {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-  if (request.url === '/moved') response.writeHead(302, { location: '/elsewhere?x=1' });
+  if (request.url === '/odd') response.writeHead(700);
+  else if (request.url === '/unasked') response.writeHead(101, { upgrade: 'x', connection: 'upgrade' });
+  else if (request.url === '/moved') response.writeHead(302, { location: '/elsewhere?x=1' });
   else
     response.writeHead(request.url === '/teapot' ? 418 : 200, {
       'content-type': 'application/json',
@@ -267,6 +269,14 @@ describe.skipIf(!canAddAddress)('pods/proxy and services/proxy (needs the right 
       message: `error trying to reach service: dial tcp ${POD_ADDRESS}:1: connect: connection refused`,
     });
   });
+
+  test.each(['/odd', '/unasked'])(
+    'an answer that HTTP has no place for is not passed on: %s',
+    async (path) => {
+      expect((await send('GET', `${web}${path}`)).json()).toMatchObject({ code: 503 });
+      expect((await send('GET', '/readyz')).status).toBe(200);
+    },
+  );
 
   test('an upgraded connection is piped both ways', async () => {
     const headers = { connection: 'Upgrade', upgrade: 'shout' };

@@ -25,15 +25,14 @@ export function protobufType(object: { apiVersion?: string; kind?: string }): st
   return ref === 'meta/v1.Table' ? undefined : ref;
 }
 
-const messages = new WeakMap<object, Uint8Array>();
+const messages = new WeakMap<object, { ref: string; message: Uint8Array }>();
 
 /** The message of an object that nobody changes: encoded once for all who list or watch it. */
 export function sharedProtobufMessage(ref: string, object: object): Uint8Array {
-  let message = messages.get(object);
-  if (message === undefined) {
-    message = encodeProtobufMessage(ref, object as Json);
-    messages.set(object, message);
-  }
+  const known = messages.get(object);
+  if (known?.ref === ref) return known.message;
+  const message = encodeProtobufMessage(ref, object as Json);
+  messages.set(object, { ref, message });
   return message;
 }
 

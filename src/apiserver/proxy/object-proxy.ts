@@ -61,6 +61,7 @@ export class ObjectProxy {
       headers: forwardedHeaders(request.request, upgrade !== undefined),
     };
     const dialed = await dial(target, options, request.request);
+    checkAnswer(dialed, upgrade !== undefined);
     if (dialed.socket === undefined || upgrade === undefined)
       return answerOf(dialed.response, { target, base });
     joinStreams(upgrade, dialed.socket, dialed.head, dialed.response);
@@ -115,7 +116,8 @@ function dial(target: ProxyTarget, options: RequestOptions, { body, signal }: Ap
         : httpRequest(dialed);
     const timer = setTimeout(() => request.destroy(new Error('i/o timeout')), DIAL_TIMEOUT_MS);
     request.once('socket', (socket) => socket.once('connect', () => clearTimeout(timer)));
-    request.once('error', (cause) => {
+    // Not once: one that breaks again after it was answered is nobody's exception.
+    request.on('error', (cause) => {
       clearTimeout(timer);
       reject(serviceUnavailable(`error trying to reach service: ${dialError(target, cause)}`, cause));
     });
@@ -123,6 +125,20 @@ function dial(target: ProxyTarget, options: RequestOptions, { body, signal }: Ap
     request.once('upgrade', (response, socket, head) => resolve({ response, socket, head }));
     request.end(body);
   });
+}
+
+/**
+ * What stands behind us is anybody's program: an answer that HTTP has no place for must not reach our own server.
+ *
+ * @throws OrreryError ServiceUnavailable
+ */
+function checkAnswer({ response, socket }: Dialed, asked: boolean): void {
+  const status = response.statusCode ?? 0;
+  const isUpgrade = socket !== undefined && asked;
+  if (isUpgrade || (socket === undefined && status >= 200 && status <= 599)) return;
+  socket?.destroy();
+  response.destroy();
+  throw serviceUnavailable(`error trying to reach service: it answered with status ${status}`);
 }
 
 /** As Go words it. */
