@@ -17,7 +17,7 @@ import {
   SERVICE_ACCOUNTS,
   STATEFUL_SETS,
 } from '../../src/client/index.ts';
-import type { appsv1, batchv1, corev1, KubeObject, policyv1 } from '../../src/kube/index.ts';
+import type { appsv1, autoscalingv1, batchv1, corev1, KubeObject, policyv1 } from '../../src/kube/index.ts';
 import { addNode, bootControlPlane, type ControlPlane, until as untilSeen } from './control-plane-fixture.ts';
 
 /** The test plays the node: pods named in `fails` end badly, those of Jobs well, all others run on. */
@@ -395,4 +395,28 @@ test('a CronJob makes the job whose time has come, once', async () => {
   expect(items[0]!.metadata.name).toMatch(/^tick-[0-9]+$/);
   expect(items[0]!.metadata.ownerReferences![0]).toMatchObject({ kind: 'CronJob', name: 'tick' });
   await cronJobs.patch('tick', { type: 'merge', body: { spec: { suspend: true } } }, { namespace });
+});
+
+test('an autoscaler answers in the version it is asked in, and is one object', async () => {
+  const namespace = await makeNamespace('hpa');
+  const of = (version: string) =>
+    client.resource<autoscalingv1.HorizontalPodAutoscaler>({
+      group: 'autoscaling',
+      version,
+      resource: 'horizontalpodautoscalers',
+      namespaced: true,
+      kind: 'HorizontalPodAutoscaler',
+    });
+  const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };
+  const spec = { scaleTargetRef, maxReplicas: 3, targetCPUUtilizationPercentage: 40 };
+  const made = await of('v1').create({ metadata: { name: 'web', namespace }, spec });
+  expect(made).toMatchObject({ apiVersion: 'autoscaling/v1', spec });
+  const grown = await of('v1').update({ ...made, spec: { ...made.spec, maxReplicas: 4 } });
+  expect(grown).toMatchObject({ apiVersion: 'autoscaling/v1', spec: { maxReplicas: 4 } });
+  expect(await of('v2').get('web', namespace)).toMatchObject({
+    apiVersion: 'autoscaling/v2',
+    spec: { maxReplicas: 4, metrics: [{ resource: { target: { averageUtilization: 40 } } }] },
+  });
+  const tried = await of('v1').create({ metadata: { name: 'dry', namespace }, spec }, { dryRun: true });
+  expect(tried).toMatchObject({ apiVersion: 'autoscaling/v1', spec });
 });

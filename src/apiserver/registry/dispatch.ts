@@ -18,6 +18,7 @@ import { getScale, patchScale, updateScale } from './scale.ts';
 import { requestToken } from './token.ts';
 import { update } from './update.ts';
 import { watch } from './watch.ts';
+import { presented } from './workspaces.ts';
 
 export interface DispatchParts extends ReviewParts {
   tokens: ServiceAccountTokens;
@@ -69,7 +70,23 @@ const REVIEWS = new Set(REVIEW_RESOURCES);
  *
  * @throws NotFound for a subresource the resource has not, MethodNotAllowed for a verb it has not.
  */
-export function dispatch(
+export async function dispatch(
+  registry: Registry,
+  request: ResourceRequest,
+  verb: ResourceVerb,
+  parts: DispatchParts,
+): Promise<Answer> {
+  return inOwnWords(registry, request, await route(registry, request, verb, parts));
+}
+
+/** A write answers with what it stored; of a resource that is a view of another, in the view's words. */
+function inOwnWords(registry: Registry, request: ResourceRequest, answer: Answer): Answer {
+  if (answer.type !== 'object' || answer.resource.storage === undefined) return answer;
+  if (answer.stored.rewritten === true) return answer;
+  return { ...answer, stored: presented(registry, request, answer.stored) };
+}
+
+function route(
   registry: Registry,
   request: ResourceRequest,
   verb: ResourceVerb,

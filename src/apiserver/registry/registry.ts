@@ -125,5 +125,5 @@ export function unstored(
 ): StoredObject {
   const { kind, apiVersion, metadata, ...rest } = object;
   const ordered = { kind: kind ?? resource.kind, apiVersion, metadata, ...rest };
-  return { key, bytes: Buffer.from(JSON.stringify(ordered)), revision };
+  return { key, bytes: Buffer.from(JSON.stringify(ordered)), revision, rewritten: true };
 }
