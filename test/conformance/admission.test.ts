@@ -336,3 +336,21 @@ test('connections to pods are asked about', async () => {
     object: { kind: 'PodAttachOptions', stdin: true, container: 'main' },
   });
 });
+
+test('evictions are asked about', async () => {
+  const rules = [
+    { operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods/eviction'] },
+  ];
+  await register('Validating', 'eviction', hook('eviction', { rules }));
+  answers['/eviction'] = () => ({ allowed: false, status: { message: 'not now' } });
+  await server.post('/api/v1/namespaces/default/pods', pod('a'));
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'a' } };
+  const answer = await server.post('/api/v1/namespaces/default/pods/a/eviction', eviction);
+  expect(answer.body.message).toBe('admission webhook "eviction.example.com" denied the request: not now');
+  expect(reviews[0].request).toMatchObject({
+    kind: { group: 'policy', version: 'v1', kind: 'Eviction' },
+    subResource: 'eviction',
+    object: { kind: 'Eviction', metadata: { name: 'a' } },
+  });
+  expect((await server.get('/api/v1/namespaces/default/pods/a')).status).toBe(200);
+});

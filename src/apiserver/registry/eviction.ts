@@ -14,7 +14,7 @@ import { deleteNamed } from './delete.ts';
 import { checked, type DeleteOptions } from './delete-options.ts';
 import { mayGoUnhealthy, needsNoBudget, stillProcessed, withOneDisruption } from './disruption-verdict.ts';
 import { readNamed } from './get.ts';
-import { type Answer, plain, type Registry, type ResourceRequest } from './registry.ts';
+import { type Answer, admissionRequest, plain, type Registry, type ResourceRequest } from './registry.ts';
 import { readWriteOptions } from './write-options.ts';
 
 const EVICTION = { group: 'policy', version: 'v1', kind: 'Eviction' };
@@ -42,6 +42,10 @@ export async function evict(registry: Registry, request: ResourceRequest): Promi
     throw new BadRequest('name in URL does not match name in Eviction object');
   const given = checked(eviction.deleteOptions ?? {});
   const options = { ...given, dryRun: given.dryRun || write.dryRun };
+  const asked = { body: eviction, dryRun: options.dryRun };
+  const admission = admissionRequest(request, 'CREATE', request.name!, asked);
+  await registry.admission.mutate(admission);
+  await registry.admission.validate(admission);
   for (let attempt = 1; ; attempt++) {
     const stored = await readNamed(registry, request);
     const pod = registry.storage.decode<Pod>(request.resource, stored.bytes);
