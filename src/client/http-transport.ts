@@ -1,5 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { messageOf } from '../base/index.ts';
+import { bodyOf } from './http2-body.ts';
 import { Unreachable } from './status-error.ts';
 import type { ApiRequest, ApiResponse, Transport } from './transport.ts';
 
@@ -107,7 +108,7 @@ class Http2Transport implements HttpTransport {
         resolve({
           status: Number(headers[':status']),
           headers: plainHeaders(headers),
-          body: stream as AsyncIterable<Uint8Array>,
+          body: bodyOf(stream),
         });
       });
       // After the answer began, the body's reader gets this error from the stream itself.
@@ -129,6 +130,8 @@ class Http2Transport implements HttpTransport {
       return this.#session;
     const { caPem, certPem, keyPem, serverName, insecureSkipTlsVerify } = this.#options;
     const session = connect(new URL(this.#options.server).origin, {
+      // Many large bodies at once: Node's 10 MB would refuse them.
+      maxSessionMemory: 64,
       settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
       ...(caPem !== undefined && { ca: caPem }),
       ...(certPem !== undefined && { cert: certPem }),
