@@ -146,6 +146,23 @@ describe('Jobs', () => {
     );
   });
 
+  test('leave no pod behind when they are deleted and made anew', async () => {
+    const namespace = await makeNamespace('again');
+    const running = { template: template({ restartPolicy: 'Never' }, 'forever:1') };
+    const first = await make(namespace, 'same', running);
+    await until<corev1.Pod, true>(PODS, namespace, ([pod]) => pod?.status?.phase === 'Running');
+    await jobs().delete('same', { namespace });
+    const second = await make(namespace, 'same', running);
+    await until<corev1.Pod, true>(
+      PODS,
+      namespace,
+      (pods) =>
+        pods.length > 0 &&
+        pods.every(({ metadata }) => metadata.ownerReferences![0]!.uid === second.metadata.uid),
+    );
+    expect(first.metadata.uid).not.toBe(second.metadata.uid);
+  });
+
   test('with indexes give each pod its own', async () => {
     const namespace = await makeNamespace('indexed');
     await make(namespace, 'parts', { completions: 3, parallelism: 3, completionMode: 'Indexed' });

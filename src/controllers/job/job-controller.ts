@@ -98,6 +98,7 @@ export class JobController implements RunnableController {
     const { managedBy } = job.spec;
     if (managedBy !== undefined && managedBy !== OWN_NAME) return undefined;
     if (Number(job.metadata.resourceVersion) < (this.#written.get(key) ?? 0)) return undefined;
+    await this.#releaseOrphans(key, job);
     const pods = await claimObjects({
       client: this.#context.client,
       manager: job,
@@ -116,11 +117,28 @@ export class JobController implements RunnableController {
     }).run();
   }
 
-  /** Pods whose Job is gone are counted by nobody: nothing may hold them. */
-  async #releaseOrphans(key: string): Promise<void> {
+  /** Pods whose Job is gone, maybe for another of its name, are counted by nobody: nothing may hold them. */
+  async #releaseOrphans(key: string, job?: batchv1.Job): Promise<void> {
     const { workspace, namespace } = splitKey(key);
-    for (const pod of this.#pods.byIndex('namespace', `${workspace}|${namespace}`))
-      if (isTracked(pod) && jobKeyOf(pod) === key) await this.#release(pod);
+    const orphans = this.#pods
+      .byIndex('namespace', `${workspace}|${namespace}`)
+      .filter((pod) => isTracked(pod) && jobKeyOf(pod) === key)
+      .filter((pod) => controllerOf(pod)?.uid !== job?.metadata.uid);
+    if (orphans.length === 0) return;
+    const alive = job && (await this.#liveUid(job));
+    for (const pod of orphans) if (controllerOf(pod)?.uid !== alive) await this.#release(pod);
+  }
+
+  /** The uid the name has now: the cache may still show the Job before. */
+  async #liveUid(job: batchv1.Job): Promise<string | undefined> {
+    const { name, namespace } = job.metadata;
+    const jobs = this.#context.client.in(workspaceOf(job)).resource<batchv1.Job>(JOBS);
+    try {
+      return (await jobs.get(name, namespace)).metadata.uid;
+    } catch (error) {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
   }
 
   async #release(pod: corev1.Pod): Promise<void> {
