@@ -1,6 +1,6 @@
 /**
  * controllers: what keeps the cluster as its objects say, one folder a controller: Deployments, ReplicaSets,
- * endpoints, namespaces, garbage, service accounts, nodes, load balancers, node networks, certificates.
+ * StatefulSets, DaemonSets, Jobs, CronJobs, disruption budgets, endpoints, namespaces, garbage, service accounts, nodes, load balancers, node networks, certificates.
  *
  * Is not: the scheduler, and nothing here touches the store: controllers know the API only.
  *
