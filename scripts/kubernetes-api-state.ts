@@ -42,7 +42,7 @@ export const machineryOf: Readonly<Record<string, string>> = {
 /** Served in part by design: what an object of it does not do. */
 export const lackingOf: Readonly<Record<string, string>> = {
   'apiregistration.k8s.io/apiservices':
-    'one for each group version that is built in or custom, always available; what names a service is kept and not proxied to',
+    'one for each group version that is built in or custom; one that names a service says that it is not available, and is not proxied to',
   'flowcontrol.apiserver.k8s.io/flowschemas':
     'the defaults are there; requests are limited by a cap of their own',
   'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations':
