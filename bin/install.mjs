@@ -173,7 +173,10 @@ export function linkCommand() {
       if (error.code !== 'ENOENT') return;
     }
     if (current === target) return;
-    if (current !== undefined && existsSync(current)) return;
+    if (current !== undefined && existsSync(current)) {
+      process.stderr.write(`note: 'orrery' on your PATH is ${current}; this one is ${target}\n`);
+      return;
+    }
     rmSync(link, { force: true });
     symlinkSync(target, link);
   } catch (error) {

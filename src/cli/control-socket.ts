@@ -81,8 +81,9 @@ export async function callControl(
     });
     socket.on('close', (failed) => {
       if (failed) return;
-      if (text.endsWith('\n')) resolve(text);
-      else reject(silent());
+      if (text.startsWith('{') && text.endsWith('\n')) resolve(text);
+      else if (text === '') reject(silent());
+      else reject(otherVersion(directory));
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
@@ -96,4 +97,12 @@ export async function callControl(
       else reject(error);
     });
   });
+}
+
+function otherVersion(directory: DataDirectory): OrreryError {
+  return new OrreryError(
+    'SupervisorSilent',
+    `the supervisor on ${directory.root} is of another version: its answer is not understood`,
+    { hint: `use the 'orrery' it was started with, or end it with kill; containers keep running` },
+  );
 }

@@ -54,9 +54,9 @@ describe('a data directory that cannot be used', () => {
   test('holds a file that is not a store', async () => {
     const directory = join(scratch, 'foreign');
     mkdirSync(join(directory, 'store'), { recursive: true });
-    writeFileSync(join(directory, 'store', 'data.mdb'), 'this is somebody else’s file\n'.repeat(2000));
+    writeFileSync(join(directory, 'store', 'store.mdb'), 'this is somebody else’s file\n'.repeat(2000));
     const { exitCode, stderr } = await refusal('store', 'check', '--data-dir', directory);
-    expect(stderr.split('\n')[0]).toMatch(/^error: .*store/);
+    expect(stderr.split('\n')[0]).toMatch(/^error: .* is not a store of this program/);
     expect(exitCode).toBe(1);
   });
 });
