@@ -67,10 +67,12 @@ try {
     ]);
   }
   const restarts: number[] = [];
-  await cloud.kubectlWith(podManifest('victim'), 'apply', '-f', '-');
-  await cloud.kubectl('wait', '--for=condition=Ready', 'pod/victim', '--timeout=60s');
-  restarts.push(await killToRunning(cloud, 'victim'));
-  rows.push(['container killed → running again (first restart)', ms(restarts), '']);
+  for (let i = 0; i < RUNS; i += 1) {
+    await cloud.kubectlWith(podManifest(`victim-${i}`), 'apply', '-f', '-');
+    await cloud.kubectl('wait', '--for=condition=Ready', `pod/victim-${i}`, '--timeout=60s');
+    restarts.push(await killToRunning(cloud, `victim-${i}`));
+  }
+  rows.push(['container killed → running again (first restart)', ms(restarts), range(restarts)]);
 
   await cloud.kubectl('apply', '-f', helloManifests());
   await cloud.kubectl('rollout', 'status', 'deployment/hello', '--timeout=60s');
