@@ -1,7 +1,7 @@
 import { NotFound, OrreryError } from '../base/index.ts';
 import type { KubeObject } from '../kube/index.ts';
 import { firstServiceAddress } from './admission/service-allocator.ts';
-import { type PolicyClient, reconcileDefaultPolicy } from './bootstrap-policy/reconcile-policy.ts';
+import { reconcileDefaultPolicy } from './bootstrap-policy/reconcile-policy.ts';
 import { ensureDefaultObjects } from './default-objects.ts';
 import {
   type ApiRequest,
@@ -11,6 +11,7 @@ import {
   MASTERS_GROUP,
   type User,
 } from './http/messages.ts';
+import type { ObjectClient } from './object-client.ts';
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const SELF: User = { name: 'system:apiserver', groups: [MASTERS_GROUP, 'system:authenticated'] };
@@ -100,7 +101,7 @@ interface Sent {
 }
 
 /** Our own pipeline, spoken to as any client does. */
-class Server implements PolicyClient {
+class Server implements ObjectClient {
   readonly #handle: (request: ApiRequest, user: User) => Promise<ApiResponse>;
 
   constructor(handle: (request: ApiRequest, user: User) => Promise<ApiResponse>) {

@@ -7,15 +7,8 @@ import {
   semanticallyEqual,
 } from '../kube/index.ts';
 import { priorityOf } from './discovery/group-priorities.ts';
+import type { ObjectClient } from './object-client.ts';
 import { REVIEW_RESOURCES } from './registry/catalog.ts';
-
-/** Our own API, as any client has it. Paths are of collections; `replace` sends the whole object. */
-interface ObjectClient {
-  list(collection: string): Promise<readonly KubeObject[]>;
-  create(collection: string, object: object): Promise<unknown>;
-  replace(collection: string, object: KubeObject): Promise<unknown>;
-  delete(collection: string, name: string): Promise<unknown>;
-}
 
 const API_SERVICES = '/apis/apiregistration.k8s.io/v1/apiservices';
 const AUTO_MANAGED = 'kube-aggregator.kubernetes.io/automanaged';

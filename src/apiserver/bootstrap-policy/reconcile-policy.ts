@@ -5,6 +5,7 @@ import {
   type rbacv1,
   semanticallyEqual,
 } from '../../kube/index.ts';
+import type { ObjectClient } from '../object-client.ts';
 import {
   AUTOUPDATE,
   defaultClusterRoleBindings,
@@ -13,21 +14,13 @@ import {
   defaultRoles,
 } from './default-policy.ts';
 
-/** Our own API, as any client has it. Paths are of collections; `replace` sends the whole object. */
-export interface PolicyClient {
-  list(collection: string): Promise<readonly KubeObject[]>;
-  create(collection: string, object: KubeObject): Promise<unknown>;
-  replace(collection: string, object: KubeObject): Promise<unknown>;
-  delete(collection: string, name: string): Promise<unknown>;
-}
-
 /**
  * Makes the default roles and bindings, and gives back to those that are there what they lack: rules, subjects,
  * labels. What somebody added stays; what carries the annotation `…/autoupdate: "false"` is left alone; a binding to
  * another role is made anew, since it cannot be changed.
  * Source: k8s.io/component-helpers/auth/rbac/reconciliation.
  */
-export async function reconcileDefaultPolicy(client: PolicyClient): Promise<void> {
+export async function reconcileDefaultPolicy(client: ObjectClient): Promise<void> {
   await reconcileAll(client, 'clusterroles', defaultClusterRoles(), withMissingRules);
   await reconcileAll(client, 'clusterrolebindings', defaultClusterRoleBindings(), withMissingSubjects);
   await reconcileAll(client, 'roles', defaultRoles(), withMissingRules);
@@ -35,7 +28,7 @@ export async function reconcileDefaultPolicy(client: PolicyClient): Promise<void
 }
 
 async function reconcileAll<T extends KubeObject>(
-  client: PolicyClient,
+  client: ObjectClient,
   resource: string,
   wanted: readonly T[],
   repair: (current: T, wanted: T) => T,
