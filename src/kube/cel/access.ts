@@ -1,5 +1,5 @@
-import { CelFailure, type CelMapValue, CelOptional, type CelValue } from './cel-value.ts';
-import type { Expr } from './compiler.ts';
+import { CelFailure, type CelMapValue, CelOpaque, CelOptional, type CelValue } from './cel-value.ts';
+import type { Expr } from './compiled.ts';
 import { lookUp } from './functions.ts';
 import { OPTIONAL_MARK } from './optional-syntax.ts';
 
@@ -8,6 +8,7 @@ export function read(target: CelValue, field: string): CelValue | undefined {
   if (target instanceof CelOptional)
     return target.value === undefined ? undefined : read(target.value, field);
   if (target instanceof Map) return (target as CelMapValue).get(field);
+  if (target instanceof CelOpaque) return target.field(field);
   throw new CelFailure(target === null ? `no such key: ${field}` : 'no such overload');
 }
 

@@ -1,8 +1,10 @@
 import { messageOf } from '../../base/index.ts';
+import { qualifiedName } from './access.ts';
 import { celLibrary } from './cel-library.ts';
 import { type DeclType, typeText } from './cel-type.ts';
 import type { CelValue } from './cel-value.ts';
-import { CompileProblem, Compiler, type Expr, type Frame, type Run } from './compiler.ts';
+import { CompileProblem, type Expr, type Frame, type Run } from './compiled.ts';
+import { Compiler } from './compiler.ts';
 import { CostBudget, PER_CALL_LIMIT } from './cost-budget.ts';
 import { rewriteOptionals } from './optional-syntax.ts';
 import './string-functions.ts';
@@ -17,6 +19,8 @@ export interface CelOptions {
   variables: Readonly<Record<string, DeclType>>;
   /** What the expression must evaluate to; left out, anything. */
   result?: DeclType['kind'];
+  /** Whether `Object{…}` and `JSONPatch{…}` can be made. */
+  patchTypes?: boolean;
 }
 
 /** A variable's value, or what makes it when it is first looked at. */
@@ -34,6 +38,11 @@ export class CelProgram {
     this.type = type;
     this.#run = run;
     this.#used = used;
+  }
+
+  /** A variable or members of one: nothing is known but what is declared. */
+  get isSelection(): boolean {
+    return qualifiedName(syntaxOf(this)) !== undefined;
   }
 
   uses(variable: string): boolean {
@@ -88,7 +97,7 @@ export function compileCel(source: string, options: CelOptions): CelProgram {
   } catch (cause) {
     throw new CelCompileError(`compilation failed: ERROR: ${messageOf(cause)}`, { cause });
   }
-  const compiler = new Compiler(options.variables);
+  const compiler = new Compiler(options.variables, options.patchTypes);
   try {
     const { type, run } = compiler.compile(parsed.expr);
     const { result } = options;

@@ -39,6 +39,15 @@ export class CelOptional {
   }
 }
 
+/** A message under its name: `Object.spec{…}` of a mutating policy. */
+export class CelMessage extends Map<string | bigint | boolean, CelValue> {
+  readonly typeName: string;
+  constructor(typeName: string, fields: readonly [string, CelValue][]) {
+    super(fields);
+    this.typeName = typeName;
+  }
+}
+
 /** An unsigned integer of 64 bits. */
 export class CelUint {
   readonly value: bigint;
@@ -59,6 +68,10 @@ export abstract class CelOpaque {
   abstract readonly kind: ScalarKind;
   /** Undefined when it has no such function for these arguments. */
   abstract call(name: string, args: readonly CelValue[]): CelValue | undefined;
+  /** Undefined when it has no such member. */
+  field(_name: string): CelValue | undefined {
+    return undefined;
+  }
   equals(other: CelOpaque): boolean {
     return this === other;
   }
@@ -107,7 +120,7 @@ export function celEquals(a: CelValue, b: CelValue): boolean {
   }
   if (a instanceof Map) {
     const other = b as CelMapValue;
-    if (a.size !== other.size) return false;
+    if (a.size !== other.size || typeNameOf(a) !== typeNameOf(other)) return false;
     for (const [key, one] of a) if (!other.has(key) || !celEquals(one, other.get(key)!)) return false;
     return true;
   }
@@ -123,6 +136,10 @@ export function celEquals(a: CelValue, b: CelValue): boolean {
     return a.message.seconds === seconds && a.message.nanos === nanos;
   }
   return false;
+}
+
+function typeNameOf(map: CelMapValue): string | undefined {
+  return map instanceof CelMessage ? map.typeName : undefined;
 }
 
 function isNumeric(kind: string): boolean {

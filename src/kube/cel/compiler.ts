@@ -1,66 +1,29 @@
-import type { parse } from '@bufbuild/cel';
-import { costOf, itemAt, itemsOf, markedArgument, qualifiedName, read } from './access.ts';
-import {
-  comparable,
-  type DeclType,
-  DYN,
-  listOf,
-  mapOf,
-  type ScalarKind,
-  typeText,
-  unify,
-} from './cel-type.ts';
+import { itemsOf, qualifiedName, read } from './access.ts';
+import { type DeclType, DYN, type ScalarKind, typeText, unify } from './cel-type.ts';
 import {
   CelCostExceeded,
   CelFailure,
+  CelMessage,
   CelOptional,
   CelTypeValue,
   CelUint,
   type CelValue,
-  celEquals,
 } from './cel-value.ts';
-import type { CostBudget } from './cost-budget.ts';
+import {
+  type CallExpr,
+  type Compiled,
+  CompileProblem,
+  type Expr,
+  type Frame,
+  type Scope,
+} from './compiled.ts';
 import { overloadsOf } from './functions.ts';
 import { fits, invocation, methodOf, OPAQUE_KINDS } from './invocation.ts';
+import { compileList, compileMap } from './literals.ts';
 import { compileMacro } from './macros.ts';
+import { unsetField } from './message.ts';
+import { compileConditional, compileEquality, compileIndex, compileLogic } from './operators.ts';
 import { OPTIONAL_FIELD } from './optional-syntax.ts';
-
-/** The library's syntax tree. */
-export type Expr = ReturnType<typeof parse>['expr'];
-export type CallExpr = Extract<Expr['exprKind'], { case: 'callExpr' }>['value'];
-
-/** The variables of a comprehension around those of its surroundings. */
-export interface Frame {
-  budget: CostBudget;
-  parent: Frame | undefined;
-  value: CelValue;
-  /** The second variable, or the accumulator. */
-  second: CelValue;
-  global(name: string): CelValue | undefined;
-}
-
-export type Run = (frame: Frame) => CelValue;
-
-/** An expression with the type it is known to have. */
-export interface Compiled {
-  type: DeclType;
-  run: Run;
-}
-
-/** What is wrong at a node of the tree. */
-export class CompileProblem extends Error {
-  readonly id: bigint;
-  constructor(id: bigint, message: string) {
-    super(message);
-    this.id = id;
-  }
-}
-
-/** The variables one comprehension declares. */
-export interface Scope {
-  first: { name: string; type: DeclType };
-  second: { name: string; type: DeclType } | undefined;
-}
 
 const TYPE_NAMES = new Set([
   'bool',
@@ -81,8 +44,12 @@ export class Compiler {
   readonly #variables: Readonly<Record<string, DeclType>>;
   readonly #scopes: Scope[] = [];
 
-  constructor(variables: Readonly<Record<string, DeclType>>) {
+  /** Whether `Object{…}` and `JSONPatch{…}` can be made. */
+  readonly hasPatchTypes: boolean;
+
+  constructor(variables: Readonly<Record<string, DeclType>>, hasPatchTypes = false) {
     this.#variables = variables;
+    this.hasPatchTypes = hasPatchTypes;
   }
 
   /** @throws CompileProblem */
@@ -98,9 +65,9 @@ export class Compiler {
       case 'callExpr':
         return this.#call(expr!, kind.value);
       case 'listExpr':
-        return this.#list(kind.value.elements as Expr[]);
+        return compileList(this, kind.value.elements as Expr[]);
       case 'structExpr':
-        return this.#map(expr!);
+        return compileMap(this, expr!);
       case 'comprehensionExpr':
         return this.#fold(expr!);
       default:
@@ -208,7 +175,8 @@ export class Compiler {
         frame.budget.spend(1);
         const target = run(frame);
         if (target instanceof CelOptional) return new CelOptional(read(target, field));
-        const value = read(target, field);
+        const value =
+          read(target, field) ?? (target instanceof CelMessage ? unsetField(target, field) : undefined);
         if (value === undefined) throw new CelFailure(`no such key: ${field}`);
         return value;
       },
@@ -238,83 +206,6 @@ export class Compiler {
       default:
         throw new CompileProblem(id, `type '${typeText(type)}' does not support field selection`);
     }
-  }
-
-  #list(elements: readonly Expr[]): Compiled {
-    const parts = elements.map((one) => this.#element(one));
-    const element = parts.reduce<DeclType>((type, part) => unify(type, part.type), DYN);
-    return {
-      type: listOf(parts.length === 0 ? DYN : element),
-      run: (frame) => {
-        frame.budget.spend(10);
-        const list: CelValue[] = [];
-        for (const part of parts) {
-          const value = part.run(frame);
-          if (!part.optional) list.push(value);
-          else if (value instanceof CelOptional && value.value !== undefined) list.push(value.value);
-        }
-        return list;
-      },
-    };
-  }
-
-  /** An element, index or key that may be marked optional. */
-  #element(expr: Expr): Compiled & { optional: boolean } {
-    const marked = markedArgument(expr);
-    if (marked === undefined) return { ...this.compile(expr), optional: false };
-    const inner = this.compile(marked);
-    return { type: inner.type.kind === 'optional' ? inner.type.of : DYN, run: inner.run, optional: true };
-  }
-
-  #map(expr: Expr): Compiled {
-    const { messageName, entries } = (expr.exprKind as Extract<Expr['exprKind'], { case: 'structExpr' }>)
-      .value;
-    if (messageName !== '') return this.#message(expr, messageName);
-    const parts = entries.map(({ keyKind, value }) => {
-      const keyExpr = keyKind.value as Expr;
-      const marked = markedArgument(keyExpr);
-      return {
-        key: this.compile(marked ?? keyExpr),
-        value: this.compile(value as Expr),
-        optional: marked !== undefined,
-      };
-    });
-    const typeOf = (part: (typeof parts)[number]) =>
-      part.optional && part.value.type.kind === 'optional' ? part.value.type.of : part.value.type;
-    const values = parts.map(typeOf);
-    const same = values.every((type) => type.kind === values[0]!.kind);
-    return {
-      type: mapOf(same ? values.reduce(unify, DYN) : DYN, parts[0]?.key.type ?? DYN),
-      run: (frame) => {
-        frame.budget.spend(30);
-        const map = new Map<string | bigint | boolean, CelValue>();
-        for (const part of parts) {
-          const key = part.key.run(frame) as string | bigint | boolean;
-          const value = part.value.run(frame);
-          if (!part.optional) map.set(key, value);
-          else if (value instanceof CelOptional && value.value !== undefined) map.set(key, value.value);
-        }
-        return map;
-      },
-    };
-  }
-
-  /** `Object{spec: Object.spec{…}}` of mutating policies: a map of the named fields. */
-  #message(expr: Expr, name: string): Compiled {
-    if (!/^(Object|JSONPatch)(\.|$)/.test(name))
-      throw new CompileProblem(expr.id, `undeclared reference to '${name}' (in container '')`);
-    const { entries } = (expr.exprKind as Extract<Expr['exprKind'], { case: 'structExpr' }>).value;
-    const parts = entries.map(({ keyKind, value }) => ({
-      field: String(keyKind.value),
-      value: this.compile(value as Expr),
-    }));
-    return {
-      type: DYN,
-      run: (frame) => {
-        frame.budget.spend(40);
-        return new Map(parts.map(({ field, value }) => [field, value.run(frame)]));
-      },
-    };
   }
 
   #fold(expr: Expr): Compiled {
@@ -371,16 +262,16 @@ export class Compiler {
     const args = call.args as Expr[];
     switch (call.function) {
       case '_&&_':
-        return this.#logic(args, false);
+        return compileLogic(this, args, false);
       case '_||_':
-        return this.#logic(args, true);
+        return compileLogic(this, args, true);
       case '_?_:_':
-        return this.#conditional(expr.id, args);
+        return compileConditional(this, expr.id, args);
       case '_[_]':
-        return this.#index(args);
+        return compileIndex(this, args);
       case '_==_':
       case '_!=_':
-        return this.#equality(expr.id, call.function, args);
+        return compileEquality(this, expr.id, call.function, args);
       case '@not_strictly_false':
       case '__not_strictly_false__': {
         const { run } = this.compile(args[0]);
@@ -391,102 +282,6 @@ export class Compiler {
         return macro ?? this.#function(expr.id, call);
       }
     }
-  }
-
-  /** One side may fail when the other decides. */
-  #logic(args: readonly Expr[], decisive: boolean): Compiled {
-    const parts = args.map((one) => this.boolean(one));
-    return {
-      type: { kind: 'bool' },
-      run: (frame) => {
-        let failure: CelFailure | undefined;
-        for (const part of parts) {
-          try {
-            const value = part(frame);
-            if (value === decisive) return decisive;
-            if (typeof value !== 'boolean') throw new CelFailure('no such overload');
-          } catch (error) {
-            if (!(error instanceof CelFailure) || error instanceof CelCostExceeded) throw error;
-            failure ??= error;
-          }
-        }
-        if (failure !== undefined) throw failure;
-        return !decisive;
-      },
-    };
-  }
-
-  /** @throws CompileProblem for what is known to be no bool. */
-  boolean(expr: Expr): Run {
-    const { type, run } = this.compile(expr);
-    if (type.kind !== 'bool' && type.kind !== 'dyn')
-      throw new CompileProblem(expr.id, `expected type 'bool' but found '${typeText(type)}'`);
-    return run;
-  }
-
-  #conditional(id: bigint, [test, yes, no]: readonly Expr[]): Compiled {
-    const condition = this.boolean(test!);
-    const [a, b] = [this.compile(yes), this.compile(no)];
-    if (!comparable(a.type, b.type))
-      throw new CompileProblem(
-        id,
-        `found no matching overload for '_?_:_' applied to '(bool, ${typeText(a.type)}, ${typeText(b.type)})'`,
-      );
-    return {
-      type: unify(a.type, b.type),
-      run: (frame) => {
-        const value = condition(frame);
-        if (typeof value !== 'boolean') throw new CelFailure('no such overload');
-        return value ? a.run(frame) : b.run(frame);
-      },
-    };
-  }
-
-  #index([target, at]: readonly Expr[]): Compiled {
-    const object = this.compile(target);
-    const marked = markedArgument(at!);
-    const index = this.compile(marked ?? at);
-    const inner = object.type.kind === 'optional' ? object.type.of : object.type;
-    const type = inner.kind === 'list' ? inner.element : inner.kind === 'map' ? inner.value : DYN;
-    if (inner.kind === 'list' && !['int', 'uint', 'dyn', 'double'].includes(index.type.kind))
-      throw new CompileProblem(
-        at!.id,
-        `found no matching overload for '_[_]' applied to '(${typeText(inner)}, ${typeText(index.type)})'`,
-      );
-    const optional = marked !== undefined || object.type.kind === 'optional';
-    return {
-      type: optional ? { kind: 'optional', of: type } : type,
-      run: (frame) => {
-        frame.budget.spend(1);
-        const container = object.run(frame);
-        const key = index.run(frame);
-        const holder = container instanceof CelOptional ? container.value : container;
-        const value = holder === undefined ? undefined : itemAt(holder, key);
-        if (optional || container instanceof CelOptional) return new CelOptional(value);
-        if (value !== undefined) return value;
-        throw new CelFailure(
-          holder instanceof Map ? `no such key: ${String(key)}` : `index out of bounds: ${String(key)}`,
-        );
-      },
-    };
-  }
-
-  #equality(id: bigint, name: string, args: readonly Expr[]): Compiled {
-    const [a, b] = [this.compile(args[0]), this.compile(args[1])];
-    if (!comparable(a.type, b.type))
-      throw new CompileProblem(
-        id,
-        `found no matching overload for '${name}' applied to '(${typeText(a.type)}, ${typeText(b.type)})'`,
-      );
-    const wanted = name === '_==_';
-    return {
-      type: { kind: 'bool' },
-      run: (frame) => {
-        const [left, right] = [a.run(frame), b.run(frame)];
-        frame.budget.spend(1 + costOf(left) * 0.1);
-        return celEquals(left, right) === wanted;
-      },
-    };
   }
 
   #function(id: bigint, call: CallExpr): Compiled {

@@ -1,6 +1,6 @@
 import { type DeclType, DYN, listOf, mapOf, type ScalarKind, unify } from './cel-type.ts';
 import { CelFailure, CelOpaque, type CelValue, kindOf } from './cel-value.ts';
-import type { Compiled } from './compiler.ts';
+import type { Compiled } from './compiled.ts';
 import { callOpaque, type Overload } from './functions.ts';
 
 /** Kinds of values whose functions are their own. */
@@ -42,7 +42,7 @@ export function methodOf(
   overloads: readonly Overload[] | undefined,
 ): Compiled {
   return {
-    type: DYN,
+    type: methodType(name, parts, overloads),
     run: (frame) => {
       frame.budget.spend(1);
       const [target, ...args] = parts.map(({ run }) => run(frame)) as [CelValue, ...CelValue[]];
@@ -51,6 +51,37 @@ export function methodOf(
       return chosen(overloads, [target, ...args]).run([target, ...args], frame.budget);
     },
   };
+}
+
+/** What the methods of opaque values evaluate to, where nothing else has a method of that name. */
+const METHOD_RESULTS: Readonly<Record<string, ScalarKind>> = {
+  allowed: 'bool',
+  errored: 'bool',
+  error: 'string',
+  reason: 'string',
+  isLessThan: 'bool',
+  isGreaterThan: 'bool',
+  compareTo: 'int',
+  containsIP: 'bool',
+  containsCIDR: 'bool',
+  isInteger: 'bool',
+  getHost: 'string',
+  getHostname: 'string',
+  getScheme: 'string',
+  getPort: 'string',
+  getEscapedPath: 'string',
+};
+
+function methodType(
+  name: string,
+  parts: readonly Compiled[],
+  overloads: readonly Overload[] | undefined,
+): DeclType {
+  const known = METHOD_RESULTS[name];
+  if (overloads === undefined) return known === undefined ? DYN : { kind: known };
+  const types = parts.map(({ type }) => type);
+  const [first, ...rest] = overloads.map((one) => resultType(one, types));
+  return first !== undefined && rest.every(({ kind }) => kind === first.kind) ? first : DYN;
 }
 
 /** Whether arguments of these types may be meant. */

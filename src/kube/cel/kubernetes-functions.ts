@@ -342,3 +342,7 @@ function succeeds(make: () => unknown): boolean {
     throw error;
   }
 }
+
+define('jsonpatch.escapeKey', 'string->string', ([key]) =>
+  (key as string).replaceAll('~', '~0').replaceAll('/', '~1'),
+);

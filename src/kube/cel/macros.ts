@@ -1,15 +1,8 @@
 import { itemsOf } from './access.ts';
 import { type DeclType, DYN, listOf, mapOf } from './cel-type.ts';
 import { CelFailure, type CelMapValue, CelOptional, type CelValue } from './cel-value.ts';
-import {
-  type CallExpr,
-  type Compiled,
-  CompileProblem,
-  type Compiler,
-  type Expr,
-  type Frame,
-  type Run,
-} from './compiler.ts';
+import { type CallExpr, type Compiled, CompileProblem, type Expr, type Frame, type Run } from './compiled.ts';
+import type { Compiler } from './compiler.ts';
 
 /**
  * The macros the parser does not expand: cel.bind, comprehensions with two variables, those of optionals, sortBy.

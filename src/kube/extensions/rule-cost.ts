@@ -1,5 +1,5 @@
 import { syntaxOf } from '../cel/cel-program.ts';
-import type { Expr } from '../cel/compiler.ts';
+import type { Expr } from '../cel/compiled.ts';
 import type { CelProgram } from '../cel/index.ts';
 import {
   additionalOf,
