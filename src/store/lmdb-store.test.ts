@@ -31,7 +31,7 @@ describe('the LMDB store', () => {
 
   async function fill(): Promise<void> {
     const store = await open();
-    const value = (i: number) => () => Buffer.alloc(i % 10 === 0 ? 20_000 : 700, `${i}`);
+    const value = (i: number) => ({ bytes: Buffer.alloc(i % 10 === 0 ? 20_000 : 700, `${i}`) });
     await Promise.all(
       Array.from({ length: 400 }, (_, i) =>
         store.write({ type: 'put', key: `/k/${i % 300}`, value: value(i) }),

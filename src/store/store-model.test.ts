@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { silentLog } from '../base/index.ts';
 import { lines, textOf } from './contract.test-suite.ts';
+import { fillDraft } from './draft.ts';
 import {
   checkStore,
   openLmdbStore,
@@ -28,12 +29,12 @@ class StoreModel {
     if (write.expect !== undefined && write.expect !== current) return 'Conflict';
     if (write.type === 'delete' && state === undefined) return 'NotFound';
     const revision = ++this.revision;
-    const encode = write.type === 'put' ? write.value : write.tombstone;
+    const draft = write.type === 'put' ? write.value : write.tombstone;
     this.events.push({
       type: write.type,
       key: write.key,
       revision,
-      value: encode === undefined ? state!.value : encode(revision),
+      value: draft === undefined ? state!.value : fillDraft(draft, revision),
       ...(state !== undefined && { previous: state.value }),
     });
     return revision;
@@ -134,10 +135,12 @@ class Run {
     const current = this.model.stateAt(this.model.revision).get(choice.key)?.modRevision ?? 0;
     const expected = { anything: undefined, nothing: 0, right: current, wrong: current + 1 }[choice.expect];
     const number = this.#counter++;
-    const encode = (revision: number) => Buffer.from(`${number}@${revision}`.padEnd(choice.bytes, '.'));
+    const before = Buffer.from(`${number}@`);
+    const bytes = Buffer.concat([before, Buffer.alloc(choice.bytes, '.')]);
+    const draft = { bytes, revisionAt: before.length };
     const common = { key: choice.key, ...(expected !== undefined && { expect: expected }) };
-    if (choice.type === 'put') return { type: 'put', ...common, value: encode };
-    return { type: 'delete', ...common, ...(choice.type === 'tombstone' && { tombstone: encode }) };
+    if (choice.type === 'put') return { type: 'put', ...common, value: draft };
+    return { type: 'delete', ...common, ...(choice.type === 'tombstone' && { tombstone: draft }) };
   }
 
   async #list(options: Extract<Step, { do: 'list' }>): Promise<void> {

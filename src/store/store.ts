@@ -25,9 +25,10 @@ export interface Store {
    * one transaction and one fsync.
    *
    * @throws Conflict when `expect` does not hold (details.current is the mod revision found, 0 for none);
-   *   NotFound for a delete, without `expect`, of what does not exist; BadRequest for an impossible key;
-   *   whatever `Encode` throws. An OrreryError `StoreFull` means that the disk is full: this write is not
-   *   stored, later ones may be.
+   *   NotFound for a delete, without `expect`, of what does not exist; BadRequest for an impossible key.
+   *   Of the OrreryErrors, `StoreFull` means that the disk is full: this write is not stored, later ones may be;
+   *   `StoreValueTooLarge` that this driver can never store it; `StoreWriteUnknown` that the connection was lost
+   *   and nobody can tell whether it is stored.
    */
   write(write: Write): Promise<WriteResult>;
 
@@ -88,14 +89,20 @@ export interface ListResult {
   remaining?: number;
 }
 
-/** Makes the bytes to store, given the revision the write got: the value carries its own revision. */
-export type Encode = (revision: number) => Uint8Array;
+/**
+ * A value to store. It may carry the revision of its own write, which is known only afterwards: the store puts it,
+ * in decimal digits, in front of the byte at `revisionAt`.
+ */
+export interface Draft {
+  bytes: Uint8Array;
+  revisionAt?: number;
+}
 
 export type Write =
   /** `expect`: the mod revision the key must have, 0 for "must not exist"; left out, anything goes. */
-  | { type: 'put'; key: string; expect?: number; value: Encode }
+  | { type: 'put'; key: string; expect?: number; value: Draft }
   /** `tombstone` makes the last state of the deleted object for watchers, carrying the revision of the deletion. */
-  | { type: 'delete'; key: string; expect?: number; tombstone?: Encode };
+  | { type: 'delete'; key: string; expect?: number; tombstone?: Draft };
 
 export interface WriteResult {
   revision: number;

@@ -1,4 +1,5 @@
 import { BadRequest, Conflict, NotFound } from '../base/index.ts';
+import { fillDraft } from './draft.ts';
 import type { TableChange } from './lmdb-tables.ts';
 import { type Head, KEY_LIMIT_BYTES, type RecordType } from './record.ts';
 import type { Write, WriteResult } from './store.ts';
@@ -48,8 +49,7 @@ export class WriteBatch {
   /**
    * Gives the write its revision.
    *
-   * @throws Conflict, NotFound, BadRequest, or what `Encode` throws; then nothing is staged and no
-   *   revision is used up.
+   * @throws Conflict, NotFound, BadRequest; then nothing is staged and no revision is used up.
    */
   stage(write: Write): WriteResult {
     checkKey(write.key);
@@ -80,7 +80,7 @@ export class WriteBatch {
 
   #put(write: Extract<Write, { type: 'put' }>, state: KeyState): WriteResult {
     const revision = this.revision + 1;
-    const value = write.value(revision);
+    const value = fillDraft(write.value, revision);
     const createRevision = state.head?.createRevision ?? revision;
     this.#record(
       { type: 'put', key: write.key, revision, value, previousRevision: state.lastRevision },
@@ -96,7 +96,7 @@ export class WriteBatch {
     if (head === undefined)
       throw new NotFound(`"${write.key}" does not exist`, { details: { key: write.key } });
     const revision = this.revision + 1;
-    const value = write.tombstone?.(revision) ?? NOTHING;
+    const value = write.tombstone === undefined ? NOTHING : fillDraft(write.tombstone, revision);
     const type = write.tombstone === undefined ? 'delete' : 'tombstone';
     this.#record(
       { type, key: write.key, revision, value, previousRevision: state.lastRevision },
@@ -131,7 +131,8 @@ export class WriteBatch {
   }
 }
 
-function checkKey(key: string): void {
+/** @throws BadRequest */
+export function checkKey(key: string): void {
   if (key === '') throw new BadRequest('a key must not be empty');
   if (!key.isWellFormed()) throw new BadRequest('a key must be well-formed Unicode');
   const bytes = Buffer.byteLength(key);

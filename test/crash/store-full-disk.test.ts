@@ -14,7 +14,8 @@ test.skipIf(!isRoot)(
     const disk = mkdtempSync(join(tmpdir(), 'orrery-disk-'));
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk]).status).toBe(0);
     const store = await openLmdbStore({ directory: disk, log: silentLog });
-    const put = (key: string, value: Uint8Array) => store.write({ type: 'put', key, value: () => value });
+    const put = (key: string, value: Uint8Array) =>
+      store.write({ type: 'put', key, value: { bytes: value } });
     const large = Array.from({ length: 40 }, (_, i) => Buffer.alloc(100_000, `${i}`));
     try {
       await put('/first', Buffer.from('here'));

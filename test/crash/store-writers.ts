@@ -27,8 +27,8 @@ async function write(store: Store, prefix: string): Promise<never> {
       writeSync(1, `${revision} ${key} -\n`);
     } else {
       const value = `${process.pid}.${n}`;
-      const padded = () => Buffer.from(value.padEnd(n % 50 === 0 ? 20_000 : 1000, ' '));
-      const { revision } = await store.write({ type: 'put', key, value: padded, ...expected });
+      const padded = Buffer.from(value.padEnd(n % 50 === 0 ? 20_000 : 1000, ' '));
+      const { revision } = await store.write({ type: 'put', key, value: { bytes: padded }, ...expected });
       writeSync(1, `${revision} ${key} ${value}\n`);
     }
   }

@@ -1,6 +1,6 @@
 import { Conflict } from '../../base/index.ts';
 import type { KubeObject, Resource } from '../../kube/index.ts';
-import type { ListOptions, ListResult, Store, StoreEvent } from '../../store/index.ts';
+import type { Draft, ListOptions, ListResult, Store, StoreEvent } from '../../store/index.ts';
 import { OBJECT_LIMIT_BYTES } from '../encoding/body.ts';
 import { entityTooLarge } from '../errors.ts';
 import { decodeText, encodeText } from '../http/messages.ts';
@@ -125,18 +125,16 @@ export class ObjectStorage {
 
   /** Deletes; watchers see `last` with the revision of the deletion. @throws WriteRace */
   async delete(resource: Resource, key: string, last: KubeObject, expect: number): Promise<StoredObject> {
-    const encode = encoder(resource, last);
-    const result = await this.#guard(() =>
-      this.store.write({ type: 'delete', key, expect, tombstone: encode }),
-    );
+    const tombstone = draftOf(resource, last);
+    const result = await this.#guard(() => this.store.write({ type: 'delete', key, expect, tombstone }));
     this.#cache.forget(key);
     return { key, bytes: result.value, revision: result.revision };
   }
 
   async #write(resource: Resource, key: string, object: KubeObject, expect: number): Promise<StoredObject> {
-    const encode = encoder(resource, object);
-    if (encode.sizeBytes > OBJECT_LIMIT_BYTES) throw entityTooLarge(OBJECT_LIMIT_BYTES);
-    const result = await this.#guard(() => this.store.write({ type: 'put', key, expect, value: encode }));
+    const value = draftOf(resource, object);
+    if (value.bytes.length > OBJECT_LIMIT_BYTES) throw entityTooLarge(OBJECT_LIMIT_BYTES);
+    const result = await this.#guard(() => this.store.write({ type: 'put', key, expect, value }));
     return { key, bytes: result.value, revision: result.revision };
   }
 
@@ -166,13 +164,10 @@ const REVISION_MARK = '\u0000revision\u0000';
 const MARK_JSON = JSON.stringify(REVISION_MARK);
 
 /**
- * Encodes now, all but the revision: the store's one writer thread then only joins two texts.
+ * Encodes now, all but the revision, which only the store knows.
  * The mark cannot occur in a client's text by chance before the real one: metadata is written first.
  */
-function encoder(
-  resource: Resource,
-  object: KubeObject,
-): ((revision: number) => Uint8Array) & { sizeBytes: number } {
+function draftOf(resource: Resource, object: KubeObject): Draft {
   const stored = resource.storage?.toStored(object) ?? object;
   const { apiVersion, kind, metadata, ...rest } = stored;
   const { name, generateName, namespace, uid, resourceVersion: _replaced, ...others } = metadata;
@@ -185,8 +180,7 @@ function encoder(
   const at = text.indexOf(MARK_JSON);
   const before = `${text.slice(0, at)}"`;
   const after = `"${text.slice(at + MARK_JSON.length)}`;
-  const encode = (revision: number) => encodeText(before + revision + after);
-  return Object.assign(encode, { sizeBytes: Buffer.byteLength(text) });
+  return { bytes: encodeText(before + after), revisionAt: Buffer.byteLength(before) };
 }
 
 export function groupVersion(resource: Pick<Resource, 'group' | 'version'>): string {
