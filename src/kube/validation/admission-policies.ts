@@ -1,4 +1,5 @@
 import type { FieldError } from '../../base/index.ts';
+import { type DeclType, DYN } from '../cel/index.ts';
 import type { admissionregistrationv1 } from '../types/index.generated.ts';
 import {
   FAILURE_POLICIES,
@@ -13,6 +14,15 @@ import { dns1035Label, dns1123Subdomain, qualifiedName } from './formats.ts';
 import { addAll, repeatedIndexes } from './item-lists.ts';
 import { validateLabelSelector } from './label-selectors.ts';
 import { pathSegmentName } from './names.ts';
+import {
+  APPLY_CONFIGURATION,
+  BOOL,
+  JSON_PATCH,
+  STRING,
+  STRING_OR_NULL,
+  validateExpression,
+  validateVariableExpression,
+} from './policy-expressions.ts';
 
 /** k8s.io/kubernetes/pkg/apis/admissionregistration/validation: the policies and their bindings. */
 
@@ -36,7 +46,25 @@ type CommonSpec = Partial<
   >
 >;
 
-function validateCommonSpec(spec: CommonSpec): FieldError[] {
+/** What the expressions of a policy may name; its variables join as they are looked at. */
+interface PolicyEnvironment {
+  params: DeclType | undefined;
+  authorizer: boolean;
+  variables: Map<string, DeclType> | undefined;
+  patchTypes: boolean;
+}
+
+function environmentOf(spec: CommonSpec, patchTypes = false): PolicyEnvironment {
+  return {
+    params: spec.paramKind === undefined ? undefined : DYN,
+    authorizer: true,
+    // Validating policies compose variables only where there are some.
+    variables: patchTypes || spec.variables?.length ? new Map() : undefined,
+    patchTypes,
+  };
+}
+
+function validateCommonSpec(spec: CommonSpec, environment: PolicyEnvironment): FieldError[] {
   const { failurePolicy, paramKind, matchConstraints, variables = [] } = spec;
   const errors: FieldError[] = [];
   if (failurePolicy === undefined) errors.push(required('spec.failurePolicy'));
@@ -49,7 +77,8 @@ function validateCommonSpec(spec: CommonSpec): FieldError[] {
       errors.push(required('spec.matchConstraints.resourceRules'));
     }
   }
-  addAll(errors, validateMatchConditions(spec.matchConditions, 'spec.matchConditions'));
+  const { params } = environment;
+  addAll(errors, validateMatchConditions(spec.matchConditions, 'spec.matchConditions', { params }));
   for (const [index, { name = '', expression }] of variables.entries()) {
     const at = `spec.variables[${index}]`;
     if (name.trim() === '') errors.push(required(`${at}.name`, 'name is not specified'));
@@ -57,6 +86,13 @@ function validateCommonSpec(spec: CommonSpec): FieldError[] {
       errors.push(invalid(`${at}.name`, name, 'must be a valid CEL identifier'));
     }
     if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is not specified'));
+    else {
+      const { patchTypes } = environment;
+      const field = `${at}.expression`;
+      const found = validateVariableExpression(expression, { field, environment, patchTypes });
+      addAll(errors, found.errors);
+      environment.variables?.set(name, found.type);
+    }
   }
   return errors;
 }
@@ -65,7 +101,8 @@ export function validateValidatingPolicy(
   policy: admissionregistrationv1.ValidatingAdmissionPolicy,
 ): FieldError[] {
   const { validations = [], auditAnnotations = [] } = policy.spec ?? {};
-  const errors = validateCommonSpec(policy.spec ?? {});
+  const environment = environmentOf(policy.spec ?? {});
+  const errors = validateCommonSpec(policy.spec ?? {}, environment);
   if (validations.length === 0 && auditAnnotations.length === 0) {
     const why = 'validations or auditAnnotations must contain at least one item';
     return [...errors, required('spec.validations', why), required('spec.auditAnnotations', why)];
@@ -78,25 +115,39 @@ export function validateValidatingPolicy(
   const repeatedKeys = repeatedIndexes(keys);
   return [
     ...errors,
-    ...validations.flatMap((one, index) => validateValidation(one, `spec.validations[${index}]`)),
+    ...validations.flatMap((one, index) =>
+      validateValidation(one, `spec.validations[${index}]`, environment),
+    ),
     ...auditAnnotations.flatMap((one, index) => {
       const at = `spec.auditAnnotations[${index}]`;
       const repeated = repeatedKeys.has(index);
       return [
-        ...validateAuditAnnotation(policy.metadata.name, one, at),
+        ...validateAuditAnnotation(policy.metadata.name, one, at, environment),
         ...(repeated ? [duplicate(`${at}.key`, keys[index])] : []),
       ];
     }),
   ];
 }
 
-function validateValidation(validation: admissionregistrationv1.Validation, field: string): FieldError[] {
+function validateValidation(
+  validation: admissionregistrationv1.Validation,
+  field: string,
+  environment: PolicyEnvironment,
+): FieldError[] {
   const { expression, message, messageExpression, reason } = validation;
   const errors: FieldError[] = [];
   if (!expression?.trim()) errors.push(required(`${field}.expression`, 'expression is not specified'));
+  else {
+    const place = { field: `${field}.expression`, environment, results: BOOL };
+    errors.push(...validateExpression(expression, place));
+  }
   if (messageExpression && messageExpression.trim() === '') {
     const why = 'must be non-empty if specified';
     errors.push(invalid(`${field}.messageExpression`, messageExpression, why));
+  } else if (messageExpression) {
+    const without = { ...environment, authorizer: false };
+    const place = { field: `${field}.messageExpression`, environment: without, results: STRING };
+    errors.push(...validateExpression(messageExpression, place));
   }
   if (message && message.trim() === '') {
     errors.push(invalid(`${field}.message`, message, 'must be non-empty if specified'));
@@ -110,6 +161,7 @@ function validateAuditAnnotation(
   policyName: string,
   { key = '', valueExpression = '' }: admissionregistrationv1.AuditAnnotation,
   field: string,
+  environment: PolicyEnvironment,
 ): FieldError[] {
   const name = `${policyName}/${key}`;
   const errors = policyName
@@ -120,6 +172,9 @@ function validateAuditAnnotation(
   if (length === 0) errors.push(required(at, 'valueExpression is not specified'));
   else if (length > VALUE_EXPRESSION_LIMIT) {
     errors.push(required(at, `must not exceed ${VALUE_EXPRESSION_LIMIT} bytes in length`));
+  } else {
+    const place = { field: at, environment, results: STRING_OR_NULL };
+    errors.push(...validateExpression(valueExpression.trim(), place));
   }
   return errors;
 }
@@ -145,7 +200,8 @@ export function validateMutatingPolicy({
   spec,
 }: admissionregistrationv1.MutatingAdmissionPolicy): FieldError[] {
   const { matchConstraints, mutations = [], reinvocationPolicy } = spec ?? {};
-  const errors = validateCommonSpec(spec ?? {});
+  const environment = environmentOf(spec ?? {}, true);
+  const errors = validateCommonSpec(spec ?? {}, environment);
   for (const { operations = [] } of matchConstraints?.resourceRules ?? []) {
     const at = 'spec.matchConstraints.resourceRules.operations';
     addAll(
@@ -158,14 +214,18 @@ export function validateMutatingPolicy({
   }
   addAll(
     errors,
-    mutations.flatMap((one, index) => validateMutation(one, `spec.mutations[${index}]`)),
+    mutations.flatMap((one, index) => validateMutation(one, `spec.mutations[${index}]`, environment)),
   );
   const at = 'spec.reinvocationPolicy';
   if (!reinvocationPolicy) return [...errors, required(at)];
   return [...errors, ...validateKnown(reinvocationPolicy, REINVOCATION_POLICIES, at)];
 }
 
-function validateMutation(mutation: Partial<admissionregistrationv1.Mutation>, field: string): FieldError[] {
+function validateMutation(
+  mutation: Partial<admissionregistrationv1.Mutation>,
+  field: string,
+  environment: PolicyEnvironment,
+): FieldError[] {
   const { patchType = '' } = mutation;
   if (patchType === '') return [required(`${field}.patchType`)];
   if (!PATCH_TYPES.includes(patchType)) return [notSupported(`${field}.patchType`, patchType, PATCH_TYPES)];
@@ -177,6 +237,11 @@ function validateMutation(mutation: Partial<admissionregistrationv1.Mutation>, f
   if (mutation[own] === undefined) {
     errors.push(required(`${field}.${own}`, `must be specified when patchType is ${patchType}`));
   } else if (!mutation[own].expression?.trim()) errors.push(required(`${field}.${own}.expression`));
+  else {
+    const results = patchType === 'JSONPatch' ? JSON_PATCH : APPLY_CONFIGURATION;
+    const place = { field: `${field}.${own}.expression`, environment, results, patchTypes: true };
+    errors.push(...validateExpression(mutation[own].expression, place));
+  }
   if (mutation[other] !== undefined) {
     const why = `must not be specified when patchType is ${patchType}`;
     errors.push(invalid(`${field}.${other}`, `{${other}}`, why));

@@ -1,15 +1,16 @@
 import type { FieldError } from '../../base/index.ts';
+import type { DeclType } from '../cel/index.ts';
 import type { admissionregistrationv1 } from '../types/index.generated.ts';
 import { duplicate, invalid, invalidEach, notSupported, required, tooMany } from './field-errors.ts';
 import { qualifiedName } from './formats.ts';
 import { repeatedIndexes } from './item-lists.ts';
 import { validateLabelSelector } from './label-selectors.ts';
 import { pathSegmentName } from './names.ts';
+import { BOOL, validateExpression } from './policy-expressions.ts';
 
 /**
  * What webhooks and admission policies have in common.
- * Source: k8s.io/kubernetes/pkg/apis/admissionregistration/validation. Whether a CEL expression compiles is not
- * checked here: the admission that evaluates it does.
+ * Source: k8s.io/kubernetes/pkg/apis/admissionregistration/validation.
  */
 
 export const FAILURE_POLICIES = ['Fail', 'Ignore'];
@@ -82,6 +83,7 @@ function validateResources(resources: readonly string[], field: string): FieldEr
 export function validateMatchConditions(
   conditions: readonly admissionregistrationv1.MatchCondition[] | undefined,
   field: string,
+  { params }: { params?: DeclType | undefined } = {},
 ): FieldError[] {
   const all = conditions ?? [];
   const repeated = repeatedIndexes(all.map(({ name = '' }) => name));
@@ -89,6 +91,11 @@ export function validateMatchConditions(
   for (const [index, { name = '', expression }] of all.entries()) {
     const at = `${field}[${index}]`;
     if (!expression?.trim()) errors.push(required(`${at}.expression`));
+    else {
+      const environment = { params, authorizer: true };
+      const place = { field: `${at}.expression`, environment, results: BOOL };
+      errors.push(...validateExpression(expression.trim(), place));
+    }
     if (name === '') errors.push(required(`${at}.name`));
     else errors.push(...invalidEach(`${at}.name`, name, qualifiedName(name)));
     if (name !== '' && repeated.has(index)) errors.push(duplicate(`${at}.name`, name));
