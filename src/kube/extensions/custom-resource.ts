@@ -74,7 +74,10 @@ export function customResource(crd: CustomResourceDefinition, version: CrdVersio
     ...summary,
     // What discovery no longer offers of a definition that goes, its objects' finalizers still need.
     verbs: VERBS,
-    schema: { ref: `custom:${definition}`, custom: new StructuralSchema(definition, schema) },
+    schema: {
+      ref: `custom:${definition}`,
+      custom: new StructuralSchema(definition, schema, Object.keys(selectableFields ?? {})),
+    },
     generationOf: (object) => withoutFields(object, hasStatus ? ['metadata', 'status'] : ['metadata']),
     ...(hasStatus && { prepareForCreate: dropStatus, prepareForUpdate: keepStatus }),
     validateCreate: (object) => validateObject(schema, object),

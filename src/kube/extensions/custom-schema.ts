@@ -9,11 +9,14 @@ import { publishedSchema } from './published-schema.ts';
 export class StructuralSchema implements CustomSchema {
   readonly definition: string;
   readonly #schema: JsonSchemaProps;
+  readonly #selectable: readonly string[];
   #shape: Shape | undefined;
 
-  constructor(definition: string, schema: JsonSchemaProps) {
+  /** @param selectable what field selectors may name beside name and namespace, as they write it. */
+  constructor(definition: string, schema: JsonSchemaProps, selectable: readonly string[] = []) {
     this.definition = definition;
     this.#schema = schema;
+    this.#selectable = selectable;
   }
 
   prune(object: JsonObject, unknown: (field: string) => void): void {
@@ -31,7 +34,7 @@ export class StructuralSchema implements CustomSchema {
   }
 
   openApi(version: 2 | 3, refs: { objectMeta: JsonObject }): JsonObject {
-    return publishedSchema(this.#schema, version, refs.objectMeta);
+    return publishedSchema(this.#schema, version, refs.objectMeta, this.#selectable);
   }
 }
 

@@ -7,25 +7,39 @@ const KIND =
 const METADATA =
   "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
+const EMBEDDED_API_VERSION =
+  'apiVersion defines the versioned schema of this representation of an object. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources';
+const EMBEDDED_KIND =
+  'kind is a string value representing the type of this object. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds';
+
 /**
  * The schema of a custom resource as the server publishes it: with apiVersion, kind and metadata, and in OpenAPI v2
- * without what that cannot say. Source: k8s.io/apiextensions-apiserver/pkg/controller/openapi/builder.
+ * without what that cannot say. Source: k8s.io/apiextensions-apiserver/pkg/controller/openapi/{builder,v2}.
  */
-export function publishedSchema(schema: JsonSchemaProps, version: 2 | 3, objectMeta: JsonObject): JsonObject {
-  const published = version === 2 ? toV2(schema) : toV3(schema);
-  // A root that keeps what it does not know says nothing of its fields in v2.
-  if (
-    version === 2 &&
-    published.properties === undefined &&
-    schema['x-kubernetes-preserve-unknown-fields'] === true
-  )
-    return withObjectFields({ ...published }, objectMeta, version);
-  return withObjectFields(published, objectMeta, version);
+export function publishedSchema(
+  schema: JsonSchemaProps,
+  version: 2 | 3,
+  objectMeta: JsonObject,
+  selectable: readonly string[] = [],
+): JsonObject {
+  const extension =
+    selectable.length === 0
+      ? {}
+      : { 'x-kubernetes-selectable-fields': selectable.map((fieldPath) => ({ fieldPath })) };
+  // Of a root that keeps what it does not know v2 says nothing at all: kubectl would refuse all that it names not.
+  if (version === 2 && schema['x-kubernetes-preserve-unknown-fields'] === true)
+    return { type: 'object', ...extension };
+  const published = withEmbedded(version === 2 ? toV2(schema) : toV3(schema), version, objectMeta);
+  return { ...withObjectFields(published, objectMeta, version), ...extension };
+}
+
+function metadataSchema(objectMeta: JsonObject, version: 2 | 3): JsonObject {
+  return version === 3
+    ? { allOf: [objectMeta], description: METADATA }
+    : { description: METADATA, ...objectMeta };
 }
 
 function withObjectFields(schema: JsonObject, objectMeta: JsonObject, version: 2 | 3): JsonObject {
-  const metadata =
-    version === 3 ? { allOf: [objectMeta], description: METADATA } : { description: METADATA, ...objectMeta };
   return {
     ...schema,
     type: 'object',
@@ -33,40 +47,68 @@ function withObjectFields(schema: JsonObject, objectMeta: JsonObject, version: 2
       ...(schema.properties as JsonObject | undefined),
       apiVersion: { description: API_VERSION, type: 'string' },
       kind: { description: KIND, type: 'string' },
-      metadata,
+      metadata: metadataSchema(objectMeta, version),
     },
   };
 }
 
+/** What is an object of its own inside has the fields of one; in v2 only where unknown ones are not kept. */
+function withEmbedded(schema: JsonObject, version: 2 | 3, objectMeta: JsonObject): JsonObject {
+  const result = mapValues(schema, (one) => withEmbedded(one, version, objectMeta));
+  const isLoose = version === 2 && schema['x-kubernetes-preserve-unknown-fields'] === true;
+  if (schema['x-kubernetes-embedded-resource'] !== true || isLoose) return result;
+  const required = (schema.required as string[] | undefined) ?? [];
+  return {
+    ...result,
+    properties: {
+      ...(result.properties as JsonObject | undefined),
+      apiVersion: { description: EMBEDDED_API_VERSION, type: 'string' },
+      kind: { description: EMBEDDED_KIND, type: 'string' },
+      metadata: metadataSchema(objectMeta, version),
+    },
+    required: [...required, ...['kind', 'apiVersion'].filter((name) => !required.includes(name))],
+  };
+}
+
+/** What is no part of a structural schema is not published; a number or string says in `anyOf` what it may be. */
 function toV3(schema: JsonSchemaProps): JsonObject {
-  return mapSchemas(schema as JsonObject, (one) => toV3(one as JsonSchemaProps));
+  const { example: _e, externalDocs: _d, ...kept } = schema;
+  const junctors = ['anyOf', 'allOf', 'oneOf'] as const;
+  const isBare =
+    schema['x-kubernetes-int-or-string'] === true && junctors.every((one) => schema[one] === undefined);
+  const result = mapValues(kept, (one) => toV3(one as JsonSchemaProps));
+  return isBare ? { ...result, anyOf: [{ type: 'integer' }, { type: 'string' }] } : result;
 }
 
 /** v2 has no nullable and no junctors; a value that may be anything has no type. */
 function toV2(schema: JsonSchemaProps): JsonObject {
-  const { oneOf: _o, anyOf: _a, not: _n, nullable, default: _default, ...rest } = schema;
-  const kept = rest as JsonObject;
-  if (schema['x-kubernetes-preserve-unknown-fields'] === true || nullable === true) {
-    for (const name of ['type', 'items', 'properties', 'required', 'format']) {
-      const isLoose = nullable === true && name !== 'required' && name !== 'format';
-      if (isLoose || schema['x-kubernetes-preserve-unknown-fields'] === true) delete kept[name];
-    }
+  const { example: _e, externalDocs: _d, oneOf: _o, anyOf: _y, allOf: _l, not: _n, ...rest } = schema;
+  const { nullable, ...kept } = rest as JsonSchemaProps;
+  const isLoose = kept['x-kubernetes-preserve-unknown-fields'] === true;
+  if (nullable === true) delete kept.type;
+  if (nullable === true || isLoose) {
+    delete kept.items;
+    delete kept.properties;
   }
-  if (schema['x-kubernetes-int-or-string'] === true) delete kept.type;
-  return mapSchemas(kept, (one) => toV2(one as JsonSchemaProps));
+  if (kept.type === 'array' && kept.items === undefined) delete kept.type;
+  if (kept.type === 'object' && isLoose) delete kept.type;
+  if (kept.required !== undefined) {
+    const required = kept.required.filter((name) => kept.properties?.[name]?.nullable !== true);
+    if (required.length > 0) kept.required = required;
+    else delete kept.required;
+  }
+  return mapValues(kept as JsonObject, (one) => toV2(one as JsonSchemaProps));
 }
 
-function mapSchemas(schema: JsonObject, map: (one: JsonObject) => JsonObject): JsonObject {
+/** Maps the schemas of the values inside: properties, items, additional properties. */
+function mapValues(schema: object, map: (one: JsonObject) => JsonObject): JsonObject {
   const result: JsonObject = { ...schema };
-  if (isJsonObject(schema.properties))
+  if (isJsonObject(result.properties))
     result.properties = Object.fromEntries(
-      Object.entries(schema.properties).map(([name, one]) => [name, map(one as JsonObject)]),
+      Object.entries(result.properties).map(([name, one]) => [name, map(one as JsonObject)]),
     );
-  if (isJsonObject(schema.items)) result.items = map(schema.items);
-  if (isJsonObject(schema.additionalProperties))
-    result.additionalProperties = map(schema.additionalProperties);
-  for (const junctor of ['allOf', 'anyOf', 'oneOf'])
-    if (Array.isArray(schema[junctor])) result[junctor] = (schema[junctor] as JsonObject[]).map(map);
-  if (isJsonObject(schema.not)) result.not = map(schema.not);
+  if (isJsonObject(result.items)) result.items = map(result.items);
+  if (isJsonObject(result.additionalProperties))
+    result.additionalProperties = map(result.additionalProperties);
   return result;
 }

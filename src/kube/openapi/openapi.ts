@@ -20,7 +20,7 @@ const PATCH_TYPES = [
 const CUSTOM_PATCH_TYPES = PATCH_TYPES.filter((type) => !type.includes('strategic'));
 const PATCH = 'io.k8s.apimachinery.pkg.apis.meta.v1.Patch';
 /** What the documents say they describe. */
-const INFO = { title: 'Kubernetes', version: 'v1.33.0' };
+const INFO = { title: 'Kubernetes', version: 'v1.36.0' };
 
 /**
  * The OpenAPI 3.0 document of one group version, for GET /openapi/v3/apis/<group>/<version>: only the types
