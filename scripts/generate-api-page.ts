@@ -17,8 +17,8 @@ Every resource has the schema, defaults, validation, immutable fields, short nam
 upstream (\`src/kube/resources/builtin-resources.test.ts\`, \`src/kube/validation/*wordings.test.ts\`), and the verbs create,
 delete, deletecollection, get, list, patch, update and watch unless the table says otherwise. The last column says what
 else comes of an object: **works** and what is done with it, **in part** and what is lacking, or **stored only**.
-Versions and kinds that no table lists are not served: a request for one is 404. Among them are the beta versions of
-kinds that are stable, which upstream does not serve by default either.
+The beta versions that Kubernetes 1.36 has are served too, which upstream does only when asked; objects of a kind that is
+stable are kept in its stable version. Versions and kinds that no table lists are not served: a request for one is 404.
 `;
 
 export function apiPage(): string {

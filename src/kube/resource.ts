@@ -44,7 +44,7 @@ export interface Resource {
   /** The object is already defaulted and its schema and metadata checked. */
   validateCreate?(object: KubeObject): FieldError[];
   validateUpdate?(object: KubeObject, old: KubeObject): FieldError[];
-  validateStatusUpdate?(object: KubeObject, old: KubeObject): FieldError[];
+  validateStatusUpdate?(object: KubeObject, old: KubeObject, now: Date): FieldError[];
   /** Fills in what a change through `status` leaves to the server (times of conditions). Changes `object`. */
   prepareForStatusUpdate?(object: KubeObject, old: KubeObject, now: Date): void;
   /** Subresources beside `status` that change a part of the status, by name: `approval`. */

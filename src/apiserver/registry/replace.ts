@@ -76,7 +76,7 @@ export async function replaceStored(
   await registry.admission.mutate(admission);
   if (!isStatus) bumpGeneration(resource, next, old);
   const errors = isStatus
-    ? validateStatusUpdate(resource, next, old, part)
+    ? validateStatusUpdate(resource, next, old, { part, now })
     : validateUpdate(resource, next, old);
   if (errors.length > 0) throw objectInvalid(resource, old.metadata.name, errors);
   await registry.admission.validate(admission);

@@ -15,6 +15,7 @@ import {
   validateValidatingPolicyStatus,
 } from '../validation/admission-policies.ts';
 import { validateWebhookConfiguration } from '../validation/webhook-configurations.ts';
+import { betaVersion } from './beta/beta-version.ts';
 import { builtin, dropStatus, keepStatus, statusSubresource } from './builtin.ts';
 
 type Webhook = Partial<admissionregistrationv1.MutatingWebhook>;
@@ -167,4 +168,6 @@ export const admissionRegistrationResources: readonly Resource[] = [
   validatingAdmissionPolicyBindingsResource,
   mutatingAdmissionPoliciesResource,
   mutatingAdmissionPolicyBindingsResource,
+  betaVersion(mutatingAdmissionPoliciesResource, 'v1beta1'),
+  betaVersion(mutatingAdmissionPolicyBindingsResource, 'v1beta1'),
 ];

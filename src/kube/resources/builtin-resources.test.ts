@@ -7,7 +7,7 @@ import { tableOf } from '../table/table.ts';
 import { fieldErrorText } from '../validation/field-errors.ts';
 import { validateCreate, validateUpdate } from '../validation/validate.ts';
 import { builtinResources } from './builtin-resources.ts';
-import { samples } from './samples.test-data.ts';
+import { olderSamples, samples } from './samples.test-data.ts';
 
 const now = new Date('2026-01-01T00:01:00Z');
 
@@ -32,7 +32,10 @@ describe.each(builtinResources.map((resource) => [keyOf(resource), resource] as 
   '%s',
   (key, resource) => {
     // A kind that is served in several versions has one sample, of what they have in common.
-    const sample: KubeObject = { ...samples[key]!, apiVersion: groupVersionString(resource) };
+    const sample: KubeObject = {
+      ...(olderSamples[`${key}@${resource.version}`] ?? samples[key]!),
+      apiVersion: groupVersionString(resource),
+    };
 
     test('accepts its sample', () => {
       expect(validateCreate(resource, created(resource, sample)).map(fieldErrorText)).toEqual([]);

@@ -1,13 +1,19 @@
 import type { KubeObject } from '../object.ts';
 import type { Resource, Subresource } from '../resource.ts';
-import { certificateRequestColumns } from '../table/certificate-columns.ts';
-import type { certificatesv1 } from '../types/index.generated.ts';
+import { certificateRequestColumns, trustBundleColumns } from '../table/certificate-columns.ts';
+import type { certificatesv1, certificatesv1beta1 } from '../types/index.generated.ts';
 import {
   validateCertificateRequest,
   validateCertificateRequestApproval,
   validateCertificateRequestStatus,
   validateCertificateRequestUpdate,
 } from '../validation/certificate-requests.ts';
+import {
+  validatePodCertificateRequest,
+  validatePodCertificateRequestStatus,
+  validatePodCertificateRequestUpdate,
+} from '../validation/pod-certificate-requests.ts';
+import { validateTrustBundle, validateTrustBundleUpdate } from '../validation/trust-bundles.ts';
 import { builtin, dropStatus, keepStatus, selectable, statusSubresource } from './builtin.ts';
 
 type Request = certificatesv1.CertificateSigningRequest;
@@ -71,4 +77,68 @@ const certificateRequestsResource: Resource = {
   selectableFields: selectable<Request>({ 'spec.signerName': ({ spec }) => spec?.signerName }),
 };
 
-export const certificatesResources: readonly Resource[] = [certificateRequestsResource];
+type TrustBundle = certificatesv1beta1.ClusterTrustBundle;
+
+const clusterTrustBundlesResource: Resource = {
+  ...builtin({
+    group: 'certificates.k8s.io',
+    version: 'v1beta1',
+    kind: 'ClusterTrustBundle',
+    name: 'clustertrustbundles',
+    namespaced: false,
+    schema: { ref: 'certificates/v1beta1.ClusterTrustBundle' },
+    columns: trustBundleColumns,
+    // The rules depend on the signer: they are among those of the spec.
+    validateName: () => [],
+  }),
+  validateCreate: (object) => validateTrustBundle(object as TrustBundle),
+  validateUpdate: (object, old) => validateTrustBundleUpdate(object as TrustBundle, old as TrustBundle),
+  selectableFields: selectable<TrustBundle>({ 'spec.signerName': ({ spec }) => spec?.signerName }),
+};
+
+type PodRequest = certificatesv1beta1.PodCertificateRequest;
+
+/** Times a condition's writer left out; registry/certificates/podcertificaterequest populateConditionTimestamps. */
+function fillOutcomeTimes(object: KubeObject, old: KubeObject, now: Date): void {
+  const time = `${now.toISOString().slice(0, 19)}Z`;
+  for (const condition of (object as PodRequest).status?.conditions ?? []) {
+    const before = (old as PodRequest).status?.conditions?.find(
+      ({ type, status }) => type === condition.type && status === condition.status,
+    );
+    condition.lastTransitionTime ??= before?.lastTransitionTime ?? time;
+  }
+}
+
+const podCertificateRequestsResource: Resource = {
+  ...builtin({
+    group: 'certificates.k8s.io',
+    version: 'v1beta1',
+    kind: 'PodCertificateRequest',
+    name: 'podcertificaterequests',
+    schema: { ref: 'certificates/v1beta1.PodCertificateRequest' },
+    subresources: [statusSubresource],
+  }),
+  defaults: (object) => {
+    const { spec } = object as PodRequest;
+    if (spec !== undefined) spec.maxExpirationSeconds ??= 86_400;
+  },
+  prepareForCreate: dropStatus(() => ({})),
+  prepareForUpdate: keepStatus,
+  validateCreate: (object) => validatePodCertificateRequest(object as PodRequest),
+  validateUpdate: (object, old) =>
+    validatePodCertificateRequestUpdate(object as PodRequest, old as PodRequest),
+  prepareForStatusUpdate: fillOutcomeTimes,
+  validateStatusUpdate: (object, old, now) =>
+    validatePodCertificateRequestStatus(object as PodRequest, old as PodRequest, now),
+  selectableFields: selectable<PodRequest>({
+    'spec.signerName': ({ spec }) => spec?.signerName,
+    'spec.podName': ({ spec }) => spec?.podName,
+    'spec.nodeName': ({ spec }) => spec?.nodeName,
+  }),
+};
+
+export const certificatesResources: readonly Resource[] = [
+  certificateRequestsResource,
+  clusterTrustBundlesResource,
+  podCertificateRequestsResource,
+];

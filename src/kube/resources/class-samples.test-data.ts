@@ -17,6 +17,15 @@ function object(
 export const CERTIFICATE_REQUEST =
   'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIVk1INENBUUF3SERFTU1Bb0dBMVVFQ2d3RFpHVjJNUXd3Q2dZRFZRUUREQU5oYm00d1dUQVRCZ2NxaGtqTwpQUUlCQmdncWhrak9QUU1CQndOQ0FBU28wUEM3MWVuNXpHR3lZZWF1K0Jac09yU1ZzMFI5SER6Mmp2K2xkMkpFCjFuRG1BQzNxWDZvakk4K1ZJOXliRFVIMGpTc1lwYTVjM29ac3dISzgvbFVJb0FBd0NnWUlLb1pJemowRUF3SUQKUndBd1JBSWdMdEVlWUZsL0ZuTlRTa2dZMjhZQVBRdUptRFRydi9BdUY3QUVkZUxxaTI4Q0lDT0U3Sm5CRUV2eApGL0tyZno5QU5OclBON2tRZGo0Znp4NWhvUDI3MHFnbQotLS0tLUVORCBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0K';
 
+/** `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=anchor`, a CA, base64. */
+export const TRUST_ANCHOR =
+  'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJlakNDQVIrZ0F3SUJBZ0lVQk5uRTZIanNwc3BRL3MxK0drVC9oWlJURjJJd0NnWUlLb1pJemowRUF3SXcKRVRFUE1BMEdBMVVFQXd3R1lXNWphRzl5TUNBWERUSTJNVEV5TWpFMU5UUTBNMW9ZRHpJeE1qWXhNREk1TVRVMQpORFF6V2pBUk1ROHdEUVlEVlFRRERBWmhibU5vYjNJd1dUQVRCZ2NxaGtqT1BRSUJCZ2dxaGtqT1BRTUJCd05DCkFBVHpGS0JFYjE0eFdOZE15T1dCeFZTM0o4VEg3VERLQXloR0VFYWRzL0xJOHpBQW1TL2ZHYzlkczExQk5QdkYKZzZWWmN1c28xZkl1SllBdHg4Q0w4ZzRRbzFNd1VUQWRCZ05WSFE0RUZnUVVEUU5vSmU5b29LV3lFU09HQU43MgpVOFVHbXBBd0h3WURWUjBqQkJnd0ZvQVVEUU5vSmU5b29LV3lFU09HQU43MlU4VUdtcEF3RHdZRFZSMFRBUUgvCkJBVXdBd0VCL3pBS0JnZ3Foa2pPUFFRREFnTkpBREJHQWlFQTlsVTA1K0s5VDFMMjYrWmNlaGNtUVIxMFRObjMKY0xjWjYxeHlocFROMzdNQ0lRRCtMVE9yVFA1Vi9DMGFGa3R4VGtFYUcxUEJ4R0JkMjltT2NwNzl0WThwQ3c9PQotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==';
+
+const pemBody = (encoded: string) =>
+  Buffer.from(encoded, 'base64')
+    .toString()
+    .replace(/-----[^-]+-----|\s/g, '');
+
 const NETWORKING = 'networking.k8s.io/v1';
 const STORAGE = 'storage.k8s.io/v1';
 const FLOWCONTROL = 'flowcontrol.apiserver.k8s.io/v1';
@@ -57,6 +66,22 @@ const claim = {
     ],
     constraints: [{ requests: ['gpu'], matchAttribute: 'example.com/numa' }],
     config: [{ requests: ['any/big'], opaque: { driver: 'gpu.example.com', parameters: { a: 1 } } }],
+  },
+};
+const olderClaim = {
+  devices: {
+    requests: [
+      {
+        name: 'gpu',
+        deviceClassName: 'gpu.example.com',
+        selectors: [{ cel: { expression: 'true' } }],
+        tolerations: [{ key: 'a', operator: 'Exists' }],
+      },
+      {
+        name: 'any',
+        firstAvailable: [{ name: 'big', deviceClassName: 'big.example.com', allocationMode: 'All' }],
+      },
+    ],
   },
 };
 
@@ -175,6 +200,33 @@ export const classSamples: Readonly<Record<string, KubeObject>> = {
       },
     },
   ),
+  'certificates.k8s.io/clustertrustbundles': object('certificates.k8s.io/v1beta1', 'ClusterTrustBundle', {
+    spec: { trustBundle: Buffer.from(TRUST_ANCHOR, 'base64').toString() },
+  }),
+  'certificates.k8s.io/podcertificaterequests': object(
+    'certificates.k8s.io/v1beta1',
+    'PodCertificateRequest',
+    {
+      spec: {
+        signerName: 'example.com/mesh',
+        podName: 'web',
+        podUID: 'p',
+        serviceAccountName: 'default',
+        serviceAccountUID: 's',
+        nodeName: 'n1',
+        nodeUID: 'n',
+        stubPKCS10Request: pemBody(CERTIFICATE_REQUEST),
+      },
+    },
+    'hello',
+    true,
+  ),
+  'resource.k8s.io/devicetaintrules': object('resource.k8s.io/v1beta2', 'DeviceTaintRule', {
+    spec: {
+      deviceSelector: { driver: 'gpu.example.com', pool: 'n1', device: 'gpu-0' },
+      taint: { key: 'example.com/broken', effect: 'NoExecute' },
+    },
+  }),
   'flowcontrol.apiserver.k8s.io/flowschemas': object(FLOWCONTROL, 'FlowSchema', {
     spec: {
       priorityLevelConfiguration: { name: 'workload-low' },
@@ -296,4 +348,38 @@ export const classSamples: Readonly<Record<string, KubeObject>> = {
     'StorageVersionMigration',
     { spec: { resource: { group: 'apps', resource: 'deployments' } } },
   ),
+};
+
+/** Samples of versions whose shape is not the stored one's, by `group/name@version`. */
+export const olderClassSamples: Readonly<Record<string, KubeObject>> = {
+  'resource.k8s.io/resourceclaims@v1beta1': object(
+    RESOURCE,
+    'ResourceClaim',
+    { spec: olderClaim },
+    'hello',
+    true,
+  ),
+  'resource.k8s.io/resourceclaimtemplates@v1beta1': object(
+    RESOURCE,
+    'ResourceClaimTemplate',
+    { spec: { metadata: { labels: { a: 'b' } }, spec: olderClaim } },
+    'hello',
+    true,
+  ),
+  'resource.k8s.io/resourceslices@v1beta1': object(RESOURCE, 'ResourceSlice', {
+    spec: {
+      driver: 'gpu.example.com',
+      pool: { name: 'n1', generation: 1, resourceSliceCount: 1 },
+      nodeName: 'n1',
+      devices: [
+        {
+          name: 'gpu-0',
+          basic: {
+            attributes: { model: { string: 'a100' }, 'example.com/numa': { int: 1 } },
+            capacity: { memory: { value: '40Gi' } },
+          },
+        },
+      ],
+    },
+  }),
 };

@@ -1,11 +1,14 @@
 import type { KubeObject } from '../object.ts';
 import type { Resource } from '../resource.ts';
 import { resourceClaimColumns, resourceSliceColumns } from '../table/class-columns.ts';
-import type { resourcev1 } from '../types/index.generated.ts';
+import type { resourcev1, resourcev1beta2 } from '../types/index.generated.ts';
 import { deviceId, validateClaimStatus } from '../validation/claim-status.ts';
 import { validateClaimSpec, validateDeviceClass } from '../validation/device-claims.ts';
+import { validateTaintRule, validateTaintRuleStatus } from '../validation/device-taint-rules.ts';
 import { validateAnnotations, validateImmutable, validateLabels } from '../validation/object-meta.ts';
 import { validateResourceSlice, validateResourceSliceUpdate } from '../validation/resource-slices.ts';
+import { betaVersion, inOlderShape } from './beta/beta-version.ts';
+import { DEVICE_SHAPES } from './beta/device-conversion.ts';
 import { builtin, dropStatus, keepStatus, selectable, statusSubresource } from './builtin.ts';
 
 /** resource.k8s.io: devices that pods claim. */
@@ -112,9 +115,49 @@ const resourceSlicesResource: Resource = {
   }),
 };
 
+type TaintRule = resourcev1beta2.DeviceTaintRule;
+
+const deviceTaintRulesResource: Resource = {
+  ...builtin({
+    group: GROUP,
+    version: 'v1beta2',
+    kind: 'DeviceTaintRule',
+    name: 'devicetaintrules',
+    namespaced: false,
+    schema: { ref: 'resource/v1beta2.DeviceTaintRule' },
+    subresources: [statusSubresource],
+    hasGeneration: true,
+  }),
+  prepareForCreate: dropStatus(() => ({})),
+  prepareForUpdate: keepStatus,
+  validateCreate: (object) => validateTaintRule(object as TaintRule),
+  validateUpdate: (object, old) => validateTaintRule(object as TaintRule, old as TaintRule),
+  validateStatusUpdate: (object) => validateTaintRuleStatus(object as TaintRule),
+};
+
+/** The older versions, of which v1 is stored; k8s.io/kubernetes/pkg/apis/resource/v1beta1. */
+function olderVersions(): Resource[] {
+  const stable = [
+    deviceClassesResource,
+    resourceClaimsResource,
+    resourceClaimTemplatesResource,
+    resourceSlicesResource,
+  ];
+  return [
+    ...stable.map((resource) => betaVersion(resource, 'v1beta2')),
+    ...stable.map((resource) => {
+      const shapes = DEVICE_SHAPES[resource.name];
+      const beta = betaVersion(resource, 'v1beta1');
+      return shapes === undefined ? beta : inOlderShape(beta, shapes);
+    }),
+  ];
+}
+
 export const deviceResources: readonly Resource[] = [
   deviceClassesResource,
   resourceClaimsResource,
   resourceClaimTemplatesResource,
   resourceSlicesResource,
+  deviceTaintRulesResource,
+  ...olderVersions(),
 ];

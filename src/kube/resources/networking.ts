@@ -23,6 +23,7 @@ import {
   validateServiceCidr,
   validateServiceCidrUpdate,
 } from '../validation/service-ranges.ts';
+import { betaVersion } from './beta/beta-version.ts';
 import { builtin, dropStatus, keepStatus, statusSubresource } from './builtin.ts';
 
 const GROUP = 'networking.k8s.io';
@@ -133,4 +134,6 @@ export const networkingResources: readonly Resource[] = [
   networkPoliciesResource,
   ipAddressesResource,
   serviceCidrsResource,
+  betaVersion(ipAddressesResource, 'v1beta1'),
+  betaVersion(serviceCidrsResource, 'v1beta1'),
 ];

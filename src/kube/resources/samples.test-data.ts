@@ -1,5 +1,5 @@
 import type { KubeObject } from '../object.ts';
-import { classSamples } from './class-samples.test-data.ts';
+import { classSamples, olderClassSamples } from './class-samples.test-data.ts';
 import { workloadSamples } from './workload-samples.test-data.ts';
 
 /** One object of every built-in kind with most of what first light supports; test data. */
@@ -204,3 +204,5 @@ export const samples: Readonly<Record<string, KubeObject>> = {
     metadata: { name: 'crontabs.example.com' } as KubeObject['metadata'],
   },
 };
+
+export const olderSamples: Readonly<Record<string, KubeObject>> = olderClassSamples;

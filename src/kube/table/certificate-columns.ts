@@ -1,5 +1,5 @@
 import type { TableColumn } from '../resource.ts';
-import type { certificatesv1 } from '../types/index.generated.ts';
+import type { certificatesv1, certificatesv1beta1 } from '../types/index.generated.ts';
 import { ageColumn, column, nameColumn } from './common-columns.ts';
 import { humanDuration } from './human-duration.ts';
 
@@ -23,4 +23,13 @@ export const certificateRequestColumns: readonly TableColumn[] = [
     spec?.expirationSeconds === undefined ? '<none>' : humanDuration(spec.expirationSeconds * 1000),
   ),
   column<Request>('Condition', 'What became of it.', condition),
+];
+
+export const trustBundleColumns: readonly TableColumn[] = [
+  nameColumn,
+  column<certificatesv1beta1.ClusterTrustBundle>(
+    'SignerName',
+    'Whose trust anchors these are.',
+    ({ spec }) => spec?.signerName || '<none>',
+  ),
 ];

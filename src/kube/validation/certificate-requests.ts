@@ -83,7 +83,7 @@ function validateEncodedRequest(encoded: string): FieldError[] {
 }
 
 /** `example.com/path`; k8s.io/kubernetes/pkg/apis/core/validation.ValidateSignerName. */
-function validateSignerName(name: string, field: string): FieldError[] {
+export function validateSignerName(name: string, field: string): FieldError[] {
   if (name === '') return [required(field)];
   const [domain = '', path, ...more] = name.split('/');
   if (path === undefined || more.length > 0) {

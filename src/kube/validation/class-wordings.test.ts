@@ -26,6 +26,7 @@ function changed(key: string, changes: Json): KubeObject {
   return object as unknown as KubeObject;
 }
 
+const NOW = new Date('2026-01-01T00:00:00Z');
 const resourceOf = (key: string) => builtinResources.find((one) => `${one.group}/${one.name}` === key)!;
 
 function made(key: string, changes: Json): KubeObject {
@@ -358,11 +359,9 @@ test('a decision about a certificate is not taken back through status', () => {
   const approved = { type: 'Approved', status: 'True', reason: 'a' };
   const old = made(CSR, { ...identity, 'status.conditions': [approved] });
   const status = (conditions: Json[]) =>
-    validateStatusUpdate(
-      resourceOf(CSR),
-      made(CSR, { ...identity, 'status.conditions': conditions }),
-      old,
-    ).map(fieldErrorText);
+    validateStatusUpdate(resourceOf(CSR), made(CSR, { ...identity, 'status.conditions': conditions }), old, {
+      now: NOW,
+    }).map(fieldErrorText);
   expect(status([])).toEqual([
     'status.conditions: Forbidden: updates may not remove a condition of type "Approved"',
   ]);
@@ -386,6 +385,7 @@ test('what is allocated to a claim stays, and only what is allocated may be rese
       resourceOf(CLAIM),
       made(CLAIM, { ...identity, status: now }),
       made(CLAIM, { ...identity, status: before }),
+      { now: NOW },
     ).map(fieldErrorText);
   expect(status({}, { allocation, reservedFor })).toEqual([]);
   expect(status({}, { reservedFor })).toEqual([

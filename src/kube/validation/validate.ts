@@ -28,12 +28,12 @@ export function validateStatusUpdate(
   resource: Resource,
   object: KubeObject,
   old: KubeObject,
-  part?: StatusPart,
+  { part, now }: { part?: StatusPart | undefined; now: Date },
 ): FieldError[] {
   return withoutRepeats([
     ...validateObjectMetaUpdate(object.metadata, old.metadata),
     ...((part === undefined
-      ? resource.validateStatusUpdate?.(object, old)
+      ? resource.validateStatusUpdate?.(object, old, now)
       : part.validateUpdate(object, old)) ?? []),
   ]);
 }

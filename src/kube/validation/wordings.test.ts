@@ -5,6 +5,8 @@ import { applyDefaults } from '../schema/index.ts';
 import { fieldErrorText, invalidError } from './field-errors.ts';
 import { validateCreate, validateStatusUpdate, validateUpdate } from './validate.ts';
 
+const NOW = new Date('2026-01-01T00:00:00Z');
+
 /** The sentences are those of Kubernetes 1.33 and 1.34, so that scripts that read them keep working. */
 
 type Json = Record<string, unknown>;
@@ -283,7 +285,7 @@ describe('pods', () => {
     const status = (state: Json) => ({ status: { containerStatuses: [{ name: 'c', state }] } });
     Object.assign(old, status({ terminated: { exitCode: 0 } }));
     const next = { ...structuredClone(old), ...status({ running: {} }) };
-    expect(validateStatusUpdate(resource, next, old).map(fieldErrorText)).toEqual([
+    expect(validateStatusUpdate(resource, next, old, { now: NOW }).map(fieldErrorText)).toEqual([
       'status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state',
     ]);
   });

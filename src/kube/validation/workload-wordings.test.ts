@@ -5,6 +5,8 @@ import { workloadSamples } from '../resources/workload-samples.test-data.ts';
 import { fieldErrorText } from './field-errors.ts';
 import { validateCreate, validateStatusUpdate, validateUpdate } from './validate.ts';
 
+const NOW = new Date('2026-01-01T00:00:00Z');
+
 // biome-ignore lint/suspicious/noExplicitAny: the test breaks what the types forbid to break
 type Loose = any;
 type Change = (object: Loose) => void;
@@ -137,7 +139,7 @@ describe('an update is refused', () => {
   test('of a Job’s status that ends it in two ways, or in none properly', () => {
     const conditions = [{ type: 'Complete', status: 'True' }];
     const next = stored('batch/jobs', (job) => (job.status = { conditions }));
-    const errors = validateStatusUpdate(resourceOf('batch/jobs'), next, stored('batch/jobs'));
+    const errors = validateStatusUpdate(resourceOf('batch/jobs'), next, stored('batch/jobs'), { now: NOW });
     expect(errors.map(fieldErrorText)).toEqual([
       'status.conditions: Invalid value: cannot set Complete=True condition without the SuccessCriteriaMet=true condition',
       'status.completionTime: Required value: completionTime is required for Complete jobs',
