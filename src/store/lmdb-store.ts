@@ -17,7 +17,8 @@ import type {
 } from './store.ts';
 import { storeClosed } from './store-errors.ts';
 import { openStoreFile } from './store-file.ts';
-import { makeEvent, WatchHub } from './watch-hub.ts';
+import { WatchHub } from './watch-hub.ts';
+import type { Change } from './write-batch.ts';
 
 export interface LmdbStoreOptions {
   /** Made when it does not exist. Only one store at a time can use it. */
@@ -29,6 +30,9 @@ export interface LmdbStoreOptions {
 
 /** How many values one turn of the event loop reads for a long list. */
 const LIST_STEP_ITEMS = 500;
+/** And how much of the log, for a watcher that catches up. */
+const SCAN_STEP_REVISIONS = 1000;
+const SCAN_STEP_BYTES = 2 ** 20;
 
 /**
  * A store in one LMDB file, `store.mdb`.
@@ -44,7 +48,7 @@ class LmdbStore implements Store {
   readonly #tables: LmdbTables;
   readonly #lock: DirectoryLock;
   readonly #queue: CommitQueue;
-  readonly #hub: WatchHub;
+  readonly #hub: WatchHub<Change>;
   readonly #ending = new AbortController();
   readonly #background: Promise<void>;
   /** Revisions that lists under way still read. */
@@ -71,10 +75,9 @@ class LmdbStore implements Store {
     const { revision, compacted } = this.#queue.counters;
     const history = {
       compactedRevision: () => this.compactedRevision(),
-      eventAt: (at: number, prefix: string) => this.#eventAt(at, prefix),
-      valueAt: (at: number) => this.#valueOf(at),
+      read: (after: number, prefix: string) => this.#readHistory(after, prefix),
     };
-    this.#hub = new WatchHub({ revision, history, clock });
+    this.#hub = new WatchHub({ revision, history, clock, eventOf: (change) => this.#eventOf(change) });
     const compaction = new AutoCompaction({
       limits: options.compaction ?? {},
       clock,
@@ -183,14 +186,33 @@ class LmdbStore implements Store {
     }
   }
 
+  #readHistory(after: number, prefix: string): WatchBatch {
+    const end = Math.min(this.revision(), after + SCAN_STEP_REVISIONS);
+    const events: StoreEvent[] = [];
+    let position = after;
+    for (let bytes = 0; position < end && bytes < SCAN_STEP_BYTES; ) {
+      const event = this.#eventAt(++position, prefix);
+      if (event === undefined) continue;
+      events.push(event);
+      bytes += event.value.length + (event.previous?.length ?? 0);
+    }
+    return { events, revision: position };
+  }
+
   #eventAt(revision: number, prefix: string): StoreEvent | undefined {
     const record = this.#tables.record(revision);
     if (record === undefined) return undefined;
     const { key, type, previousRevision } = record;
     if (!key.startsWith(prefix)) return undefined;
-    const value = record.copyValue();
+    return this.#eventOf({ type, key, revision, value: record.copyValue(), previousRevision });
+  }
+
+  #eventOf(change: Change): StoreEvent {
+    const { key, revision, previousRevision } = change;
     const previous = previousRevision === 0 ? undefined : this.#valueOf(previousRevision);
-    return makeEvent({ type, key, revision, value }, previous);
+    const value = change.type === 'delete' ? (previous ?? change.value) : change.value;
+    const type = change.type === 'put' ? 'put' : 'delete';
+    return { type, key, revision, value, ...(previous !== undefined && { previous, previousRevision }) };
   }
 
   #valueOf(revision: number): Uint8Array | undefined {

@@ -132,4 +132,6 @@ export interface StoreEvent {
   value: Uint8Array;
   /** The value before this change; undefined for a create. Needed to tell that an object left a selector. */
   previous?: Uint8Array;
+  /** The revision of `previous`. */
+  previousRevision?: number;
 }

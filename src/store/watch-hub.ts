@@ -1,15 +1,16 @@
 import type { Clock } from '../base/index.ts';
 import type { StoreEvent, WatchBatch, WatchOptions } from './store.ts';
 import { Watcher } from './watcher.ts';
-import type { Change } from './write-batch.ts';
 
 /** Where watchers find what they have not seen. */
 export interface History {
   compactedRevision(): number;
-  /** What changed at `revision` when its key has `prefix`. */
-  eventAt(revision: number, prefix: string): StoreEvent | undefined;
-  /** The value a change replaced. */
-  valueAt(revision: number): Uint8Array | undefined;
+  /**
+   * A step of what changed after `after` at keys with `prefix`: everything up to the `revision` of the step.
+   *
+   * @throws Gone
+   */
+  read(after: number, prefix: string): WatchBatch | Promise<WatchBatch>;
 }
 
 /** Of all events that wait for slow watchers, together; who has some must then catch up from the log. */
@@ -21,10 +22,11 @@ const TICKS_PER_INTERVAL = 4;
  * Tells watchers of commits. A change costs one look-up for each length a watched prefix has, however many
  * watchers there are; a watcher that does not keep up costs nothing until it asks again.
  */
-export class WatchHub {
+export class WatchHub<C extends { key: string } = StoreEvent> {
   revision: number;
   queuedBytes = 0;
   readonly history: History;
+  readonly #eventOf: (change: C) => StoreEvent;
   readonly #clock: Clock;
   readonly #watchers = new Set<Watcher>();
   readonly #live = new Map<string, Set<Watcher>>();
@@ -35,9 +37,16 @@ export class WatchHub {
   #nap = new AbortController();
   #closed = false;
 
-  constructor(options: { revision: number; history: History; clock: Clock }) {
+  constructor(options: {
+    revision: number;
+    history: History;
+    clock: Clock;
+    /** Made once a change has a watcher. */
+    eventOf: (change: C) => StoreEvent;
+  }) {
     this.revision = options.revision;
     this.history = options.history;
+    this.#eventOf = options.eventOf;
     this.#clock = options.clock;
   }
 
@@ -54,7 +63,7 @@ export class WatchHub {
   }
 
   /** Distributes committed changes, in order. */
-  publish(changes: readonly Change[], revision: number): void {
+  publish(changes: readonly C[], revision: number): void {
     this.revision = revision;
     if (this.#live.size === 0) return;
     const touched = new Set<Watcher>();
@@ -72,6 +81,11 @@ export class WatchHub {
       }
     }
     for (const watcher of touched) watcher.flush();
+  }
+
+  /** What was published may have a gap: whoever is live has to look into the history again. */
+  interrupt(): void {
+    for (const watchers of [...this.#live.values()]) for (const watcher of [...watchers]) watcher.interrupt();
   }
 
   /** From now on `watcher` hears of commits; it has seen everything up to `revision`. */
@@ -112,12 +126,6 @@ export class WatchHub {
     this.#nap.abort();
   }
 
-  #eventOf(change: Change): StoreEvent {
-    const previous =
-      change.previousRevision === 0 ? undefined : this.history.valueAt(change.previousRevision);
-    return makeEvent(change, previous);
-  }
-
   /** Makes sure that ticks come often enough: one timer for all watchers, none when nobody wants progress. */
   #tickFor(progressMs: number): void {
     if (this.#tickMs === undefined) void this.#tick();
@@ -136,14 +144,4 @@ export class WatchHub {
     }
     this.#tickMs = undefined;
   }
-}
-
-export function makeEvent(
-  change: Pick<Change, 'type' | 'key' | 'revision' | 'value'>,
-  previous: Uint8Array | undefined,
-): StoreEvent {
-  const { key, revision } = change;
-  const value = change.type === 'delete' ? (previous ?? change.value) : change.value;
-  const type = change.type === 'put' ? 'put' : 'delete';
-  return { type, key, revision, value, ...(previous !== undefined && { previous }) };
 }

@@ -1,13 +1,21 @@
 import { Gone } from '../base/index.ts';
 import type { StoreEvent, WatchBatch, WatchOptions } from './store.ts';
-import type { WatchHub } from './watch-hub.ts';
+import type { History } from './watch-hub.ts';
 
 /** What may wait for a watcher whose consumer is busy; beyond, it is forgotten and read again from the log. */
 const QUEUE_LIMIT_EVENTS = 4096;
 const QUEUE_LIMIT_BYTES = 4 * 2 ** 20;
-/** How much of the log one turn of the event loop reads. */
-const SCAN_STEP_REVISIONS = 1000;
-const SCAN_STEP_BYTES = 2 ** 20;
+
+/** The side of a hub that its watchers see. */
+interface Hub {
+  readonly revision: number;
+  readonly history: History;
+  queuedBytes: number;
+  join(watcher: Watcher): void;
+  leave(watcher: Watcher): void;
+  forget(watcher: Watcher): void;
+  now(): number;
+}
 
 type Result = IteratorResult<WatchBatch, undefined>;
 
@@ -17,7 +25,7 @@ type Result = IteratorResult<WatchBatch, undefined>;
  */
 export class Watcher implements AsyncIterator<WatchBatch, undefined> {
   readonly options: WatchOptions;
-  readonly #hub: WatchHub;
+  readonly #hub: Hub;
   /** Everything up to here has been delivered. */
   #delivered: number;
   #live = false;
@@ -29,7 +37,7 @@ export class Watcher implements AsyncIterator<WatchBatch, undefined> {
   #ended = false;
   readonly #onAbort = (): void => this.end();
 
-  constructor(options: WatchOptions, hub: WatchHub) {
+  constructor(options: WatchOptions, hub: Hub) {
     this.options = options;
     this.#hub = hub;
     this.#delivered = options.after;
@@ -41,7 +49,8 @@ export class Watcher implements AsyncIterator<WatchBatch, undefined> {
   async next(): Promise<Result> {
     for (;;) {
       if (this.#ended) return this.return();
-      const batch = this.#live ? this.#take() : this.#scan();
+      const batch = this.#live ? this.#take() : await this.#scan();
+      if (this.#ended) continue;
       if (batch !== undefined) return { done: false, value: batch };
       if (this.#live) return new Promise((resolve) => (this.#consumer = { resolve }));
       // So that a long way to catch up stalls nobody else.
@@ -86,6 +95,12 @@ export class Watcher implements AsyncIterator<WatchBatch, undefined> {
     else if (!this.#live) this.#resume();
   }
 
+  /** See `WatchHub.interrupt`. */
+  interrupt(): void {
+    if (this.#live) this.#fallBehind();
+    this.#resume();
+  }
+
   /** Time has passed, and the next tick is `tickMs` away. */
   tick(tickMs: number): void {
     const { progressMs } = this.options;
@@ -117,35 +132,39 @@ export class Watcher implements AsyncIterator<WatchBatch, undefined> {
   }
 
   /**
-   * A step through the log; becomes live at its end.
+   * A step through the history; becomes live at its end.
    *
    * @throws Gone
    */
-  #scan(): WatchBatch | undefined {
-    const { history, revision: current } = this.#hub;
-    const floor = history.compactedRevision();
-    if (this.#delivered < floor) {
+  async #scan(): Promise<WatchBatch | undefined> {
+    let step: WatchBatch;
+    try {
+      this.#assertHistory();
+      const reading = this.#hub.history.read(this.#delivered, this.options.prefix);
+      step = reading instanceof Promise ? await reading : reading;
+      // While it was read, what it was read of may have been forgotten.
+      if (reading instanceof Promise && step.events.length === 0) this.#assertHistory();
+    } catch (error) {
+      if (this.#ended) return undefined;
       this.end();
-      throw new Gone(`revision ${this.#delivered} is no longer in the history, which begins at ${floor}`, {
-        details: { revision: this.#delivered, compactedRevision: floor },
-      });
+      throw error;
     }
-    const events: StoreEvent[] = [];
-    const end = Math.min(current, this.#delivered + SCAN_STEP_REVISIONS);
-    let position = this.#delivered;
-    for (let bytes = 0; position < end && bytes < SCAN_STEP_BYTES; ) {
-      const event = history.eventAt(++position, this.options.prefix);
-      if (event === undefined) continue;
-      events.push(event);
-      bytes += event.value.length + (event.previous?.length ?? 0);
-    }
-    if (position >= current) {
+    if (this.#ended) return undefined;
+    if (step.revision >= this.#hub.revision) {
       this.#live = true;
       this.#hub.join(this);
     }
-    if (events.length > 0) return this.#deliver(events, position);
-    this.#delivered = position;
+    if (step.events.length > 0) return this.#deliver(step.events, step.revision);
+    this.#delivered = Math.max(this.#delivered, step.revision);
     return undefined;
+  }
+
+  #assertHistory(): void {
+    const floor = this.#hub.history.compactedRevision();
+    if (this.#delivered < floor)
+      throw new Gone(`revision ${this.#delivered} is no longer in the history, which begins at ${floor}`, {
+        details: { revision: this.#delivered, compactedRevision: floor },
+      });
   }
 
   #deliver(events: StoreEvent[], revision: number): WatchBatch {
