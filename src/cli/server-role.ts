@@ -4,11 +4,12 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createApiServer, parseTokenFile } from '../apiserver/index.ts';
 import { BadRequest, type Log, messageOf, OrreryError, systemClock } from '../base/index.ts';
-import { BackgroundEventRecorder, createClient } from '../client/index.ts';
+import { BackgroundEventRecorder } from '../client/index.ts';
 import { createControllers } from '../controllers/index.ts';
 import type { Descriptions } from '../kube/index.ts';
 import { createScheduler } from '../scheduler/index.ts';
 import { openLmdbStore, type Store } from '../store/index.ts';
+import { componentClients } from './component-clients.ts';
 import { type Config, localAddress } from './config.ts';
 import { ensureCredentials } from './credentials.ts';
 import { dataDirectoryAt } from './data-directory.ts';
@@ -48,14 +49,12 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
   });
   await api.bootstrap();
 
-  const clientOf = (name: string) =>
-    createClient(api.localTransport({ name, groups: ['system:masters'] }), {
-      userAgent: `${name.slice('system:'.length)}/${orreryVersion}`,
-    });
-  const client = clientOf('system:kube-controller-manager');
+  const clients = componentClients(api);
+  const client = clients.controllerManager;
   const recorder = new BackgroundEventRecorder({ client, component: 'controllers', clock: systemClock, log });
   const controllers = createControllers({
     client,
+    clientFor: clients.controller,
     recorder,
     clock: systemClock,
     log,
@@ -66,7 +65,7 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     },
   });
   const scheduler = createScheduler({
-    client: clientOf('system:kube-scheduler'),
+    client: clients.scheduler,
     informers: controllers.informers,
     recorder,
     clock: systemClock,

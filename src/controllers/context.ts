@@ -20,7 +20,12 @@ export interface ControllersConfig {
 
 /** What every controller is given. */
 export interface ControllerContext {
+  /** The controller's own: with the rights of its account, and no more. */
   client: Client;
+  /** That of another account, for a controller that is two upstream. */
+  clientFor(account: string): Client;
+  /** Looks across all workspaces, as no controller's own account can: for caches that are not shared. */
+  watchClient: Client;
   informers: InformerFactory;
   recorder: EventRecorder;
   clock: Clock;

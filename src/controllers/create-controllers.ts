@@ -28,7 +28,10 @@ import { ServiceAccountTokenCleaner } from './serviceaccount-token-cleaner/servi
 import { StatefulSetController } from './statefulset/statefulset-controller.ts';
 
 export interface ControllersOptions {
+  /** What the controllers share: caches of everything, in all workspaces. */
   client: Client;
+  /** The API as a service account of kube-system sees it: each controller has rights of its own. */
+  clientFor(account: string): Client;
   /** Somebody runs it (BackgroundEventRecorder.run). */
   recorder: EventRecorder;
   clock: Clock;
@@ -48,32 +51,38 @@ export interface Controllers {
 
 const RESTART_MS = 1_000;
 
-const CONTROLLERS: readonly (new (context: ControllerContext) => RunnableController)[] = [
-  ServiceAccountController,
-  DeploymentController,
-  ReplicaSetController,
-  ReplicationControllerController,
-  JobController,
-  CronJobController,
-  StatefulSetController,
-  DaemonSetController,
-  DisruptionController,
-  EndpointSliceController,
-  NamespaceController,
-  NodeIpamController,
-  NodeLifecycleController,
-  TaintEvictionController,
-  PodGarbageCollector,
-  ServiceLoadBalancerController,
-  CertificateApprovalController,
-  CertificateSigningController,
-  CertificateCleaner,
-  FlowSchemaController,
-  CrdRegistrationController,
-  ClusterRoleAggregationController,
-  BootstrapTokenCleaner,
-  ServiceAccountTokenCleaner,
-  GarbageCollector,
+type ControllerClass = new (context: ControllerContext) => RunnableController;
+
+/**
+ * Each with its account in kube-system, which has the default role `system:controller:<account>`; without one it works
+ * as `system:kube-controller-manager` itself. Source: k8s.io/kubernetes/cmd/kube-controller-manager/app.
+ */
+const CONTROLLERS: readonly (readonly [ControllerClass, account?: string])[] = [
+  [ServiceAccountController, 'service-account-controller'],
+  [DeploymentController, 'deployment-controller'],
+  [ReplicaSetController, 'replicaset-controller'],
+  [ReplicationControllerController, 'replication-controller'],
+  [JobController, 'job-controller'],
+  [CronJobController, 'cronjob-controller'],
+  [StatefulSetController, 'statefulset-controller'],
+  [DaemonSetController, 'daemon-set-controller'],
+  [DisruptionController, 'disruption-controller'],
+  [EndpointSliceController, 'endpointslice-controller'],
+  [NamespaceController, 'namespace-controller'],
+  [NodeIpamController, 'node-controller'],
+  [NodeLifecycleController, 'node-controller'],
+  [TaintEvictionController, 'node-controller'],
+  [PodGarbageCollector, 'pod-garbage-collector'],
+  [ServiceLoadBalancerController, 'service-controller'],
+  [CertificateApprovalController, 'certificate-controller'],
+  [CertificateSigningController, 'certificate-controller'],
+  [CertificateCleaner, 'certificate-controller'],
+  [FlowSchemaController, 'flow-schema-controller'],
+  [CrdRegistrationController, 'crd-registration-controller'],
+  [ClusterRoleAggregationController, 'clusterrole-aggregation-controller'],
+  [BootstrapTokenCleaner, 'token-cleaner'],
+  [ServiceAccountTokenCleaner],
+  [GarbageCollector, 'generic-garbage-collector'],
 ];
 
 /**
@@ -82,17 +91,20 @@ const CONTROLLERS: readonly (new (context: ControllerContext) => RunnableControl
  * @throws BadRequest when the configuration is wrong (clusterCidr).
  */
 export function createControllers(options: ControllersOptions): Controllers {
-  const { client, recorder, clock, log, config } = options;
+  const { client, clientFor, recorder, clock, log, config } = options;
   const informers = options.informers ?? new InformerFactory({ client, clock, log });
-  const context: ControllerContext = { client, informers, recorder, clock, log, config };
-  const controllers = CONTROLLERS.map((Constructor) => new Constructor(context));
+  const shared = { informers, watchClient: client.in('*'), clientFor, recorder, clock, log, config };
+  const controllers = CONTROLLERS.map(
+    ([Controller, account]) =>
+      new Controller({ ...shared, client: account === undefined ? client : clientFor(account) }),
+  );
   return {
     informers,
     ready: () => informers.synced(),
     run: async (signal) => {
       await Promise.all([
         informers.run(signal),
-        ...controllers.map((controller) => keepRunning(controller, context, signal)),
+        ...controllers.map((controller) => keepRunning(controller, options, signal)),
       ]);
     },
   };
@@ -101,7 +113,7 @@ export function createControllers(options: ControllersOptions): Controllers {
 /** A controller that fails as a whole starts again; the others do not notice. */
 async function keepRunning(
   controller: RunnableController,
-  { clock, log }: ControllerContext,
+  { clock, log }: Pick<ControllerContext, 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {

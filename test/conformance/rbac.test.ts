@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog, systemClock } from '../../src/base/index.ts';
+import { componentClients } from '../../src/cli/component-clients.ts';
 import { BackgroundEventRecorder, createClient, SECRETS, SERVICE_ACCOUNTS } from '../../src/client/index.ts';
 import { createControllers } from '../../src/controllers/index.ts';
 import type { corev1 } from '../../src/kube/index.ts';
@@ -16,8 +17,8 @@ let working: Promise<unknown>;
 
 beforeAll(async () => {
   running = await startServer();
-  const user = { name: 'system:kube-controller-manager', groups: ['system:masters'] };
-  const client = createClient(running.server.localTransport(user), { userAgent: 'test' });
+  const clients = componentClients(running.server);
+  const client = clients.controllerManager;
   const recorder = new BackgroundEventRecorder({
     client,
     component: 'controllers',
@@ -26,6 +27,7 @@ beforeAll(async () => {
   });
   const controllers = createControllers({
     client,
+    clientFor: clients.controller,
     recorder,
     clock: systemClock,
     log: silentLog,

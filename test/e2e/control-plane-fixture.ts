@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ApiServer, createApiServer, ensurePki, type Pki } from '../../src/apiserver/index.ts';
 import { type Clock, silentLog, systemClock } from '../../src/base/index.ts';
+import { componentClients } from '../../src/cli/component-clients.ts';
 import {
   BackgroundEventRecorder,
   type Client,
@@ -45,7 +46,7 @@ export async function bootControlPlane(options: { clock?: Clock } = {}): Promise
   });
   await api.bootstrap();
   const transport = api.localTransport({
-    name: 'system:kube-controller-manager',
+    name: 'orrery-admin',
     groups: ['system:masters'],
   });
   const client = createClient(transport, { userAgent: 'test/0' });
@@ -61,8 +62,18 @@ export async function bootControlPlane(options: { clock?: Clock } = {}): Promise
     clusterCidr: '10.42.0.0/16',
     signCertificate: pki.signRequest,
   };
-  const controllers = createControllers({ ...shared, config });
-  const scheduler = createScheduler({ ...shared, informers: controllers.informers });
+  const clients = componentClients(api);
+  const controllers = createControllers({
+    ...shared,
+    client: clients.controllerManager,
+    clientFor: clients.controller,
+    config,
+  });
+  const scheduler = createScheduler({
+    ...shared,
+    client: clients.scheduler,
+    informers: controllers.informers,
+  });
   const end = new AbortController();
   const running = [recorder.run(end.signal), controllers.run(end.signal), scheduler.run(end.signal)];
   await Promise.all([controllers.ready(), scheduler.ready()]);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApiServer, ensurePki } from '../../src/apiserver/index.ts';
 import { createLog, type Log, silentLog, systemClock } from '../../src/base/index.ts';
+import { componentClients } from '../../src/cli/component-clients.ts';
 import {
   BackgroundEventRecorder,
   type Client,
@@ -87,8 +88,10 @@ export async function startNodeFixture(options: { verbose?: boolean } = {}): Pro
   const transport = (name: string, groups: string[]) => server.localTransport({ name, groups });
   const client = createClient(transport('orrery-admin', ['system:masters']), { userAgent: 'test' });
   const recorder = new BackgroundEventRecorder({ client, component: 'controllers', clock: systemClock, log });
+  const clients = componentClients(server);
   const controllers = createControllers({
-    client,
+    client: clients.controllerManager,
+    clientFor: clients.controller,
     recorder,
     clock: systemClock,
     log,

@@ -58,7 +58,7 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
     [`update ${READ}`, 'batch', 'cronjobs'],
     [`create delete patch update ${READ}`, 'batch', 'jobs'],
     ['update', 'batch', 'cronjobs/status cronjobs/finalizers'],
-    ['delete list', 'core', 'pods'],
+    ['delete list watch', 'core', 'pods'],
     EVENTS,
   ],
   'daemon-set-controller': podOwner('apps extensions', 'daemonsets', READ, [
@@ -91,20 +91,20 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
   ],
   'endpoint-controller': [
     [READ, 'core', 'pods services'],
-    ['create delete get list update', 'core', 'endpoints'],
+    [`create delete update ${READ}`, 'core', 'endpoints'],
     ['create', 'core', 'endpoints/restricted'],
     EVENTS,
   ],
   'endpointslice-controller': [
     [READ, 'core', 'nodes pods services'],
     ['update', 'core', 'services/finalizers'],
-    ['create delete get list update', 'discovery.k8s.io', 'endpointslices'],
+    [`create delete update ${READ}`, 'discovery.k8s.io', 'endpointslices'],
     EVENTS,
   ],
   'endpointslicemirroring-controller': [
     [READ, 'core', 'endpoints services'],
     ['update', 'core', 'endpoints/finalizers services/finalizers'],
-    ['create delete get list update', 'discovery.k8s.io', 'endpointslices'],
+    [`create delete update ${READ}`, 'discovery.k8s.io', 'endpointslices'],
     EVENTS,
   ],
   'ephemeral-volume-controller': [
@@ -117,8 +117,7 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
     [`patch update ${READ}`, 'core', 'persistentvolumes'],
     ['patch update', 'core', 'persistentvolumeclaims/status'],
     [READ, 'core', 'persistentvolumeclaims'],
-    [READ, 'storage.k8s.io', 'storageclasses'],
-    ['get', 'core', 'secrets'],
+    ['get', 'core', 'services'],
     EVENTS,
   ],
   'generic-garbage-collector': [[`delete patch update ${READ}`, '*', '*'], EVENTS],
@@ -126,10 +125,10 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
     [READ, 'autoscaling', 'horizontalpodautoscalers'],
     ['update', 'autoscaling', 'horizontalpodautoscalers/status'],
     ['get update', '*', '*/scale'],
-    ['list', 'core', 'pods'],
-    ['list', 'metrics.k8s.io', 'pods'],
-    ['get list', 'custom.metrics.k8s.io', '*'],
-    ['get list', 'external.metrics.k8s.io', '*'],
+    ['list watch', 'core', 'pods'],
+    ['list watch', 'metrics.k8s.io', 'pods'],
+    [READ, 'custom.metrics.k8s.io', '*'],
+    [READ, 'external.metrics.k8s.io', '*'],
     EVENTS,
   ],
   'job-controller': podOwner('batch', 'jobs', `patch update ${READ}`),
@@ -140,12 +139,12 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
   'namespace-controller': [
     [`delete ${READ}`, 'core', 'namespaces'],
     ['update', 'core', 'namespaces/finalize namespaces/status'],
-    ['delete deletecollection get list', '*', '*'],
+    [`delete deletecollection ${READ}`, '*', '*'],
   ],
   'node-controller': [
-    ['delete get list patch update', 'core', 'nodes'],
+    [`delete patch update ${READ}`, 'core', 'nodes'],
     ['patch update', 'core', 'nodes/status pods/status'],
-    ['delete get list', 'core', 'pods'],
+    [`delete ${READ}`, 'core', 'pods'],
     EVENTS,
   ],
   'persistent-volume-binder': [
@@ -154,13 +153,14 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
     [`update ${READ}`, 'core', 'persistentvolumeclaims'],
     [`create delete ${READ}`, 'core', 'pods'],
     [READ, 'storage.k8s.io', 'storageclasses'],
-    ['get list', 'core', 'nodes'],
+    ['list watch', 'core', 'nodes'],
     ['watch', 'core', 'events'],
+    ['get', 'core', 'services'],
     EVENTS,
   ],
   'pod-garbage-collector': [
     ['delete list watch', 'core', 'pods'],
-    ['get list', 'core', 'nodes'],
+    [READ, 'core', 'nodes'],
     ['patch', 'core', 'pods/status'],
   ],
   'pv-protection-controller': [[`update ${READ}`, 'core', 'persistentvolumes'], EVENTS],
@@ -205,7 +205,8 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
     ['update', 'apps', 'statefulsets/status statefulsets/finalizers'],
     [`create delete patch update ${READ}`, 'core', 'pods'],
     CONTROLLER_REVISIONS,
-    ['create delete get update', 'core', 'persistentvolumeclaims'],
+    [`create delete update ${READ}`, 'core', 'persistentvolumeclaims'],
+    ['update', 'core', 'pods/finalizers'],
     EVENTS,
   ],
   'ttl-after-finished-controller': [[`delete ${READ}`, 'batch', 'jobs'], EVENTS],
@@ -219,5 +220,19 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
     [READ, 'core', 'persistentvolumeclaims persistentvolumes'],
     [`update ${READ}`, 'storage.k8s.io', 'volumeattributesclasses'],
     EVENTS,
+  ],
+};
+
+/**
+ * The same for controllers of ours that upstream runs inside the API server, as `orrery:controller:<name>`.
+ */
+export const OWN_CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
+  'crd-registration-controller': [
+    [READ, 'apiextensions.k8s.io', 'customresourcedefinitions'],
+    [`create delete ${READ}`, 'apiregistration.k8s.io', 'apiservices'],
+  ],
+  'flow-schema-controller': [
+    [READ, 'flowcontrol.apiserver.k8s.io', 'flowschemas prioritylevelconfigurations'],
+    ['update', 'flowcontrol.apiserver.k8s.io', 'flowschemas/status'],
   ],
 };

@@ -1,11 +1,12 @@
 import { aggregatedRules, RBAC_GROUP, type rbacv1 } from '../../kube/index.ts';
 import { CLUSTER_ROLES, type ClusterRoleRow } from './cluster-roles.ts';
-import { CONTROLLER_ROLES } from './controller-roles.ts';
+import { CONTROLLER_ROLES, OWN_CONTROLLER_ROLES } from './controller-roles.ts';
 import { EVENTS, READ, type RuleRow, ruleOf } from './rule-table.ts';
 
 export const AUTOUPDATE = 'rbac.authorization.kubernetes.io/autoupdate';
 const API_VERSION = `${RBAC_GROUP}/v1`;
 const CONTROLLER = 'system:controller:';
+const OWN_CONTROLLER = 'orrery:controller:';
 const SYSTEM = 'kube-system';
 const PUBLIC = 'kube-public';
 
@@ -50,6 +51,9 @@ export function defaultClusterRoles(): rbacv1.ClusterRole[] {
   const roles = [
     ...Object.entries(CLUSTER_ROLES).map(([name, row]) => clusterRole(name, row)),
     ...Object.entries(CONTROLLER_ROLES).map(([name, rules]) => clusterRole(CONTROLLER + name, { rules })),
+    ...Object.entries(OWN_CONTROLLER_ROLES).map(([name, rules]) =>
+      clusterRole(OWN_CONTROLLER + name, { rules }),
+    ),
   ];
   for (const name of ['view', 'edit', 'admin']) {
     const role = roles.find(({ metadata }) => metadata.name === name)!;
@@ -84,6 +88,11 @@ const CLUSTER_BINDINGS: Readonly<Record<string, readonly string[]>> = {
   'system:node': [],
 };
 
+/** Each role of a table to the account of its name. */
+function accountsOf(prefix: string, roles: Readonly<Record<string, unknown>>) {
+  return Object.keys(roles).map((name) => [prefix + name, [`account ${SYSTEM} ${name}`]] as const);
+}
+
 function roleRef(kind: 'Role' | 'ClusterRole', name: string): rbacv1.RoleRef {
   return { apiGroup: RBAC_GROUP, kind, name };
 }
@@ -91,9 +100,8 @@ function roleRef(kind: 'Role' | 'ClusterRole', name: string): rbacv1.RoleRef {
 export function defaultClusterRoleBindings(): rbacv1.ClusterRoleBinding[] {
   const bindings = [
     ...Object.entries(CLUSTER_BINDINGS),
-    ...Object.keys(CONTROLLER_ROLES).map(
-      (name) => [CONTROLLER + name, [`account ${SYSTEM} ${name}`]] as const,
-    ),
+    ...accountsOf(CONTROLLER, CONTROLLER_ROLES),
+    ...accountsOf(OWN_CONTROLLER, OWN_CONTROLLER_ROLES),
   ];
   return bindings.map(([name, subjects]) => ({
     apiVersion: API_VERSION,

@@ -12,9 +12,9 @@ export class BootstrapTokenCleaner implements RunnableController {
 
   constructor(context: ControllerContext) {
     this.#context = context;
-    const { client, clock, log } = context;
+    const { watchClient, clock, log } = context;
     this.#secrets = new Informer<corev1.Secret>({
-      client: client.in('*'),
+      client: watchClient,
       resource: SECRETS,
       fieldSelector: 'metadata.namespace=kube-system,type=bootstrap.kubernetes.io/token',
       transform: expirationOnly,

@@ -285,14 +285,14 @@ export class DeploymentReconcile {
 
   /** The Deployment carries its revision too: `kubectl rollout history` and clients look there. */
   async #tellRevision(revision: string): Promise<void> {
-    const { name, namespace, annotations } = this.#deployment.metadata;
-    if (annotations?.[REVISION] === revision) return;
-    const body = { metadata: { annotations: { [REVISION]: revision } } };
-    this.#deployment = await this.#deployments().patch(
-      name,
-      { type: 'merge', body },
-      { namespace: namespace! },
-    );
+    const { metadata } = this.#deployment;
+    if (metadata.annotations?.[REVISION] === revision) return;
+    const annotations = { ...metadata.annotations, [REVISION]: revision };
+    // Its role may update, not patch.
+    this.#deployment = await this.#deployments().update({
+      ...this.#deployment,
+      metadata: { ...metadata, annotations },
+    });
   }
 
   /** Starts the progress deadline of a rollout that has no Progressing condition of its own yet. */

@@ -1,5 +1,6 @@
 import { AlreadyExists, NotFound } from '../../base/index.ts';
 import {
+  type Client,
   Controller,
   ENDPOINT_SLICES,
   ENDPOINTS,
@@ -37,6 +38,7 @@ import { MANAGED_BY, MANAGER, planSlices, SERVICE_NAME } from './slice-plan.ts';
 export class EndpointSliceController implements RunnableController {
   readonly name = 'endpointslice-controller';
   readonly #context: ControllerContext;
+  readonly #endpointsClient: Client;
   readonly #services: Informer<corev1.Service>;
   readonly #pods: Informer<corev1.Pod>;
   readonly #slices: Informer<discoveryv1.EndpointSlice>;
@@ -48,6 +50,7 @@ export class EndpointSliceController implements RunnableController {
 
   constructor(context: ControllerContext) {
     this.#context = context;
+    this.#endpointsClient = context.clientFor('endpoint-controller');
     const { informers } = context;
     this.#services = informers.informer<corev1.Service>(SERVICES);
     this.#pods = informers.informer<corev1.Pod>(PODS);
@@ -179,7 +182,7 @@ export class EndpointSliceController implements RunnableController {
   ): Promise<void> {
     const { subsets, labels, overCapacity } = legacyEndpoints(service, endpoints);
     const { name, namespace } = service.metadata;
-    const client = this.#context.client.in(workspaceOf(service)).resource<corev1.Endpoints>(ENDPOINTS);
+    const client = this.#endpointsClient.in(workspaceOf(service)).resource<corev1.Endpoints>(ENDPOINTS);
     const current = this.#endpoints.get(key);
     const annotations = overCapacityAnnotation(overCapacity);
     if (current === undefined) {
@@ -209,7 +212,7 @@ export class EndpointSliceController implements RunnableController {
     if (endpoints === undefined || !isManaged(endpoints)) return;
     const { name, namespace } = endpoints.metadata;
     try {
-      await this.#context.client
+      await this.#endpointsClient
         .in(workspaceOf(endpoints))
         .resource(ENDPOINTS)
         .delete(name, { namespace: namespace! });

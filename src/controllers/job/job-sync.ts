@@ -194,7 +194,8 @@ export class JobSync {
     if (leftMs > 0) return leftMs;
     const { name, namespace, uid } = job.metadata;
     try {
-      await this.#context.client.in(workspaceOf(job)).resource<batchv1.Job>(JOBS).delete(name, {
+      const client = this.#context.clientFor('ttl-after-finished-controller').in(workspaceOf(job));
+      await client.resource<batchv1.Job>(JOBS).delete(name, {
         namespace: namespace!,
         propagationPolicy: 'Foreground',
         preconditions: { uid },

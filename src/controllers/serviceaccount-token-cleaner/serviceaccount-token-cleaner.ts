@@ -29,10 +29,10 @@ export class ServiceAccountTokenCleaner implements RunnableController {
 
   constructor(context: ControllerContext) {
     this.#context = context;
-    const { client, clock, log, informers } = context;
+    const { watchClient, clock, log, informers } = context;
     this.#accounts = informers.informer<corev1.ServiceAccount>(SERVICE_ACCOUNTS);
     this.#secrets = new Informer<corev1.Secret>({
-      client: client.in('*'),
+      client: watchClient,
       resource: SECRETS,
       fieldSelector: 'type=kubernetes.io/service-account-token',
       transform: ({ metadata, type }) => ({ metadata, ...(type && { type }) }),

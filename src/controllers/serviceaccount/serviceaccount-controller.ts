@@ -28,6 +28,7 @@ const ROOT_CA_DESCRIPTION =
 export class ServiceAccountController implements RunnableController {
   readonly name = 'serviceaccount-controller';
   readonly #context: ControllerContext;
+  readonly #publisher: Client;
   readonly #namespaces: Informer<corev1.Namespace>;
   readonly #accounts: Informer<corev1.ServiceAccount>;
   readonly #configMaps: Informer<corev1.ConfigMap>;
@@ -35,6 +36,7 @@ export class ServiceAccountController implements RunnableController {
 
   constructor(context: ControllerContext) {
     this.#context = context;
+    this.#publisher = context.clientFor('root-ca-cert-publisher');
     const { informers } = context;
     this.#namespaces = informers.informer<corev1.Namespace>(NAMESPACES);
     this.#accounts = informers.informer<corev1.ServiceAccount>(SERVICE_ACCOUNTS);
@@ -74,7 +76,7 @@ export class ServiceAccountController implements RunnableController {
     try {
       await Promise.all([
         this.#ensureAccount(client, workspace, name),
-        this.#ensureRootCa(client, workspace, name),
+        this.#ensureRootCa(this.#publisher.in(workspace), workspace, name),
       ]);
     } catch (error) {
       // Its deletion has begun meanwhile.

@@ -177,8 +177,9 @@ export class StatefulSetController implements RunnableController {
     for (const { metadata } of draftClaims(set, ordinalOf(set, pod)!)) {
       const namespace = set.metadata.namespace!;
       try {
-        const body = { metadata: { ownerReferences: [...(metadata.ownerReferences ?? []), owner] } };
-        await claims.patch(metadata.name!, { type: 'merge', body }, { namespace });
+        const claim = await claims.get(metadata.name!, namespace);
+        const ownerReferences = [...(metadata.ownerReferences ?? []), owner];
+        await claims.update({ ...claim, metadata: { ...claim.metadata, ownerReferences } });
       } catch (error) {
         if (!(error instanceof NotFound)) throw error;
       }

@@ -1,6 +1,6 @@
 import { describeSubject, type RuleRequest, ruleAllows, userKeys } from '../../../kube/index.ts';
 import type { User } from '../../http/messages.ts';
-import { ALL_WORKSPACES } from '../../request-info/request-info.ts';
+import { ALL_WORKSPACES, DEFAULT_WORKSPACE } from '../../request-info/request-info.ts';
 import { type AuthorizationAttributes, type Authorizer, type Decision, NO_OPINION } from '../authorizer.ts';
 import type { Grant, RbacPolicies, Rules } from './rbac-policies.ts';
 
@@ -16,8 +16,12 @@ export interface ResolvedRules {
   errors: readonly string[];
 }
 
+/** Names that only certificates of our authority and this process carry: no workspace can give them to anybody. */
+const COMPONENTS: ReadonlySet<string> = new Set(['system:kube-controller-manager', 'system:kube-scheduler']);
+
 /**
- * Roles and bindings: what no rule allows is left to others. Across all workspaces nobody's roles count.
+ * Roles and bindings: what no rule allows is left to others. Across all workspaces nobody's roles count, but those
+ * that the control plane's own parts have in the first workspace: their caches hold everything.
  * Source: k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac.RBACAuthorizer.
  */
 export class RbacAuthorizer implements Authorizer {
@@ -29,7 +33,10 @@ export class RbacAuthorizer implements Authorizer {
 
   async authorize(attributes: AuthorizationAttributes): Promise<Decision> {
     const { user, workspace } = attributes;
-    if (workspace === ALL_WORKSPACES) return NO_OPINION;
+    if (workspace === ALL_WORKSPACES) {
+      if (!COMPONENTS.has(user.name)) return NO_OPINION;
+      return this.authorize({ ...attributes, workspace: DEFAULT_WORKSPACE });
+    }
     const request = ruleRequestOf(attributes);
     const namespace = attributes.resource?.namespace || undefined;
     let allowedBy: Grant | undefined;
