@@ -1,4 +1,4 @@
-import { type certificatesv1, parseCertificateRequest } from '../../kube/index.ts';
+import { type certificatesv1, type certificatesv1beta1, parseCertificateRequest } from '../../kube/index.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import { forbidden } from '../errors.ts';
 import { MASTERS_GROUP } from '../http/messages.ts';
@@ -7,12 +7,13 @@ import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
 const GROUP = 'certificates.k8s.io';
 const CLIENT_SIGNER = 'kubernetes.io/kube-apiserver-client';
 type Request = certificatesv1.CertificateSigningRequest;
+type Verb = 'approve' | 'attest' | 'sign';
 
 /**
- * Writes who asks into a certificate request, refuses to ask for `system:masters`, and lets only those approve and
- * sign who may do it for the signer.
- * Source: k8s.io/kubernetes/plugin/pkg/admission/certificates/{approval,signing,subjectrestriction},
- * pkg/registry/certificates/certificates/strategy.go.
+ * Writes who asks into a certificate request, refuses to ask for `system:masters`, and lets only those approve, sign
+ * and attest who may do it for the signer.
+ * Source: k8s.io/kubernetes/plugin/pkg/admission/certificates/{approval,ctbattest,signing,subjectrestriction},
+ * pkg/registry/certificates/{certificates,podcertificaterequest}/strategy.go.
  */
 export class CertificateAdmission implements AdmissionPlugin {
   readonly name = 'CertificateSubjectRestriction';
@@ -36,6 +37,9 @@ export class CertificateAdmission implements AdmissionPlugin {
   }
 
   async validate(request: AdmissionRequest): Promise<void> {
+    if (request.resource.group !== GROUP) return;
+    if (request.resource.name === 'clustertrustbundles') return this.#checkBundle(request);
+    if (request.resource.name === 'podcertificaterequests') return this.#checkPodRequest(request);
     if (!isRequest(request)) return;
     const { operation, subresource } = request;
     const now = request.object as Request;
@@ -58,8 +62,27 @@ export class CertificateAdmission implements AdmissionPlugin {
       );
   }
 
+  /** Who changes a bundle of a signer answers for it; one that keeps its content may be labelled by anybody. */
+  async #checkBundle(request: AdmissionRequest): Promise<void> {
+    const { operation } = request;
+    if (operation !== 'CREATE' && operation !== 'UPDATE') return;
+    const now = (request.object as certificatesv1beta1.ClusterTrustBundle).spec;
+    const before = (request.oldObject as certificatesv1beta1.ClusterTrustBundle | undefined)?.spec;
+    if (before?.trustBundle === now.trustBundle && before.signerName === now.signerName) return;
+    for (const signer of new Set([now.signerName, before?.signerName]))
+      if (signer) await this.#check(request, 'attest', signer);
+  }
+
+  async #checkPodRequest(request: AdmissionRequest): Promise<void> {
+    if (request.operation !== 'UPDATE' || request.subresource !== 'status') return;
+    const now = request.object as certificatesv1beta1.PodCertificateRequest;
+    const old = request.oldObject as Readonly<certificatesv1beta1.PodCertificateRequest>;
+    if ((now.status?.certificateChain ?? '') === (old.status?.certificateChain ?? '')) return;
+    await this.#check(request, 'sign', old.spec.signerName);
+  }
+
   /** The right is on the signer itself or on all of its domain. */
-  async #check(request: AdmissionRequest, verb: 'approve' | 'sign', signer: string): Promise<void> {
+  async #check(request: AdmissionRequest, verb: Verb, signer: string): Promise<void> {
     for (const name of [signer, `${signer.split('/')[0]}/*`]) {
       const { verdict } = await this.#authorizer.authorize({
         user: request.user,
@@ -73,7 +96,9 @@ export class CertificateAdmission implements AdmissionPlugin {
     throw forbidden(
       request.resource,
       request.name,
-      `user not permitted to ${verb} requests with signerName ${JSON.stringify(signer)}`,
+      verb === 'attest'
+        ? `user not permitted to attest for signerName ${JSON.stringify(signer)}`
+        : `user not permitted to ${verb} requests with signerName ${JSON.stringify(signer)}`,
     );
   }
 }
