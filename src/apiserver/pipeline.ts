@@ -152,6 +152,7 @@ export class Pipeline {
       user,
       request,
       warn: wire.warn,
+      ...(wire.audit !== undefined && { annotate: wire.audit.annotate.bind(wire.audit) }),
       ...(info.subresource !== undefined && { subresource: info.subresource }),
       ...(info.namespace !== undefined && resource.namespaced && { namespace: info.namespace }),
       ...(info.name !== undefined && { name: info.name }),

@@ -24,6 +24,8 @@ export interface AdmissionRequest {
   options?: Readonly<Record<string, unknown>>;
   /** Tells the client something beside the answer: a Warning header. */
   warn?(text: string): void;
+  /** Writes something about the decision into the audit log; the first word on a key stands. */
+  annotate?(key: string, value: string): void;
   /** Set by the chain while it mutates. */
   reinvocation?: Reinvocation;
 }

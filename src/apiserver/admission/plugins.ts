@@ -23,6 +23,7 @@ import { defaultTolerationSeconds } from './pod-defaults.ts';
 import { PodSecurity } from './pod-security.ts';
 import { Decisions } from './policies/authorizer-value.ts';
 import { EvaluationContext, meetsConditions } from './policies/expressions.ts';
+import { MutatingAdmissionPolicyPlugin } from './policies/mutating-admission-policy.ts';
 import { ValidatingAdmissionPolicyPlugin } from './policies/validating-admission-policy.ts';
 import { PriorityAdmission } from './priority.ts';
 import { ResourceQuotaAdmission } from './resource-quota.ts';
@@ -59,6 +60,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new DefaultStorageClass(objects),
     new CertificateAdmission(parts.authorizer),
     new DefaultIngressClass(objects),
+    new MutatingAdmissionPolicyPlugin({ ...parts, ...webhooks }),
     new MutatingAdmissionWebhook(webhooks),
     new ValidatingAdmissionPolicyPlugin({ ...parts, ...webhooks }),
     new ValidatingAdmissionWebhook(webhooks),

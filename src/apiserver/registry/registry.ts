@@ -31,6 +31,8 @@ export interface ResourceRequest {
   upgrade?: Pick<UpgradeRequest, 'socket' | 'head'>;
   /** Tells the client something beside the answer: a Warning header, also on an error. */
   warn?(text: string): void;
+  /** Writes something about what is decided into the audit log. */
+  annotate?(key: string, value: string): void;
 }
 
 /** What a verb answers; `encoding` writes it in the form the client asked for. */
@@ -99,7 +101,7 @@ export function admissionRequest(
   name: string,
   objects: { object?: KubeObject; oldObject?: Readonly<KubeObject>; body?: unknown; dryRun: boolean },
 ): AdmissionRequest {
-  const { resource, subresource, workspace, namespace, user, warn } = request;
+  const { resource, subresource, workspace, namespace, user, warn, annotate } = request;
   const { query } = request.request;
   const [fieldManager, fieldValidation] = [query?.get('fieldManager'), query?.get('fieldValidation')];
   return {
@@ -110,6 +112,7 @@ export function admissionRequest(
     user,
     options: { ...(fieldManager && { fieldManager }), ...(fieldValidation && { fieldValidation }) },
     ...(warn !== undefined && { warn }),
+    ...(annotate !== undefined && { annotate }),
     ...(subresource !== undefined && { subresource }),
     ...(namespace !== undefined && { namespace }),
     ...objects,

@@ -4,5 +4,6 @@
  * Guarantees structured-merge-diff's results for one version of a type; entries of other versions of the same
  * group are treated as if they had the same fields.
  */
+export { mergeConfiguration } from './merge-configuration.ts';
 export * from './server-side-apply.ts';
 export { type TrackOptions, trackManagedFields } from './track-managed-fields.ts';

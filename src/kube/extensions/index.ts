@@ -5,6 +5,7 @@
  * Does not serve, store or convert anything: see src/apiserver/extensions.
  */
 export { reconcileStatus } from './conditions.ts';
+export { customCelType } from './custom-cel-type.ts';
 export { customResource, summarizeCustomResource } from './custom-resource.ts';
 export {
   CLEANUP_FINALIZER,

@@ -24,12 +24,16 @@ describe('jsonPatch', () => {
     expect(jsonPatch({ a: 1 }, [{ op: 'replace', path: '', value: { b: 2 } }])).toEqual({ b: 2 });
   });
 
+  test('replaces a member that is not there, as evanphx/json-patch v4 does', () => {
+    expect(jsonPatch({ a: 1 }, [{ op: 'replace', path: '/b', value: 2 }])).toEqual({ a: 1, b: 2 });
+  });
+
   test.each([
     [{ op: 'test', path: '/a', value: 2 }, 'testing value /a failed: test failed'],
     [{ op: 'remove', path: '/b' }, 'remove operation does not apply: doc is missing path: /b: missing value'],
     [
-      { op: 'replace', path: '/b', value: 1 },
-      'replace operation does not apply: doc is missing key: /b: missing value',
+      { op: 'replace', path: '/b/c', value: 1 },
+      'replace operation does not apply: doc is missing key: /b/c: missing value',
     ],
     [
       { op: 'add', path: '/b/c', value: 1 },

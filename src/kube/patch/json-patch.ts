@@ -30,10 +30,21 @@ export function jsonPatch(current: unknown, operations: unknown): unknown {
           `Unable to complete the copy, the accumulated size increase of copy is ${copiedBytes}, exceeding the limit ${MAX_COPIED_BYTES}`,
         );
     }
-    const [error] = applyPatch(root, [rebase(operation)]);
+    const [error] = applyPatch(root, [rebase(settingMissing(root.document, operation))]);
     if (error !== null && error !== undefined) throw notApplicable(operation, error);
   }
   return root.document;
+}
+
+/**
+ * A member that is not there can be replaced, as with the library kube-apiserver has (evanphx/json-patch v4);
+ * an item of a list cannot.
+ */
+function settingMissing(document: unknown, operation: Operation): Operation {
+  if (operation.op !== 'replace' || operation.path === '') return operation;
+  const at = operation.path.lastIndexOf('/');
+  const parent: unknown = Pointer.fromJSON(operation.path.slice(0, at)).get(document);
+  return isObject(parent) ? { ...operation, op: 'add' } : operation;
 }
 
 /** Copies of copies double: forty operations would fill any memory. */

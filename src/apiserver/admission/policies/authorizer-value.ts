@@ -65,6 +65,20 @@ export class AuthorizerValue extends CelOpaque {
     this.#request = request;
   }
 
+  /** `authorizer.requestResource`: the check of what is asked for. */
+  override field(name: string): CelValue | undefined {
+    if (name !== 'requestResource') return undefined;
+    const { resource, subresource, namespace, name: objectName } = this.#request;
+    return new ResourceCheck(this.#check, {
+      group: resource.group,
+      version: resource.version,
+      resource: resource.name,
+      ...(subresource !== undefined && { subresource }),
+      ...(namespace !== undefined && { namespace }),
+      ...(objectName !== '' && { name: objectName }),
+    });
+  }
+
   call(name: string, args: readonly CelValue[]): CelValue | undefined {
     const [first, second] = args;
     if (name === 'path' && typeof first === 'string') return new PathCheck(this.#check, first);

@@ -17,6 +17,7 @@ import {
 import type { Attributes } from '../../webhooks/attributes.ts';
 import { reviewRequest } from '../../webhooks/review.ts';
 import type { AdmissionRequest } from '../admission.ts';
+import type { PolicyCheck } from '../admission-observer.ts';
 import { AuthorizerValue, type Decisions, PendingDecision } from './authorizer-value.ts';
 
 /** What the expressions of admission are about; k8s.io/apiserver/pkg/admission/plugin/cel. */
@@ -51,7 +52,7 @@ export class Expression {
   #compile(): CelProgram | CelCompileError {
     // Everything is dyn: only evaluation can tell that a dyn is no bool.
     try {
-      return compileCel(this.source, { variables: DECLARED });
+      return compileCel(this.source, { variables: DECLARED, patchTypes: true });
     } catch (error) {
       if (error instanceof CelCompileError) return error;
       throw error;
@@ -60,17 +61,39 @@ export class Expression {
 
   /** True or false. @throws Error in upstream's words when there is no such answer. */
   decide(context: EvaluationContext): boolean {
+    return this.valueIn(context) === true;
+  }
+
+  /** Like `evaluate`. @throws Error in upstream's words */
+  valueIn(context: EvaluationContext): CelValue {
     try {
       const value = this.evaluate(context);
       if (this.#result === 'bool' && typeof value !== 'boolean') throw new Error('must evaluate to bool');
-      return value === true;
+      return value;
     } catch (error) {
-      if (error instanceof PendingDecision) throw error;
+      if (error instanceof PendingDecision || error instanceof BudgetSpent) throw error;
       if (error instanceof CelCompileError)
         throw new Error(`compilation error: ${error.message}`, { cause: error });
       throw new Error(`expression '${this.source}' resulted in error: ${messageOf(error)}`, { cause: error });
     }
   }
+}
+
+/** All expressions about a request have together cost too much. */
+class BudgetSpent extends Error {
+  constructor() {
+    super('validation failed due to running out of cost budget, no further validation rules will be run');
+    this.name = 'BudgetSpent';
+  }
+}
+
+/** How upstream's metrics call what went wrong. */
+export function errorTypeOf(error: unknown): PolicyCheck['error'] {
+  if (error === undefined) return 'no_error';
+  if (error instanceof BudgetSpent) return 'out_of_budget';
+  const { cause } = error as { cause?: unknown };
+  if (cause instanceof CelCostExceeded) return 'out_of_budget';
+  return cause instanceof CelCompileError ? 'compile_error' : 'invalid_error';
 }
 
 /** The values of one request, and the budget all expressions about it share. */
@@ -104,12 +127,12 @@ export class EvaluationContext {
   }
 
   get limit(): number {
-    return Math.min(PER_CALL_LIMIT, this.#left);
+    return PER_CALL_LIMIT;
   }
 
   spend(cost: number): void {
     this.#left -= cost;
-    if (this.#left < 0) throw new CelCostExceeded();
+    if (this.#left < 0) throw new BudgetSpent();
   }
 }
 
