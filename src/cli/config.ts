@@ -2,9 +2,14 @@ import { createHash } from 'node:crypto';
 import { homedir, hostname, networkInterfaces } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { BadRequest, type LogLevel } from '../base/index.ts';
+import {
+  resolveSeveralServers,
+  type SeveralServersConfig,
+  type SeveralServersFlags,
+} from './several-servers.ts';
 
 /** The only place that reads flags, environment and defaults. Flags win over ORRERY_* variables, these over defaults. */
-export interface Config {
+export interface Config extends SeveralServersConfig {
   dataDirectory: string;
   /** Six hex digits from the data directory's path: keeps instances on one host apart. */
   instance: string;
@@ -22,9 +27,13 @@ export interface Config {
   authenticationConfigFile?: string;
   /** Absolute paths of Kubernetes' audit Policy and of the file its events go to. */
   audit?: { policyFile: string; logFile: string };
+  /** Absolute path of a file with Kubernetes' EncryptionConfiguration. */
+  encryptionConfigFile?: string;
+  /** Keep Secrets encrypted with a key that is made in the data directory. */
+  secretsEncryption: boolean;
 }
 
-export interface UpFlags {
+export interface UpFlags extends SeveralServersFlags {
   dataDir?: string;
   port?: string;
   bindAddress?: string;
@@ -38,6 +47,8 @@ export interface UpFlags {
   authenticationConfig?: string;
   auditPolicyFile?: string;
   auditLogPath?: string;
+  encryptionProviderConfig?: string;
+  secretsEncryption?: boolean;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -90,7 +101,12 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
   const auditLog = pick(flags.auditLogPath, 'ORRERY_AUDIT_LOG_PATH');
   if ((auditPolicy === undefined) !== (auditLog === undefined))
     throw new BadRequest('--audit-policy-file and --audit-log-path need each other');
+  const encryptionConfig = pick(flags.encryptionProviderConfig, 'ORRERY_ENCRYPTION_PROVIDER_CONFIG');
+  const secretsEncryption = flags.secretsEncryption ?? env.ORRERY_SECRETS_ENCRYPTION === 'true';
+  if (encryptionConfig !== undefined && secretsEncryption)
+    throw new BadRequest('--encryption-provider-config and --secrets-encryption exclude each other');
   return {
+    ...resolveSeveralServers(flags, env),
     dataDirectory,
     instance: instanceOf(dataDirectory),
     port: portOf('--port', pick(flags.port, 'ORRERY_PORT') ?? '6443', 1),
@@ -107,6 +123,8 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
       auditLog !== undefined && {
         audit: { policyFile: resolve(auditPolicy), logFile: resolve(auditLog) },
       }),
+    ...(encryptionConfig !== undefined && { encryptionConfigFile: resolve(encryptionConfig) }),
+    secretsEncryption,
   };
 }
 

@@ -74,6 +74,16 @@ function addLifecycle(program: Command): void {
     .option('--authentication-config <file>', "Kubernetes' AuthenticationConfiguration: JWT issuers")
     .option('--audit-policy-file <file>', "Kubernetes' audit Policy: which requests are written down")
     .option('--audit-log-path <file>', 'the file they are written to')
+    .option(
+      '--leader-elect [boolean]',
+      'controllers and scheduler run on one of several servers (default true)',
+    )
+    .option(
+      '--leader-elect-lease-duration <duration>',
+      'how long a silent leader counts as one (default 15s)',
+    )
+    .option('--leader-elect-renew-deadline <duration>', 'how long a leader tries to stay one (default 10s)')
+    .option('--leader-elect-retry-period <duration>', 'how often candidates try (default 2s)')
     .option('--log-level <level>', 'debug, info, warn, error or silent (default info)')
     .option('-d, --detach', 'return when everything is ready; stop it with `orrery down`')
     .addOption(new Option('--detached').hideHelp())

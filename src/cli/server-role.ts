@@ -4,13 +4,11 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createApiServer, parseTokenFile } from '../apiserver/index.ts';
 import { BadRequest, type Log, messageOf, OrreryError, systemClock } from '../base/index.ts';
-import { BackgroundEventRecorder } from '../client/index.ts';
-import { createControllers } from '../controllers/index.ts';
 import type { Descriptions } from '../kube/index.ts';
-import { createScheduler } from '../scheduler/index.ts';
 import { openLmdbStore, type Store } from '../store/index.ts';
 import { componentClients } from './component-clients.ts';
 import { type Config, localAddress } from './config.ts';
+import { createControlPlane } from './control-plane.ts';
 import { ensureCredentials } from './credentials.ts';
 import { dataDirectoryAt } from './data-directory.ts';
 import type { RoleContext, RunningRole } from './role-main.ts';
@@ -49,42 +47,32 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
   });
   await api.bootstrap();
 
-  const clients = componentClients(api);
-  const client = clients.controllerManager;
-  const recorder = new BackgroundEventRecorder({ client, component: 'controllers', clock: systemClock, log });
-  const controllers = createControllers({
-    client,
-    clientFor: clients.controller,
-    recorder,
-    clock: systemClock,
-    log,
+  const plane = createControlPlane({
+    clients: componentClients(api),
     config: {
       caPem: pki.caCertificatePem,
       clusterCidr: config.clusterCidr,
       signCertificate: pki.signRequest,
     },
-  });
-  const scheduler = createScheduler({
-    client: clients.scheduler,
-    informers: controllers.informers,
-    recorder,
+    election: config.leaderElection,
+    isSole: config.storeUrl === undefined,
     clock: systemClock,
     log,
   });
-  const running = Promise.all([
-    api.run(end.signal),
-    recorder.run(end.signal),
-    controllers.run(end.signal),
-    scheduler.run(end.signal),
-  ]);
+  const endPlane = new AbortController();
+  const planning = plane.run(endPlane.signal);
+  const running = Promise.all([api.run(end.signal), planning]);
   running.catch((error: unknown) => {
     log.error('control plane failed', { error });
     process.exit(70);
   });
-  await Promise.all([controllers.ready(), scheduler.ready()]);
+  await plane.ready();
   return {
     details: { address: `https://${localAddress(config.bindAddress)}:${listening.port}` },
     stop: async () => {
+      // While there still is an API to give the leases up through.
+      endPlane.abort();
+      await planning;
       end.abort();
       await api.close();
       await running;

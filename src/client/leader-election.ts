@@ -18,6 +18,11 @@ export interface LeaderElectionOptions {
   leaseDurationMs?: number;
   renewDeadlineMs?: number;
   retryPeriodMs?: number;
+  /**
+   * There can be no other candidate (the store is this process's alone): whoever else holds the lease is gone, and the
+   * lead is not lost when the lease cannot be renewed. It is renewed at two thirds of its duration. Default false.
+   */
+  isSole?: boolean;
 }
 
 /**
@@ -32,6 +37,7 @@ export class LeaderElection {
   readonly #leaseDurationMs: number;
   readonly #renewDeadlineMs: number;
   readonly #retryPeriodMs: number;
+  readonly #renewPeriodMs: number;
   #observed: { resourceVersion: string; atMs: number } | undefined;
 
   constructor(options: LeaderElectionOptions) {
@@ -39,14 +45,52 @@ export class LeaderElection {
     this.#leaseDurationMs = options.leaseDurationMs ?? 15_000;
     this.#renewDeadlineMs = options.renewDeadlineMs ?? 10_000;
     this.#retryPeriodMs = options.retryPeriodMs ?? 2_000;
+    this.#renewPeriodMs =
+      options.isSole === true
+        ? Math.max(this.#retryPeriodMs, (this.#leaseDurationMs * 2) / 3)
+        : this.#retryPeriodMs;
   }
 
   /** Stands for election again and again until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (await this.#tryToHold(signal)) await this.#lead(signal);
-      await this.#pause(signal);
+      if (await this.#tryToHold(signal)) {
+        await this.#lead(signal);
+        await this.#pause(this.#retryPeriodMs, signal);
+      } else await this.#standBy(signal);
     }
+  }
+
+  /** Waits for the next try; a lease that is given up meanwhile ends the wait at once. */
+  async #standBy(signal: AbortSignal): Promise<void> {
+    const ending = new AbortController();
+    const waiting = AbortSignal.any([signal, ending.signal]);
+    await Promise.race([this.#pause(this.#retryPeriodMs, waiting), this.#released(waiting)]);
+    ending.abort();
+  }
+
+  /** Resolves when nobody holds the lease any more; never when that cannot be watched. */
+  async #released(signal: AbortSignal): Promise<void> {
+    const { client, namespace, name, log } = this.#options;
+    const { resourceVersion } = this.#observed ?? {};
+    if (resourceVersion !== undefined)
+      try {
+        const leases = client.resource<coordinationv1.Lease>(LEASES);
+        const fieldSelector = `metadata.name=${name}`;
+        for await (const { type, object } of leases.watch({
+          namespace,
+          fieldSelector,
+          resourceVersion,
+          signal,
+        }))
+          if (type === 'DELETED' || !object.spec?.holderIdentity) return;
+      } catch (error) {
+        if (!signal.aborted) log.debug('the lease cannot be watched', { lease: name, why: messageOf(error) });
+      }
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
   }
 
   async #lead(signal: AbortSignal): Promise<void> {
@@ -59,10 +103,10 @@ export class LeaderElection {
     log.info('leading', { lease: name, identity });
     let renewedAtMs = clock.now();
     while (!signal.aborted && !lost.signal.aborted) {
-      await this.#pause(AbortSignal.any([signal, lost.signal]));
+      await this.#pause(this.#renewPeriodMs, AbortSignal.any([signal, lost.signal]));
       if (signal.aborted || lost.signal.aborted) break;
       if (await this.#tryToHold(signal)) renewedAtMs = clock.now();
-      else if (clock.now() - renewedAtMs >= this.#renewDeadlineMs) {
+      else if (this.#options.isSole !== true && clock.now() - renewedAtMs >= this.#renewDeadlineMs) {
         log.warn('lost the lead', { lease: name, identity });
         lost.abort();
       }
@@ -71,9 +115,9 @@ export class LeaderElection {
     await this.#release();
   }
 
-  #pause(signal: AbortSignal): Promise<void> {
+  #pause(delayMs: number, signal: AbortSignal): Promise<void> {
     // Rejects only because of the signal, which every loop here looks at.
-    return this.#options.clock.sleep(this.#retryPeriodMs, signal).catch(() => undefined);
+    return this.#options.clock.sleep(delayMs, signal).catch(() => undefined);
   }
 
   /** Whether the lease is ours now: renews, takes or makes it; false when another holds it or on any error. */
@@ -116,6 +160,7 @@ export class LeaderElection {
   }
 
   #expired(lease: coordinationv1.Lease): boolean {
+    if (this.#options.isSole === true) return true;
     const durationMs = (lease.spec.leaseDurationSeconds ?? 0) * 1000 || this.#leaseDurationMs;
     return this.#options.clock.now() - this.#observed!.atMs >= durationMs;
   }

@@ -6,6 +6,7 @@ import { createLog, type LogLevel, messageOf, OrreryError } from '../../base/ind
 import { dataDirectoryOf, localAddress, resolveConfig, type UpFlags } from '../config.ts';
 import { prepareDataDirectory } from '../data-directory.ts';
 import { formatBytes, painter } from '../output.ts';
+import { severalServersArguments } from '../several-servers.ts';
 import { Supervisor, type SupervisorStatus } from '../supervisor.ts';
 import { orreryVersion } from '../version.ts';
 
@@ -140,7 +141,7 @@ function asArguments(flags: Flags): string[] {
     names['--audit-policy-file'] = config.audit.policyFile;
     names['--audit-log-path'] = config.audit.logFile;
   }
-  return Object.entries(names).flat();
+  return [...Object.entries(names).flat(), ...severalServersArguments(config)];
 }
 
 function failure(error: unknown): DetachedMessage {
