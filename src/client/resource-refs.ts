@@ -32,6 +32,9 @@ export const ENDPOINT_SLICES = ref('discovery.k8s.io', 'v1', 'endpointslices', '
 export const CLUSTER_ROLES = ref('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole', false);
 export const LEASES = ref('coordination.k8s.io', 'v1', 'leases', 'Lease');
 
+export const STORAGE_CLASSES = ref('storage.k8s.io', 'v1', 'storageclasses', 'StorageClass', false);
+export const CSI_NODES = ref('storage.k8s.io', 'v1', 'csinodes', 'CSINode', false);
+
 export const CERTIFICATE_SIGNING_REQUESTS = ref(
   'certificates.k8s.io',
   'v1',

@@ -379,7 +379,7 @@ test('a pod that fits nowhere says why, and goes as soon as a node can take it',
         ?.message,
   );
   expect(message).toBe(
-    "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: " +
+    "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, preemption: " +
       '0/1 nodes are available: 1 Preemption is not helpful for scheduling.',
   );
   await until<corev1.Event, true>(EVENTS, namespace, (events) =>

@@ -63,6 +63,8 @@ function assign(pod: corev1.Pod, binding: corev1.Binding, node: string, now: Dat
     pod.metadata.annotations = { ...pod.metadata.annotations, ...binding.metadata.annotations };
   pod.status ??= {} as corev1.PodStatus;
   const { status } = pod;
+  // The pod has its place: nobody keeps another for it (KEP-5278).
+  delete status.nominatedNodeName;
   const others = (status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
   const before = status.conditions?.find(({ type }) => type === 'PodScheduled');
   const since = before?.status === 'True' ? before.lastTransitionTime : `${now.toISOString().slice(0, 19)}Z`;

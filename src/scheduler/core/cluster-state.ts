@@ -1,5 +1,6 @@
-import { type corev1, parseQuantity } from '../../kube/index.ts';
+import { type corev1, parseQuantity, type policyv1 } from '../../kube/index.ts';
 import { type Amounts, amounts, type NamespaceLabels, normalizedImage, type PodFacts } from './pod-facts.ts';
+import { StorageState, type StorageView } from './storage-state.ts';
 
 /** One node with the pods on it. */
 export interface NodeState {
@@ -11,6 +12,8 @@ export interface NodeState {
   /** Sizes of images on the node, by name. */
   readonly images: ReadonlyMap<string, number>;
   readonly pods: ReadonlyMap<string, PodFacts>;
+  /** Those of them that require others to be elsewhere. */
+  readonly antiAffine: ReadonlyMap<string, PodFacts>;
   /** Sums over `pods`. */
   readonly requested: Amounts;
   readonly scoredRequested: { readonly cpu: number; readonly memory: number };
@@ -20,9 +23,14 @@ export interface NodeState {
 export interface Snapshot {
   nodes(): readonly NodeState[];
   namespaceLabels: NamespaceLabels;
+  storage: StorageView;
+  /** Pods for which room is being made on that node. */
+  nominatedTo(nodeName: string): readonly PodFacts[];
+  budgets(): readonly policyv1.PodDisruptionBudget[];
 }
 
-class MutableNodeState implements NodeState {
+/** A node whose pods can be changed; ClusterState's own, or a copy to try things out on. */
+export class MutableNodeState implements NodeState {
   readonly name: string;
   node: corev1.Node;
   labels: Record<string, string> = {};
@@ -32,11 +40,20 @@ class MutableNodeState implements NodeState {
   readonly pods = new Map<string, PodFacts>();
   readonly requested: Record<string, number> = {};
   readonly scoredRequested = { cpu: 0, memory: 0 };
+  /** Those that keep others away. */
+  readonly antiAffine = new Map<string, PodFacts>();
 
   constructor(node: corev1.Node) {
     this.name = node.metadata.name;
     this.node = node;
     this.update(node);
+  }
+
+  /** The same node with the same pods, to be changed without harm. */
+  static copyOf({ node, pods }: NodeState): MutableNodeState {
+    const copy = new MutableNodeState(node);
+    for (const facts of pods.values()) copy.add(facts);
+    return copy;
   }
 
   update(node: corev1.Node): void {
@@ -58,6 +75,7 @@ class MutableNodeState implements NodeState {
   add(facts: PodFacts): void {
     this.remove(facts.uid);
     this.pods.set(facts.uid, facts);
+    if (facts.requiredAntiAffinity.length > 0) this.antiAffine.set(facts.uid, facts);
     this.#count(facts, 1);
   }
 
@@ -65,6 +83,7 @@ class MutableNodeState implements NodeState {
     const facts = this.pods.get(uid);
     if (facts === undefined) return;
     this.pods.delete(uid);
+    this.antiAffine.delete(uid);
     this.#count(facts, -1);
   }
 
@@ -85,6 +104,10 @@ export class ClusterState implements Snapshot {
   /** uid → node name; also of pods whose node is not known yet. */
   readonly #placed = new Map<string, { nodeName: string; facts: PodFacts }>();
   readonly #namespaces = new Map<string, Record<string, string>>();
+  /** uid → the node it is nominated for. */
+  readonly #nominated = new Map<string, { nodeName: string; facts: PodFacts }>();
+  readonly #budgets = new Map<string, policyv1.PodDisruptionBudget>();
+  readonly storage = new StorageState();
   #list: readonly NodeState[] | undefined;
 
   readonly namespaceLabels: NamespaceLabels = (key) => this.#namespaces.get(key);
@@ -135,6 +158,30 @@ export class ClusterState implements Snapshot {
 
   placementOf(uid: string): string | undefined {
     return this.#placed.get(uid)?.nodeName;
+  }
+
+  /** Room is being made for the pod there. */
+  nominate(facts: PodFacts, nodeName: string): void {
+    this.#nominated.set(facts.uid, { nodeName, facts });
+  }
+
+  /** The pod is nominated for no node any more; true when it was. */
+  withdraw(uid: string): boolean {
+    return this.#nominated.delete(uid);
+  }
+
+  nominatedTo(nodeName: string): readonly PodFacts[] {
+    if (this.#nominated.size === 0) return [];
+    return [...this.#nominated.values()].filter((one) => one.nodeName === nodeName).map(({ facts }) => facts);
+  }
+
+  budgets(): readonly policyv1.PodDisruptionBudget[] {
+    return [...this.#budgets.values()];
+  }
+
+  setBudget(key: string, budget: policyv1.PodDisruptionBudget | undefined): void {
+    if (budget === undefined) this.#budgets.delete(key);
+    else this.#budgets.set(key, budget);
   }
 
   setNamespace(key: string, labels: Record<string, string>): void {

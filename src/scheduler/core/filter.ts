@@ -15,6 +15,10 @@ export interface Refusal {
  */
 export interface Filter {
   name: string;
+  /** What is wrong with the pod wherever it went; nothing about nodes helps (upstream's PreFilter). */
+  before?(pod: PodFacts, snapshot: Snapshot): string | undefined;
+  /** The only nodes that come into question, when that can be told without looking at them. */
+  restrict?(pod: PodFacts): ReadonlySet<string> | undefined;
   prepare(pod: PodFacts, snapshot: Snapshot): ((node: NodeState) => Refusal | undefined) | undefined;
 }
 

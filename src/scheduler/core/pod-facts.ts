@@ -1,8 +1,10 @@
 import {
   CLUSTER_ANNOTATION,
+  claimNameOf,
   type corev1,
   labelSelectorAsSelector,
   type metav1,
+  podCondition,
   podRequests,
   ROOT_WORKSPACE,
   type Selector,
@@ -61,6 +63,12 @@ export interface PodFacts {
   /** The object that manages the pod: its siblings are spread by default. */
   controllerUid: string | undefined;
   images: readonly string[];
+  /** When it began to run; Infinity when it has not: of equals the youngest is let go first. */
+  startTimeMs: number;
+  /** It goes because the scheduler made room for another. */
+  isPreempted: boolean;
+  /** Claims its volumes stand for. */
+  claims: readonly { name: string; isEphemeral: boolean }[];
 }
 
 const DEFAULT_MILLI_CPU = 100;
@@ -102,7 +110,18 @@ export function podFacts(pod: corev1.Pod): PodFacts {
     softSpread: spread('ScheduleAnyway'),
     controllerUid: metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid,
     images: spec.containers.map((container) => normalizedImage(container.image ?? '')),
+    startTimeMs: pod.status?.startTime === undefined ? Infinity : Date.parse(pod.status.startTime),
+    isPreempted: metadata.deletionTimestamp !== undefined && wasPreempted(pod),
+    claims: (spec.volumes ?? []).flatMap((volume) => {
+      const name = claimNameOf(pod, volume);
+      return name === undefined ? [] : [{ name, isEphemeral: volume.ephemeral !== undefined }];
+    }),
   };
+}
+
+function wasPreempted(pod: corev1.Pod): boolean {
+  const condition = podCondition(pod, 'DisruptionTarget');
+  return condition?.status === 'True' && condition.reason === 'PreemptionByScheduler';
 }
 
 /** Quantities as plain numbers. */

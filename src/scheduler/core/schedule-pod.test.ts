@@ -83,8 +83,8 @@ describe('schedulePod', () => {
     );
     place(state, pod({ cpu: '800m' }));
     expect(place(state, pod({ cpu: '500m' }))).toBe(
-      '0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {gpu: yes}, ' +
-        '1 node(s) were unschedulable. preemption: 0/3 nodes are available: ' +
+      '0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s), ' +
+        '1 node(s) were unschedulable. no new claims to deallocate, preemption: 0/3 nodes are available: ' +
         '1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
     );
   });
@@ -95,14 +95,6 @@ describe('schedulePod', () => {
       kind: 'unschedulable',
       refusals: new Map([['a', ['Insufficient cpu', 'Insufficient memory']]]),
     });
-  });
-
-  test('says where preemption, which is not built yet, might have helped', () => {
-    const state = cluster(node('a', { cpu: '1' }));
-    place(state, pod({ cpu: '1' }));
-    expect(place(state, pod({ cpu: '1', spec: { priority: 10 } }))).toContain(
-      '1 Preemption is not supported yet.',
-    );
   });
 
   test('a node takes no more pods than it may have', () => {

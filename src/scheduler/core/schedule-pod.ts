@@ -1,12 +1,10 @@
 import type { NodeState, Snapshot } from './cluster-state.ts';
-import type { Filter, Refusal, Score } from './filter.ts';
-import { interPodAffinity } from './filters/inter-pod-affinity.ts';
-import { nodePorts } from './filters/node-ports.ts';
-import { nodeResourcesFit } from './filters/node-resources-fit.ts';
-import { nodeAffinity, nodeName, nodeUnschedulable, taintToleration } from './filters/node-rules.ts';
-import { topologySpread } from './filters/topology-spread.ts';
-import { unschedulableMessage } from './fit-message.ts';
+import { type Score, unresolvable } from './filter.ts';
+import { isPlanDone, planVolumes, type VolumePlan } from './filters/volume-binding.ts';
+import { nodesMessage, withPreemption } from './fit-message.ts';
+import { FILTERS, prepareCheck } from './node-check.ts';
 import type { PodFacts } from './pod-facts.ts';
+import { type NodeRefusal, type Preemption, preempt } from './preemption.ts';
 import {
   interPodAffinityPreference,
   nodeAffinityPreference,
@@ -14,18 +12,6 @@ import {
   topologySpreadPreference,
 } from './scores/preference-scores.ts';
 import { balancedAllocation, imageLocality, leastAllocated } from './scores/resource-scores.ts';
-
-/** In upstream's order: a node is refused by the first that does not hold. */
-const FILTERS: readonly Filter[] = [
-  nodeUnschedulable,
-  nodeName,
-  taintToleration,
-  nodeAffinity,
-  nodePorts,
-  nodeResourcesFit,
-  topologySpread,
-  interPodAffinity,
-];
 
 const SCORES: readonly Score[] = [
   taintPreference,
@@ -44,24 +30,32 @@ export type Placement =
       /** Kubernetes' sentence about all nodes. */
       message: string;
       refusals: ReadonlyMap<string, readonly string[]>;
+      /** Names of the filters that refused a node: what must change before another try makes sense. */
+      filters: ReadonlySet<string>;
+      /** Absent when there was nothing to look for. */
+      preemption?: Preemption;
     };
 
 /**
  * Where a pod goes: the node with the highest score among those that no filter refuses; of equals one by
- * chance. Changes nothing; knows neither time nor the world beyond its arguments.
+ * chance. A node that room was made on for it is taken as soon as it fits there. When none does, says which pods of
+ * lower priority would have to go. Changes nothing; knows neither time nor the world beyond its arguments.
  *
  * @param random 0 ≤ x < 1, as Math.random; a simulation brings a seeded one.
  * @see https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
  */
 export function schedulePod(pod: PodFacts, snapshot: Snapshot, random: () => number): Placement {
-  const { feasible, refusals } = filterNodes(pod, snapshot);
-  if (feasible.length === 0) {
-    return {
-      kind: 'unschedulable',
-      message: unschedulableMessage(pod, refusals),
-      refusals: new Map(refusals.map(({ node, refusal }) => [node.name, refusal.reasons])),
-    };
+  const nodes = snapshot.nodes();
+  if (nodes.length === 0) {
+    const message = 'no nodes available to schedule pods';
+    return { kind: 'unschedulable', message, refusals: new Map(), filters: new Set() };
   }
+  for (const { name, before } of FILTERS) {
+    const reason = before?.(pod, snapshot);
+    if (reason !== undefined) return refusedEverywhere(pod, snapshot, { filter: name, reason }, random);
+  }
+  const { feasible, refusals } = filterNodes(pod, snapshot);
+  if (feasible.length === 0) return unschedulable(pod, snapshot, refusals, random);
   if (feasible.length === 1) return { kind: 'placed', nodeName: feasible[0]!.name, score: 0, feasible: 1 };
   const totals = scoreNodes(pod, snapshot, feasible);
   const score = Math.max(...totals);
@@ -70,21 +64,72 @@ export function schedulePod(pod: PodFacts, snapshot: Snapshot, random: () => num
   return { kind: 'placed', nodeName: chosen.name, score, feasible: feasible.length };
 }
 
+/** What the pod's claims need there, beyond the binding of the pod; undefined when they are all bound. */
+export function volumesToBind(pod: PodFacts, nodeName: string, snapshot: Snapshot): VolumePlan | undefined {
+  if (pod.claims.length === 0 || isPlanDone(pod, snapshot)) return undefined;
+  const node = snapshot.nodes().find(({ name }) => name === nodeName);
+  const plan = node === undefined ? [] : planVolumes(pod, node, snapshot);
+  return Array.isArray(plan) ? undefined : plan;
+}
+
+function refusedEverywhere(
+  pod: PodFacts,
+  snapshot: Snapshot,
+  { filter, reason }: { filter: string; reason: string },
+  random: () => number,
+): Placement {
+  const refusal = { ...unresolvable(reason), filter };
+  const refusals = snapshot.nodes().map((node) => ({ node, refusal }));
+  const placement = unschedulable(pod, snapshot, refusals, random);
+  if (placement.kind === 'placed') return placement;
+  const message = `0/${refusals.length} nodes are available: ${reason}.`;
+  return { ...placement, message: withPreemption(message, preemptionText(placement.preemption)) };
+}
+
+function unschedulable(
+  pod: PodFacts,
+  snapshot: Snapshot,
+  refusals: readonly NodeRefusal[],
+  random: () => number,
+): Placement {
+  const preemption = preempt(pod, snapshot, refusals, random);
+  const reasons = refusals.flatMap(({ refusal }) => refusal.reasons);
+  return {
+    kind: 'unschedulable',
+    message: withPreemption(nodesMessage(refusals.length, reasons), preemptionText(preemption)),
+    refusals: new Map(refusals.map(({ node, refusal }) => [node.name, refusal.reasons])),
+    filters: new Set(refusals.map(({ refusal }) => refusal.filter)),
+    preemption,
+  };
+}
+
+function preemptionText(preemption: Preemption | undefined): string | undefined {
+  return preemption === undefined || preemption.kind === 'room' ? undefined : preemption.message;
+}
+
 function filterNodes(
   pod: PodFacts,
   snapshot: Snapshot,
-): { feasible: NodeState[]; refusals: { node: NodeState; refusal: Refusal }[] } {
-  const checks = FILTERS.map((filter) => filter.prepare(pod, snapshot)).filter(
-    (check) => check !== undefined,
-  );
+): { feasible: readonly NodeState[]; refusals: readonly NodeRefusal[] } {
+  const check = prepareCheck(pod, snapshot);
+  const limits = FILTERS.flatMap(({ name, restrict }) => {
+    const only = restrict?.(pod);
+    return only === undefined ? [] : [{ filter: name, only }];
+  });
+  const plugins = limits.map(({ filter }) => filter).sort();
+  const elsewhere = {
+    ...unresolvable(`node(s) didn't satisfy plugin(s) [${plugins.join(' ')}]`),
+    filter: plugins[0] ?? '',
+  };
+  const look = (node: NodeState) =>
+    limits.every(({ only }) => only.has(node.name)) ? check(node) : elsewhere;
+  const nominated = pod.pod.status?.nominatedNodeName;
+  const reserved = nominated ? snapshot.nodes().find(({ name }) => name === nominated) : undefined;
+  if (reserved !== undefined && look(reserved) === undefined) return { feasible: [reserved], refusals: [] };
   const feasible: NodeState[] = [];
-  const refusals: { node: NodeState; refusal: Refusal }[] = [];
+  const refusals: NodeRefusal[] = [];
   for (const node of snapshot.nodes()) {
-    let refusal: Refusal | undefined;
-    for (const check of checks) {
-      refusal = check(node);
-      if (refusal !== undefined) break;
-    }
+    const refusal = look(node);
     if (refusal === undefined) feasible.push(node);
     else refusals.push({ node, refusal });
   }

@@ -1,20 +1,22 @@
-import { type Clock, type Log, messageOf, NotFound } from '../../base/index.ts';
+import { type Clock, type Log, messageOf, NotFound, OrreryError } from '../../base/index.ts';
 import {
   type Client,
   type EventRecorder,
   type Informer,
   type InformerFactory,
   keyOf,
-  NAMESPACES,
-  NODES,
   PODS,
   workspaceOf,
 } from '../../client/index.ts';
 import { type corev1, isPodTerminal, semanticallyEqual } from '../../kube/index.ts';
 import { ClusterState } from '../core/cluster-state.ts';
-import { podFacts } from '../core/pod-facts.ts';
-import { schedulePod } from '../core/schedule-pod.ts';
+import { type PodFacts, podFacts } from '../core/pod-facts.ts';
+import { type Placement, schedulePod, volumesToBind } from '../core/schedule-pod.ts';
+import { ClusterWatch } from './cluster-watch.ts';
+import { PodStatusWriter } from './pod-status-writer.ts';
+import { Preemptor } from './preemptor.ts';
 import { type QueuedPod, SchedulingQueue } from './scheduling-queue.ts';
+import { type AssumedVolumes, VolumeBinder } from './volume-binder.ts';
 
 export interface SchedulerOptions {
   client: Client;
@@ -48,28 +50,48 @@ class SchedulerLoop implements Scheduler {
   readonly #options: SchedulerOptions;
   readonly #schedulerName: string;
   readonly #pods: Informer<corev1.Pod>;
-  readonly #nodes: Informer<corev1.Node>;
-  readonly #namespaces: Informer<corev1.Namespace>;
+  readonly #cluster: ClusterWatch;
   readonly #recorder: EventRecorder;
   readonly #log: Log;
   readonly #state = new ClusterState();
   readonly #queue: SchedulingQueue;
+  readonly #volumes: VolumeBinder;
+  readonly #preemptor: Preemptor;
+  readonly #status: PodStatusWriter;
   readonly #ready = Promise.withResolvers<void>();
+  readonly #end = new AbortController();
   /** Writes under way, so that `run` ends after them. */
   readonly #writes = new Set<Promise<unknown>>();
   /** Pods being bound. */
   readonly #inFlight = new Set<string>();
+  /** Pods that room is being made for: true when one was due meanwhile. */
+  readonly #preempting = new Map<string, boolean>();
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#schedulerName = options.schedulerName ?? 'default-scheduler';
     this.#recorder = options.recorder.for(this.#schedulerName);
     this.#log = options.log.with({ component: 'scheduler' });
-    this.#queue = new SchedulingQueue(options.clock);
+    const { client, clock } = options;
+    const shared = { client, clock, log: this.#log, recorder: this.#recorder };
+    this.#queue = new SchedulingQueue(clock);
+    this.#volumes = new VolumeBinder({ client, clock, state: this.#state });
+    this.#preemptor = new Preemptor(shared);
+    this.#status = new PodStatusWriter(shared);
     this.#pods = options.informers.informer<corev1.Pod>(PODS);
-    this.#nodes = options.informers.informer<corev1.Node>(NODES);
-    this.#namespaces = options.informers.informer<corev1.Namespace>(NAMESPACES);
-    this.#watch();
+    this.#cluster = new ClusterWatch({
+      informers: options.informers,
+      state: this.#state,
+      onEvent: (event) => {
+        this.#queue.clusterChanged(event);
+        if (event === 'claim' || event === 'volume') this.#volumes.storageChanged();
+      },
+    });
+    this.#pods.addHandler({
+      onAdd: (pod) => this.#podChanged(pod, undefined),
+      onUpdate: (pod, old) => this.#podChanged(pod, old),
+      onDelete: (pod) => this.#podGone(pod),
+    });
   }
 
   ready(): Promise<void> {
@@ -78,46 +100,19 @@ class SchedulerLoop implements Scheduler {
 
   async run(signal: AbortSignal): Promise<void> {
     const aborted = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
+      const end = () => {
+        this.#end.abort();
+        resolve();
+      };
+      if (signal.aborted) end();
+      else signal.addEventListener('abort', end, { once: true });
     });
-    const caches = [this.#pods.synced(), this.#nodes.synced(), this.#namespaces.synced()];
-    await Promise.race([Promise.all(caches), aborted]);
+    await Promise.race([Promise.all([this.#pods.synced(), this.#cluster.synced()]), aborted]);
     this.#ready.resolve();
     for (let next = await this.#queue.take(signal); next; next = await this.#queue.take(signal))
       this.#scheduleOne(next);
     this.#queue.close();
     await Promise.all(this.#writes);
-  }
-
-  #watch(): void {
-    this.#nodes.addHandler({
-      onAdd: (node) => {
-        this.#state.setNode(node);
-        this.#queue.clusterChanged();
-      },
-      onUpdate: (node, old) => {
-        if (sameForScheduling(node, old)) return;
-        this.#state.setNode(node);
-        this.#queue.clusterChanged();
-      },
-      onDelete: (node) => this.#state.removeNode(node.metadata.name),
-    });
-    this.#pods.addHandler({
-      onAdd: (pod) => this.#podChanged(pod, undefined),
-      onUpdate: (pod, old) => this.#podChanged(pod, old),
-      onDelete: (pod) => this.#podGone(pod),
-    });
-    const setNamespace = (namespace: corev1.Namespace) =>
-      this.#state.setNamespace(
-        `${workspaceOf(namespace)}|${namespace.metadata.name}`,
-        namespace.metadata.labels ?? {},
-      );
-    this.#namespaces.addHandler({
-      onAdd: setNamespace,
-      onUpdate: setNamespace,
-      onDelete: (one) => this.#state.removeNamespace(`${workspaceOf(one)}|${one.metadata.name}`),
-    });
   }
 
   #podChanged(pod: corev1.Pod, old: corev1.Pod | undefined): void {
@@ -126,27 +121,42 @@ class SchedulerLoop implements Scheduler {
       return;
     }
     if (pod.spec.nodeName) {
-      this.#queue.remove(keyOf(pod));
-      const wasThere = this.#state.placementOf(pod.metadata.uid) === pod.spec.nodeName;
-      if (old !== undefined && wasThere && sameFacts(pod, old)) return;
-      this.#state.placePod(podFacts(pod), pod.spec.nodeName);
-      // Not our own binding coming back: a pod others want to be near, or one that gave something back.
-      if (!wasThere || old?.spec.nodeName) this.#queue.clusterChanged();
+      this.#assignedPodChanged(pod, old);
       return;
     }
+    const nominated = pod.status?.nominatedNodeName || undefined;
+    // An answer to an older state does not undo a nomination that is being written.
+    if (old === undefined || nominated !== (old.status?.nominatedNodeName || undefined))
+      this.#nominate(podFacts(pod), nominated);
     if (!this.#isOurs(pod)) {
       this.#queue.remove(keyOf(pod));
       return;
     }
     if (this.#inFlight.has(keyOf(pod))) return;
     // A change of its status (our own condition, say) is no reason to try again at once.
-    if (old !== undefined && this.#queue.has(keyOf(pod)) && sameFacts(pod, old)) return;
+    if (old !== undefined && this.#queue.has(keyOf(pod)) && sameFacts(pod, old) && !lost(nominated, old))
+      return;
     this.#queue.add(keyOf(pod), pod.spec.priority ?? 0);
+  }
+
+  #assignedPodChanged(pod: corev1.Pod, old: corev1.Pod | undefined): void {
+    this.#queue.remove(keyOf(pod));
+    this.#state.withdraw(pod.metadata.uid);
+    const wasThere = this.#state.placementOf(pod.metadata.uid) === pod.spec.nodeName;
+    if (old !== undefined && wasThere && sameFacts(pod, old)) return;
+    this.#state.placePod(podFacts(pod), pod.spec.nodeName!);
+    // Our own binding that comes back is no news to anybody.
+    if (!wasThere) this.#queue.clusterChanged('pod placed');
+    else if (old?.spec.nodeName) {
+      this.#queue.clusterChanged('pod labels');
+      this.#queue.clusterChanged('pod shrunk');
+    }
   }
 
   #podGone(pod: corev1.Pod): void {
     this.#queue.remove(keyOf(pod));
-    if (this.#state.removePod(pod.metadata.uid)) this.#queue.clusterChanged();
+    const wasNominated = this.#state.withdraw(pod.metadata.uid);
+    if (this.#state.removePod(pod.metadata.uid) || wasNominated) this.#queue.clusterChanged('pod removed');
   }
 
   #isOurs(pod: corev1.Pod): boolean {
@@ -160,19 +170,64 @@ class SchedulerLoop implements Scheduler {
   #scheduleOne(queued: QueuedPod): void {
     const pod = this.#pods.get(queued.key);
     if (pod === undefined || pod.spec.nodeName || isPodTerminal(pod) || !this.#isOurs(pod)) return;
+    if (this.#preempting.has(queued.key)) {
+      this.#preempting.set(queued.key, true);
+      this.#queue.addUnschedulable(queued);
+      return;
+    }
     const facts = podFacts(pod);
     const placement = schedulePod(facts, this.#state, this.#options.random ?? Math.random);
     if (placement.kind === 'unschedulable') {
-      this.#queue.addUnschedulable(queued);
-      this.#track(this.#tellUnschedulable(queued.key, pod, placement.message));
+      this.#queue.addUnschedulable({ ...queued, filters: placement.filters });
+      this.#refused(queued.key, facts, placement);
       return;
     }
-    this.#state.placePod(facts, placement.nodeName);
+    const { nodeName } = placement;
+    const plan = volumesToBind(facts, nodeName, this.#state);
+    const volumes = plan && this.#volumes.assume(plan, nodeName);
+    this.#state.placePod(facts, nodeName);
     this.#inFlight.add(queued.key);
-    const bound = this.#bind(queued, pod, placement.nodeName);
+    const bound = this.#bind(queued, facts, nodeName, volumes);
     this.#track(bound.finally(() => this.#inFlight.delete(queued.key)));
     // A pod that wants to be near this one need not wait any longer.
-    this.#queue.clusterChanged();
+    this.#queue.clusterChanged('pod placed');
+  }
+
+  /** No node takes it as things are: says so, and makes room where that helps. */
+  #refused(
+    key: string,
+    facts: PodFacts,
+    { message, preemption }: Extract<Placement, { kind: 'unschedulable' }>,
+  ): void {
+    const { pod } = facts;
+    this.#recorder.event(pod, 'Warning', 'FailedScheduling', message);
+    let nominated = pod.status?.nominatedNodeName || undefined;
+    if (preemption?.kind === 'hopeless') nominated = undefined;
+    if (preemption?.kind === 'room') nominated = preemption.nodeName;
+    this.#nominate(facts, nominated);
+    this.#track(this.#status.tellUnschedulable(pod, message, nominated));
+    if (preemption?.kind === 'room') this.#makeRoom(key, facts, preemption.nodeName, preemption.victims);
+  }
+
+  #nominate(facts: PodFacts, nodeName: string | undefined): void {
+    if (nodeName === undefined) this.#state.withdraw(facts.uid);
+    else this.#state.nominate(facts, nodeName);
+  }
+
+  #makeRoom(key: string, facts: PodFacts, nodeName: string, victims: readonly PodFacts[]): void {
+    this.#preempting.set(key, false);
+    // Those of less priority that wait for the same room look for another.
+    for (const other of this.#state.nominatedTo(nodeName)) {
+      if (other.priority >= facts.priority || other.uid === facts.uid) continue;
+      this.#state.withdraw(other.uid);
+      this.#track(this.#status.clearNomination(other.pod));
+    }
+    const work = this.#preemptor.makeRoom(facts.pod, nodeName, victims).then((isDone) => {
+      const wasDue = this.#preempting.get(key) === true;
+      this.#preempting.delete(key);
+      if (wasDue || !isDone) this.#queue.podChanged(key);
+    });
+    this.#track(work);
   }
 
   #track(work: Promise<unknown>): void {
@@ -180,7 +235,13 @@ class SchedulerLoop implements Scheduler {
     this.#writes.add(done);
   }
 
-  async #bind(queued: QueuedPod, pod: corev1.Pod, nodeName: string): Promise<void> {
+  async #bind(
+    queued: QueuedPod,
+    facts: PodFacts,
+    nodeName: string,
+    volumes: AssumedVolumes | undefined,
+  ): Promise<void> {
+    const { pod } = facts;
     const { name, namespace, uid } = pod.metadata;
     const binding = {
       apiVersion: 'v1',
@@ -189,11 +250,14 @@ class SchedulerLoop implements Scheduler {
       target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
     };
     try {
-      await this.#podClient(pod).createSubresource(name, 'binding', binding, namespace);
+      if (volumes !== undefined) await this.#volumes.bind(facts, volumes, nodeName, this.#end.signal);
+      const pods = this.#options.client.in(workspaceOf(pod)).resource<corev1.Pod>(PODS);
+      await pods.createSubresource(name, 'binding', binding, namespace);
       const message = `Successfully assigned ${namespace}/${name} to ${nodeName}`;
       this.#recorder.event(pod, 'Normal', 'Scheduled', message);
     } catch (error) {
-      this.#bindingFailed(queued, pod, error);
+      if (volumes !== undefined) this.#volumes.revert(volumes);
+      if (!this.#end.signal.aborted) this.#bindingFailed(queued, pod, error);
     }
   }
 
@@ -205,61 +269,26 @@ class SchedulerLoop implements Scheduler {
       return;
     }
     this.#state.removePod(pod.metadata.uid);
-    this.#queue.clusterChanged();
+    this.#queue.clusterChanged('pod removed');
     if (error instanceof NotFound) return;
     this.#log.warn('binding failed', { pod: queued.key, why: messageOf(error) });
-    this.#recorder.event(pod, 'Warning', 'FailedScheduling', `binding rejected: ${messageOf(error)}`);
-    this.#queue.addBackingOff(queued);
-  }
-
-  async #tellUnschedulable(key: string, pod: corev1.Pod, message: string): Promise<void> {
+    const isVolume = error instanceof OrreryError && error.code === 'VolumeBindingFailed';
+    const message = isVolume ? messageOf(error) : `binding rejected: ${messageOf(error)}`;
     this.#recorder.event(pod, 'Warning', 'FailedScheduling', message);
-    const known = pod.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
-    if (known?.status === 'False' && known.reason === 'Unschedulable' && known.message === message) return;
-    const time = new Date(this.#options.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
-    const lastTransitionTime = known?.status === 'False' ? (known.lastTransitionTime ?? time) : time;
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason: 'Unschedulable',
-      message,
-      lastTransitionTime,
-    };
-    const { name, namespace, uid } = pod.metadata;
-    try {
-      await this.#podClient(pod).patch(
-        name,
-        { type: 'strategic', body: { metadata: { uid }, status: { conditions: [condition] } } },
-        { namespace: namespace!, subresource: 'status' },
-      );
-    } catch (error) {
-      if (!(error instanceof NotFound))
-        this.#log.warn('cannot write the PodScheduled condition', {
-          pod: key,
-          why: messageOf(error),
-        });
-    }
-  }
-
-  #podClient(pod: corev1.Pod) {
-    return this.#options.client.in(workspaceOf(pod)).resource<corev1.Pod>(PODS);
+    this.#queue.addBackingOff(queued);
   }
 }
 
-/** Heartbeats and conditions change a node all the time; none of that moves a pod. */
-function sameForScheduling(node: corev1.Node, old: corev1.Node): boolean {
-  return (
-    semanticallyEqual(node.spec, old.spec) &&
-    semanticallyEqual(node.metadata.labels, old.metadata.labels) &&
-    semanticallyEqual(node.status?.allocatable, old.status?.allocatable) &&
-    semanticallyEqual(node.status?.images, old.status?.images)
-  );
+/** The pod had a nomination, and has none any more. */
+function lost(nominated: string | undefined, old: corev1.Pod): boolean {
+  return nominated === undefined && Boolean(old.status?.nominatedNodeName);
 }
 
 /** Nothing changed that placing this pod, or others beside it, looks at. */
 function sameFacts(pod: corev1.Pod, old: corev1.Pod): boolean {
   return (
     pod.metadata.deletionTimestamp === old.metadata.deletionTimestamp &&
+    pod.status?.startTime === old.status?.startTime &&
     semanticallyEqual(pod.metadata.labels, old.metadata.labels) &&
     semanticallyEqual(pod.spec, old.spec)
   );

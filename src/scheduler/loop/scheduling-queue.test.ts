@@ -30,11 +30,11 @@ test('an unschedulable pod waits until the cluster changes, then out its back-of
   });
   await clock.advance(60_000);
   expect(taken).toBe(false);
-  queue.clusterChanged();
+  queue.clusterChanged('node added');
   const again = await next;
   expect(again).toMatchObject({ key: 'pod', attempts: 2 });
   queue.addUnschedulable(again);
-  queue.clusterChanged();
+  queue.clusterChanged('node added');
   const third = take();
   await clock.advance(1_999);
   expect(queue.has('pod')).toBe(true);
@@ -63,4 +63,20 @@ test('a removed pod does not come back', async () => {
 
 test('the back-off is 1 s, 2 s, 4 s, 8 s, then 10 s', () => {
   expect([1, 2, 3, 4, 5, 50].map(backoffMs)).toEqual([1000, 2000, 4000, 8000, 10_000, 10_000]);
+});
+
+test('a change that cannot help what keeps a pod waiting does not wake it', async () => {
+  const { clock, queue, take } = setUp();
+  queue.add('pod', 0);
+  queue.addUnschedulable({ ...(await take()), filters: new Set(['NodeAffinity']) });
+  let taken = false;
+  const next = take().then((pod) => {
+    taken = true;
+    return pod;
+  });
+  queue.clusterChanged('pod removed');
+  await clock.advance(20_000);
+  expect(taken).toBe(false);
+  queue.clusterChanged('node labels');
+  expect((await next).key).toBe('pod');
 });

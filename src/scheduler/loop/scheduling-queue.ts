@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/index.ts';
+import { type ClusterEvent, mayHelp } from './cluster-event.ts';
 
 /** One pod that waits for a node. */
 export interface QueuedPod {
@@ -8,12 +9,15 @@ export interface QueuedPod {
   addedAtMs: number;
   attempts: number;
   lastAttemptMs: number;
+  /** What kept it from every node at the last try. */
+  filters: ReadonlySet<string>;
 }
 
 const INITIAL_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 10_000;
 /** A pod that nothing woke for so long is tried again anyway. */
 const MAX_UNSCHEDULABLE_MS = 300_000;
+const NONE: ReadonlySet<string> = new Set();
 
 /**
  * Pods that wait for a node: ready ones by priority then time, those that back off after a failure, and
@@ -35,7 +39,7 @@ export class SchedulingQueue {
   add(key: string, priority: number): void {
     const known = this.#ready.get(key) ?? this.#backingOff.get(key) ?? this.#unschedulable.get(key);
     this.remove(key);
-    const fresh = { key, addedAtMs: this.#clock.now(), attempts: 0, lastAttemptMs: 0 };
+    const fresh = { key, addedAtMs: this.#clock.now(), attempts: 0, lastAttemptMs: 0, filters: NONE };
     this.#makeReady({ ...fresh, ...known, priority });
   }
 
@@ -75,11 +79,14 @@ export class SchedulingQueue {
   }
 
   /** Something changed that may let waiting pods find a node. */
-  clusterChanged(): void {
-    for (const pod of [...this.#unschedulable.values()]) {
-      this.remove(pod.key);
-      this.addBackingOff(pod);
-    }
+  clusterChanged(event: ClusterEvent): void {
+    for (const pod of [...this.#unschedulable.values()]) if (mayHelp(event, pod.filters)) this.#wakeUp(pod);
+  }
+
+  /** Whatever kept this one waiting may be over. */
+  podChanged(key: string): void {
+    const pod = this.#unschedulable.get(key);
+    if (pod !== undefined) this.#wakeUp(pod);
   }
 
   /** The first ready pod; undefined when `signal` aborted. */
@@ -117,6 +124,11 @@ export class SchedulingQueue {
       )
         first = pod;
     return first;
+  }
+
+  #wakeUp(pod: QueuedPod): void {
+    this.remove(pod.key);
+    this.addBackingOff(pod);
   }
 
   #makeReady(pod: QueuedPod): void {

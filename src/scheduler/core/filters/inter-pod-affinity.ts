@@ -36,7 +36,7 @@ export function domainOf(node: NodeState, topologyKey: string): string | undefin
 function domainsForbiddenByOthers(pod: PodFacts, snapshot: Snapshot): Set<string> {
   const forbidden = new Set<string>();
   for (const node of snapshot.nodes())
-    for (const other of node.pods.values())
+    for (const other of node.antiAffine.values())
       for (const term of other.requiredAntiAffinity) {
         const domain = domainOf(node, term.topologyKey);
         if (domain !== undefined && term.matches(pod, snapshot.namespaceLabels)) forbidden.add(domain);

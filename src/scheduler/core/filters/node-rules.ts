@@ -1,4 +1,4 @@
-import { matchesNode, tolerates, untolerated } from '../../../kube/index.ts';
+import { type corev1, matchesNode, tolerates, untolerated } from '../../../kube/index.ts';
 import { type Filter, unresolvable } from '../filter.ts';
 
 const UNSCHEDULABLE_TAINT = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
@@ -28,12 +28,14 @@ export const taintToleration: Filter = {
   name: 'TaintToleration',
   prepare: (pod) => (node) => {
     const taint = untolerated(node.taints, pod.tolerations);
-    return taint && unresolvable(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`);
+    return taint && unresolvable('node(s) had untolerated taint(s)');
   },
 };
 
 export const nodeAffinity: Filter = {
   name: 'NodeAffinity',
+  before: (pod) => (namedNodes(pod.pod)?.size === 0 ? 'pod affinity terms conflict' : undefined),
+  restrict: (pod) => namedNodes(pod.pod),
   prepare: ({ pod }) =>
     pod.spec.nodeSelector === undefined && pod.spec.affinity?.nodeAffinity === undefined
       ? undefined
@@ -42,3 +44,20 @@ export const nodeAffinity: Filter = {
             ? undefined
             : unresolvable("node(s) didn't match Pod's node affinity/selector"),
 };
+
+/** The nodes that required affinity names (a DaemonSet's pods do); undefined when one of its terms names none. */
+function namedNodes(pod: corev1.Pod): ReadonlySet<string> | undefined {
+  const terms =
+    pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  if (terms === undefined || terms.length === 0) return undefined;
+  const names = new Set<string>();
+  for (const { matchFields = [] } of terms) {
+    const lists = matchFields
+      .filter(({ key, operator }) => key === 'metadata.name' && operator === 'In')
+      .map(({ values = [] }) => values);
+    const [first, ...others] = lists;
+    if (first === undefined) return undefined;
+    for (const name of first) if (others.every((list) => list.includes(name))) names.add(name);
+  }
+  return names;
+}
