@@ -15,6 +15,7 @@ import type { AdmissionPlugin, StoredObjects } from './admission.ts';
 import { CertificateAdmission } from './certificates.ts';
 import { DefaultIngressClass } from './default-ingress-class.ts';
 import { DefaultStorageClass } from './default-storage-class.ts';
+import { IndexedObjects } from './indexed-objects.ts';
 import { LimitRanger } from './limit-ranger.ts';
 import { NamespaceLifecycle } from './namespace-lifecycle.ts';
 import { NodeRestriction } from './node-restriction.ts';
@@ -44,9 +45,11 @@ export interface AdmissionParts extends ServiceAllocatorOptions {
 
 /** All plug-ins in upstream's order; k8s.io/kubernetes/pkg/kubeapiserver/options AllOrderedPlugins. */
 export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
-  const { objects } = parts;
-  const webhooks = webhookParts(parts);
+  const objects = new IndexedObjects(parts.objects, parts);
+  const indexed = { ...parts, objects };
+  const webhooks = webhookParts(indexed);
   return [
+    objects,
     new NamespaceLifecycle(objects),
     new LimitRanger(objects),
     new ServiceAccountAdmission(objects),
@@ -60,12 +63,12 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new DefaultStorageClass(objects),
     new CertificateAdmission(parts.authorizer),
     new DefaultIngressClass(objects),
-    new MutatingAdmissionPolicyPlugin({ ...parts, ...webhooks }),
+    new MutatingAdmissionPolicyPlugin({ ...indexed, ...webhooks }),
     new MutatingAdmissionWebhook(webhooks),
-    new ValidatingAdmissionPolicyPlugin({ ...parts, ...webhooks }),
+    new ValidatingAdmissionPolicyPlugin({ ...indexed, ...webhooks }),
     new ValidatingAdmissionWebhook(webhooks),
     new ServiceAllocator(objects, parts),
-    new ResourceQuotaAdmission(parts),
+    new ResourceQuotaAdmission(indexed),
   ];
 }
 
