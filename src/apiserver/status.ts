@@ -26,6 +26,10 @@ const REASONS: Readonly<Record<string, { code: number; reason: string }>> = {
   // The store's own: nothing the client did, and later it may work.
   StoreFull: { code: 503, reason: 'ServiceUnavailable' },
   StoreUnavailable: { code: 503, reason: 'ServiceUnavailable' },
+  StoreDenied: { code: 503, reason: 'ServiceUnavailable' },
+  // As kube-apiserver answers when etcd does: the request is too large; nobody knows whether it was done.
+  StoreValueTooLarge: { code: 413, reason: 'RequestEntityTooLarge' },
+  StoreWriteUnknown: { code: 504, reason: 'Timeout' },
   StoreClosed: { code: 503, reason: 'ServiceUnavailable' },
   Timeout: { code: 504, reason: 'Timeout' },
 };

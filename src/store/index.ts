@@ -8,5 +8,7 @@
 
 export type { CompactionOptions } from './auto-compaction.ts';
 export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
+export { type EtcdOptions, type OpenStoreOptions, openStore } from './open-store.ts';
 export type * from './store.ts';
 export { checkStore, type StoreCheckReport } from './store-check.ts';
+export { parseStoreUrl, type StoreLocation } from './store-url.ts';

@@ -135,6 +135,10 @@ class LmdbStore implements Store {
     return this.#queue.counters.revision;
   }
 
+  async sync(): Promise<number> {
+    return this.revision();
+  }
+
   compactedRevision(): number {
     return this.#queue.counters.compacted;
   }

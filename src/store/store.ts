@@ -43,8 +43,11 @@ export interface Store {
    */
   watch(options: WatchOptions): AsyncIterable<WatchBatch>;
 
-  /** The revision of the last acknowledged write. */
+  /** The newest revision this server knows: at least that of the last write it acknowledged. */
   revision(): number;
+
+  /** Asks the store itself how far it is, when other servers write to it too; resolves with `revision()` then. */
+  sync(): Promise<number>;
 
   /** Watches and lists at or above this revision succeed. */
   compactedRevision(): number;

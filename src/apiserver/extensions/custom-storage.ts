@@ -102,6 +102,10 @@ class ViewStore implements Store {
     return this.#store.revision();
   }
 
+  sync(): Promise<number> {
+    return this.#store.sync();
+  }
+
   compactedRevision(): number {
     return this.#store.compactedRevision();
   }
