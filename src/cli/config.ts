@@ -7,6 +7,7 @@ import {
   type SeveralServersConfig,
   type SeveralServersFlags,
 } from './several-servers.ts';
+import { type EtcdConfig, type EtcdFlags, resolveEtcd } from './store-options.ts';
 
 /** The only place that reads flags, environment and defaults. Flags win over ORRERY_* variables, these over defaults. */
 export interface Config extends SeveralServersConfig {
@@ -31,9 +32,11 @@ export interface Config extends SeveralServersConfig {
   encryptionConfigFile?: string;
   /** Keep Secrets encrypted with a key that is made in the data directory. */
   secretsEncryption: boolean;
+  /** How to come to an etcd that `storeUrl` names. */
+  etcd: EtcdConfig;
 }
 
-export interface UpFlags extends SeveralServersFlags {
+export interface UpFlags extends SeveralServersFlags, EtcdFlags {
   dataDir?: string;
   port?: string;
   bindAddress?: string;
@@ -107,6 +110,7 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
     throw new BadRequest('--encryption-provider-config and --secrets-encryption exclude each other');
   return {
     ...resolveSeveralServers(flags, env),
+    etcd: resolveEtcd(flags, env),
     dataDirectory,
     instance: instanceOf(dataDirectory),
     port: portOf('--port', pick(flags.port, 'ORRERY_PORT') ?? '6443', 1),

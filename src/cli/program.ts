@@ -51,11 +51,29 @@ export function createProgram(): Command {
 }
 
 const dataDir = () => new Option('--data-dir <dir>', 'where everything lives').env('ORRERY_DATA_DIR');
+const store = () =>
+  new Option(
+    '--store <url>',
+    'etcd://host:port,… or etcds://…, for several servers (default: a file of our own)',
+  ).env('ORRERY_STORE');
+const etcd = () => [
+  new Option('--etcd-cafile <file>', "the authority of etcd's certificate, PEM").env('ORRERY_ETCD_CAFILE'),
+  new Option('--etcd-certfile <file>', 'the client certificate that etcd knows us by, PEM').env(
+    'ORRERY_ETCD_CERTFILE',
+  ),
+  new Option('--etcd-keyfile <file>', 'the key of that certificate, PEM').env('ORRERY_ETCD_KEYFILE'),
+  new Option('--etcd-prefix <prefix>', 'of all keys in etcd (default /orrery)').env('ORRERY_ETCD_PREFIX'),
+];
 const output = () => new Option('-o, --output <format>', 'json or yaml');
 
+/** Options that several commands share. */
+function withOptions(command: Command, options: readonly Option[]): Command {
+  for (const option of options) command.addOption(option);
+  return command;
+}
+
 function addLifecycle(program: Command): void {
-  program
-    .command('up')
+  withOptions(program.command('up'), [store(), ...etcd()])
     .description(
       'Start the cloud on this machine and keep it running until Ctrl-C (or in the background with --detach).',
     )

@@ -1,28 +1,24 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createApiServer, parseTokenFile } from '../apiserver/index.ts';
-import { BadRequest, type Log, messageOf, OrreryError, systemClock } from '../base/index.ts';
+import { BadRequest, messageOf, systemClock } from '../base/index.ts';
 import type { Descriptions } from '../kube/index.ts';
-import { openLmdbStore, type Store } from '../store/index.ts';
 import { componentClients } from './component-clients.ts';
 import { type Config, localAddress } from './config.ts';
 import { createControlPlane } from './control-plane.ts';
 import { ensureCredentials } from './credentials.ts';
 import { dataDirectoryAt } from './data-directory.ts';
 import type { RoleContext, RunningRole } from './role-main.ts';
+import { openServerStore } from './store-options.ts';
 import { orreryVersion } from './version.ts';
-
-/** A predecessor whose supervisor was killed needs a moment to let go of the store. */
-const LOCK_PATIENCE_MS = 10_000;
 
 /** The control plane in one process: API server, controllers, scheduler; these two are clients by function call. */
 export async function startServerRole(config: Config, { log, tell }: RoleContext): Promise<RunningRole> {
   const directory = dataDirectoryAt(config.dataDirectory);
   const pki = await ensureCredentials(directory, config);
   await tell({ type: 'credentials' });
-  const store = await openStore(directory.store, log);
+  const store = await openServerStore(config, { directory: directory.store, log });
   const api = await createApiServer({
     store,
     pki: pki.paths,
@@ -86,19 +82,6 @@ async function readNamed(flag: string, file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (cause) {
     throw new BadRequest(`${flag} "${file}" cannot be read: ${messageOf(cause)}`, { cause });
-  }
-}
-
-async function openStore(directory: string, log: Log): Promise<Store> {
-  const deadline = Date.now() + LOCK_PATIENCE_MS;
-  for (;;) {
-    try {
-      return await openLmdbStore({ directory, log });
-    } catch (error) {
-      if (!(error instanceof OrreryError && error.code === 'StoreLocked') || Date.now() > deadline)
-        throw error;
-      await delay(50);
-    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { BadRequest } from '../base/index.ts';
+import { BadRequest, messageOf } from '../base/index.ts';
+import { parseStoreUrl } from '../store/index.ts';
 import type { LeaderElectionConfig } from './control-plane.ts';
 import { parseDurationMs } from './duration.ts';
 
@@ -83,10 +84,18 @@ function leaderElectionOf(flags: SeveralServersFlags): LeaderElectionConfig {
 }
 
 function checkStoreUrl(text: string): void {
-  if (!/^etcds?:\/\/[^/,]+(,[^/,]+)*\/?$/.test(text))
-    throw new BadRequest(`--store "${text}" is not the address of a store`, {
-      hint: 'for example etcd://10.0.0.1:2379,10.0.0.2:2379; without --store objects are kept in the data directory',
+  const hint =
+    'for example etcd://10.0.0.1:2379,10.0.0.2:2379; without --store objects are kept in the data directory';
+  let driver: string;
+  try {
+    driver = parseStoreUrl(text).driver;
+  } catch (cause) {
+    throw new BadRequest(`--store "${text}" is not the address of a store: ${messageOf(cause)}`, {
+      hint,
+      cause,
     });
+  }
+  if (driver !== 'etcd') throw new BadRequest(`--store "${text}" is not an etcd`, { hint });
 }
 
 function serverUrl(text: string): string {

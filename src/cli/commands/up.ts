@@ -7,6 +7,7 @@ import { dataDirectoryOf, localAddress, resolveConfig, type UpFlags } from '../c
 import { prepareDataDirectory } from '../data-directory.ts';
 import { formatBytes, painter } from '../output.ts';
 import { severalServersArguments } from '../several-servers.ts';
+import { etcdArguments } from '../store-options.ts';
 import { Supervisor, type SupervisorStatus } from '../supervisor.ts';
 import { orreryVersion } from '../version.ts';
 
@@ -141,7 +142,7 @@ function asArguments(flags: Flags): string[] {
     names['--audit-policy-file'] = config.audit.policyFile;
     names['--audit-log-path'] = config.audit.logFile;
   }
-  return [...Object.entries(names).flat(), ...severalServersArguments(config)];
+  return [...Object.entries(names).flat(), ...severalServersArguments(config), ...etcdArguments(config.etcd)];
 }
 
 function failure(error: unknown): DetachedMessage {
