@@ -8,7 +8,8 @@ import { presented } from './workspaces.ts';
 /** GET of one object: the stored bytes, untouched. */
 export async function get(registry: Registry, request: ResourceRequest): Promise<Answer> {
   const { query } = request.request;
-  if (query?.has('resourceVersion')) checkReached(registry, readListOptions(onlyRevision(query), false));
+  if (query?.has('resourceVersion'))
+    await checkReached(registry, readListOptions(onlyRevision(query), false));
   return objectAnswer(
     200,
     request.resource,

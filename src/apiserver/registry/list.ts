@@ -38,7 +38,7 @@ async function selectFirst(registry: Registry, request: ResourceRequest): Promis
   const selection = readSelection(resource, query);
   const prefix = registry.storage.prefixOf(resource, workspace, namespace);
   const from = startOf(options, prefix);
-  checkReached(registry, options);
+  await checkReached(registry, options);
   const page: Page = { request, selection, prefix, limit: options.limit, ...from };
   try {
     return await (page.limit > 0 ? readPage(registry, page) : readUnlimited(registry, page));
@@ -170,8 +170,14 @@ function startOf(options: ListOptions, prefix: string): Start {
 }
 
 /** A revision we have not reached cannot be served, not even "or newer". */
-export function checkReached(registry: Registry, options: Pick<ListOptions, 'revision'>): void {
-  const current = registry.storage.store.revision();
+export async function checkReached(
+  registry: Registry,
+  options: Pick<ListOptions, 'revision'>,
+): Promise<void> {
+  const { store } = registry.storage;
+  let current = store.revision();
+  // Another server on the same store may have answered with it, and we not have heard.
+  if (options.revision > current) current = await store.sync();
   if (options.revision > current) throw resourceVersionTooLarge(options.revision, current);
 }
 

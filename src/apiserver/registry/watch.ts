@@ -24,7 +24,7 @@ export async function watch(
   const query = request.request.query;
   const options = readListOptions(query, true);
   const selection = readSelection(resource, query);
-  if (options.sendInitialEvents === true) checkReached(registry, options);
+  if (options.sendInitialEvents === true) await checkReached(registry, options);
   const prefix = registry.storage.prefixOf(resource, workspace, namespace);
   const exactKey = narrowed(registry, { request, selection });
   const watcher: Watcher = { registry, request, options, selection, prefix: exactKey ?? prefix, exactKey };
