@@ -78,7 +78,8 @@ describe('bodies', () => {
       Array.from({ length: 150_000 }, (_, i) => `k${i}: 1`).join('\n'),
     ])
       await refusedSoon(yaml(text));
-    await refusedSoon(yaml('metadata: {name: twice, name: again}'));
+    const repeats = Array.from({ length: 30_000 }, () => `a: 1`).join('\n');
+    await refusedSoon(yaml(`metadata: {}\n${repeats}`));
   });
 
   test('strings that expressions could backtrack on', async () => {

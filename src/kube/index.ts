@@ -34,7 +34,7 @@ export { podSummary } from './table/pod-columns.ts';
 export { type TableRequest, tableOf } from './table/table.ts';
 export type * from './types/index.generated.ts';
 export { semanticallyEqual } from './validation/equality.ts';
-export { fieldErrorText, invalidError } from './validation/field-errors.ts';
+export { fieldErrorText, invalid, invalidError } from './validation/field-errors.ts';
 export { validateNamespaceFinalize } from './validation/namespaces.ts';
 export { validateBinding, validatePodLogOptions } from './validation/pods.ts';
 export { type CheckedKind, typeCheckPolicy } from './validation/policy-type-check.ts';

@@ -49,6 +49,8 @@ export interface Resource {
   prepareForStatusUpdate?(object: KubeObject, old: KubeObject, now: Date): void;
   /** Subresources beside `status` that change a part of the status, by name: `approval`. */
   statusParts?: Readonly<Record<string, StatusPart>>;
+  /** Subresources that change a part of the spec, by name: `resize`. */
+  specParts?: Readonly<Record<string, SpecPart>>;
   /** Seconds of grace a DELETE without its own gets; undefined: deleted at once. Pods: spec's. */
   deletionGraceSeconds?(object: KubeObject, requested: number | undefined): number | undefined;
   /** Fields that fieldSelector may name beside metadata.name and metadata.namespace. */
@@ -63,6 +65,13 @@ export interface Resource {
 export interface StatusPart {
   /** Keeps what this part may not change. Changes `object`. */
   prepareForUpdate(object: KubeObject, old: KubeObject, now: Date): void;
+  validateUpdate(object: KubeObject, old: KubeObject): FieldError[];
+}
+
+/** What a subresource that is a part of the spec may change, and its rules in place of the resource's own. */
+export interface SpecPart {
+  /** The old spec with this part of the new object's. Changes neither. */
+  specOf(object: KubeObject, old: KubeObject): object;
   validateUpdate(object: KubeObject, old: KubeObject): FieldError[];
 }
 
@@ -122,6 +131,11 @@ export interface CustomSchema {
   readonly shape: Shape;
   /** Removes what the schema does not name, in place; metadata is not its business. */
   prune(object: Record<string, unknown>, unknown: (field: string) => void): void;
+  /** The objects within the object, whose metadata is like that of any. */
+  eachEmbedded(
+    object: Record<string, unknown>,
+    visit: (place: (string | number)[], embedded: Record<string, unknown>) => void,
+  ): void;
   /** Changes `object`. */
   applyDefaults(object: Record<string, unknown>): void;
   openApi(version: 2 | 3, refs: { objectMeta: Record<string, unknown> }): Record<string, unknown>;

@@ -250,7 +250,7 @@ async function parsed(body: Uint8Array | undefined, contentType = ''): Promise<u
     const text = decodeText(body);
     const isJson = type === '' || type.endsWith('json') || text.trimStart().startsWith('{');
     if (isJson) return JSON.parse(text) as unknown;
-    return type.endsWith('yaml') ? await parseYaml(text) : undefined;
+    return type.endsWith('yaml') ? (await parseYaml(text)).value : undefined;
   } catch {
     return undefined; // what cannot be read has no object to show
   }

@@ -27,8 +27,8 @@ import { readWriteOptions, type WriteOptions } from './write-options.ts';
 /** POST to a collection. Source: k8s.io/apiserver/pkg/endpoints/handlers/create.go, pkg/registry/rest/create.go. */
 export async function create(registry: Registry, request: ResourceRequest): Promise<Answer> {
   const options = readWriteOptions(request.request, 'CreateOptions');
-  const { body, duplicates } = await readObject(request.request, options.fieldValidation);
-  const { object, warnings } = decodeObject(request.resource, body, options.fieldValidation, duplicates);
+  const { body, found } = await readObject(request.request, options.fieldValidation);
+  const { object, warnings } = decodeObject(request.resource, body, options.fieldValidation, found);
   return createDecoded(registry, request, object, options, warnings);
 }
 

@@ -1,5 +1,9 @@
+import { BadRequest } from '../../base/index.ts';
 import {
+  CannotDecode,
+  type Decoded,
   decodeObject,
+  invalid,
   jsonPatch,
   type KubeObject,
   mergePatch,
@@ -10,9 +14,11 @@ import {
 } from '../../kube/index.ts';
 import { PATCH_TYPES, type PatchType, readPatch } from '../encoding/body.ts';
 import { checkNesting } from '../encoding/nesting.ts';
+import { repeatedInYaml } from '../encoding/yaml.ts';
 import { objectConflict, objectInvalid, objectNotFound, unsupportedMediaType } from '../errors.ts';
 import { WriteRace } from '../storage/object-storage.ts';
 import { createDecoded } from './create.ts';
+import { goText } from './go-text.ts';
 import { type Answer, keyOf, type Registry, type ResourceRequest } from './registry.ts';
 import { replaceStored } from './replace.ts';
 import { checkNamed } from './update.ts';
@@ -27,7 +33,7 @@ const TRIES = 5;
 /** PATCH of an object or its status, in all four forms. Source: k8s.io/apiserver/pkg/endpoints/handlers/patch.go. */
 export async function patch(registry: Registry, request: ResourceRequest): Promise<Answer> {
   const options = readWriteOptions(request.request, 'PatchOptions');
-  const { type, patch: content } = await readPatch(request.request);
+  const { type, patch: content, repeated } = await readPatch(request.request, options.fieldValidation);
   if (type === 'strategic' && request.resource.schema.custom !== undefined)
     throw unsupportedMediaType(CUSTOM_PATCH_TYPES);
   checkPatchOptions(type, options);
@@ -37,10 +43,10 @@ export async function patch(registry: Registry, request: ResourceRequest): Promi
     if (current === undefined) {
       if (type !== 'apply' || request.subresource !== undefined)
         throw objectNotFound(request.resource, request.name!);
-      return createApplied(registry, request, content, options);
+      return createApplied(registry, request, { content, repeated, options });
     }
     const old = registry.storage.decode(request.resource, current.bytes);
-    const { next, warnings } = patched(registry, request, { type, content, old, options });
+    const { next, warnings } = patched(registry, request, { type, content, repeated, old, options });
     if (next.metadata.resourceVersion && next.metadata.resourceVersion !== String(current.revision))
       throw objectConflict(request.resource, request.name!);
     next.metadata.resourceVersion = String(current.revision);
@@ -74,55 +80,88 @@ export function applyPatch(schema: Schema, type: PatchType, current: unknown, co
 function patched(
   registry: Registry,
   request: ResourceRequest,
-  input: { type: PatchType; content: unknown; old: KubeObject; options: WriteOptions },
+  input: ReadContent & { type: PatchType; old: KubeObject },
 ): { next: KubeObject; warnings: readonly string[] } {
   const { resource, subresource } = request;
   const { type, content, old, options } = input;
   if (type === 'apply') {
-    const applied = decodeApplied(request, content, options);
+    checkApplied(request, content);
     const next = serverSideApply({
       resource,
       live: old,
-      applied: applied.object,
+      applied: content,
       fieldManager: options.fieldManager,
       force: options.force ?? false,
       ...(subresource !== undefined && { subresource }),
       now: new Date(registry.clock.now()),
     });
-    return { next: structuredClone(next), warnings: applied.warnings };
+    return { next: structuredClone(next), warnings: warningsOfApply(input) };
   }
-  const result = applyPatch(resource.schema, type, structuredClone(old), content);
-  const { object, warnings } = decodeObject(resource, result, options.fieldValidation);
+  const make = () => applyPatch(resource.schema, type, structuredClone(old), content);
+  const { object, warnings } = decodePatched(resource, make, input);
   checkNamed(request, object);
   return { next: object, warnings };
 }
 
-/** Checked like any object, but only as given: defaults are nobody's intent. */
-function decodeApplied(request: ResourceRequest, content: unknown, options: WriteOptions) {
-  const applied = decodeObject(request.resource, structuredClone(content), options.fieldValidation);
-  checkNamed(request, { ...applied.object, metadata: { ...applied.object.metadata } });
-  return applied;
+interface ReadContent {
+  content: unknown;
+  /** What the text of the patch says twice. */
+  repeated: readonly string[];
+  options: WriteOptions;
+}
+
+/** That a patch makes no object is the patch's fault; patch.go applyPatchToCurrentObject. */
+function decodePatched(
+  resource: Resource,
+  make: () => unknown,
+  { type, content, repeated, options }: ReadContent & { type: PatchType },
+): Decoded<KubeObject> {
+  try {
+    return decodeObject(resource, make(), options.fieldValidation, { repeated });
+  } catch (error) {
+    if (!(error instanceof CannotDecode)) throw error;
+    const value = type === 'strategic' ? goText(content) : JSON.stringify(make());
+    throw objectInvalid({ group: '', kind: '' }, '', [invalid('patch', value, error.why)]);
+  }
+}
+
+/** An apply is for the object of the URL, and says so. */
+function checkApplied(request: ResourceRequest, content: unknown): void {
+  const { metadata } = (content ?? {}) as { metadata?: Record<string, unknown> };
+  const { name, namespace } = metadata ?? {};
+  const isText = (value: unknown) => value === undefined || value === null || typeof value === 'string';
+  // What is of another type, the apply refuses in its own words.
+  if (isText(name) && isText(namespace)) checkNamed(request, { metadata: { name, namespace } } as KubeObject);
+}
+
+/** @throws BadRequest in strict mode, for what stands twice. */
+function warningsOfApply({ repeated, options }: ReadContent): readonly string[] {
+  if (repeated.length === 0 || options.fieldValidation !== 'Strict') return repeated;
+  throw new BadRequest(
+    `error strict decoding YAML: error converting YAML to JSON: ${repeatedInYaml(repeated)}`,
+  );
 }
 
 async function createApplied(
   registry: Registry,
   request: ResourceRequest,
-  content: unknown,
-  options: WriteOptions,
+  read: ReadContent,
 ): Promise<Answer> {
   const { resource } = request;
-  const { object: applied, warnings } = decodeApplied(request, content, options);
-  if (applied.metadata.uid) throw uidGone(resource, request.name!, applied.metadata.uid);
+  const { content, options } = read;
+  checkApplied(request, content);
+  const { uid } = ((content ?? {}) as Partial<KubeObject>).metadata ?? {};
+  if (uid) throw uidGone(resource, request.name!, uid);
   const object = serverSideApply({
     resource,
-    applied,
+    applied: content,
     fieldManager: options.fieldManager,
     force: options.force ?? false,
     now: new Date(registry.clock.now()),
   });
   const fresh = structuredClone(object);
   delete (fresh.metadata as { resourceVersion?: string }).resourceVersion;
-  return createDecoded(registry, request, fresh, options, warnings, 'already applied');
+  return createDecoded(registry, request, fresh, options, warningsOfApply(read), 'already applied');
 }
 
 function uidGone(resource: Resource, name: string, uid: string) {

@@ -12,8 +12,8 @@ import { readWriteOptions, type WriteOptions } from './write-options.ts';
 /** PUT of an object or of its status. Source: k8s.io/apiserver/pkg/endpoints/handlers/update.go. */
 export async function update(registry: Registry, request: ResourceRequest): Promise<Answer> {
   const options = readWriteOptions(request.request, 'UpdateOptions');
-  const { body, duplicates } = await readObject(request.request, options.fieldValidation);
-  const { object, warnings } = decodeObject(request.resource, body, options.fieldValidation, duplicates);
+  const { body, found } = await readObject(request.request, options.fieldValidation);
+  const { object, warnings } = decodeObject(request.resource, body, options.fieldValidation, found);
   checkNamed(request, object);
   return updateDecoded(registry, request, object, options, warnings);
 }

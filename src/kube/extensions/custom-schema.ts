@@ -4,6 +4,7 @@ import type { CustomSchema } from '../resource.ts';
 import { additionalOf, isJsonObject, itemsOf, type JsonObject, type JsonSchemaProps } from './json-schema.ts';
 import { applySchemaDefaults, placeText, pruneUnknown } from './prune.ts';
 import { publishedSchema } from './published-schema.ts';
+import { visitEmbedded } from './validate-embedded.ts';
 
 /** The structural schema of one version of a CRD, where built-ins have the field table. */
 export class StructuralSchema implements CustomSchema {
@@ -21,6 +22,10 @@ export class StructuralSchema implements CustomSchema {
 
   prune(object: JsonObject, unknown: (field: string) => void): void {
     pruneUnknown(this.#schema, object, (place) => unknown(placeText(place)));
+  }
+
+  eachEmbedded(object: JsonObject, visit: (place: (string | number)[], embedded: JsonObject) => void): void {
+    visitEmbedded(this.#schema, object, [], visit);
   }
 
   applyDefaults(object: JsonObject): void {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { cloneJson } from '../patch/json-value.ts';
 import { arbitraryObject } from './arbitrary-object.test-suite.ts';
 import { decodeKind, decodeObject, type FieldValidation } from './decode.ts';
+import type { TextFindings } from './duplicates.ts';
 
 const deployment = {
   group: 'apps',
@@ -12,8 +13,8 @@ const deployment = {
 };
 const prefix = 'Deployment in version "v1" cannot be handled as a Deployment: ';
 
-function decode(body: unknown, validation: FieldValidation = 'Strict', duplicates?: string[]) {
-  return decodeObject(deployment, body, validation, duplicates);
+function decode(body: unknown, validation: FieldValidation = 'Strict', found?: TextFindings) {
+  return decodeObject(deployment, body, validation, found);
 }
 
 describe('decodeObject', () => {
@@ -55,7 +56,7 @@ describe('decodeObject', () => {
 
   test('refuses unknown and duplicate fields when strict, with their paths', () => {
     const body = { spec: { foo: 1, template: { spec: { containers: [{ name: 'a', bar: 2 }] } } } };
-    expect(() => decode(body, 'Strict', ['duplicate field "spec.paused"'])).toThrow(
+    expect(() => decode(body, 'Strict', { repeated: ['duplicate field "spec.paused"'] })).toThrow(
       `${prefix}strict decoding error: duplicate field "spec.paused", unknown field "spec.foo", unknown field "spec.template.spec.containers[0].bar"`,
     );
   });

@@ -1,6 +1,7 @@
 import { BadRequest } from '../../base/index.ts';
 import type { GroupVersionKind, KubeObject } from '../object.ts';
 import type { CustomSchema, Resource } from '../resource.ts';
+import { allFindings, FINDINGS_LIMIT, type TextFindings } from './duplicates.ts';
 import { type FieldInfo, goTypeName, type TypeInfo, typeInfo } from './fields.ts';
 import { decodeScalar, jsonTypeName, ScalarError, zeroOf } from './scalars.ts';
 import { groupVersionString, parseGroupVersion, schemaRef } from './schema.ts';
@@ -25,7 +26,7 @@ type JsonObject = Record<string, unknown>;
  * dropped, quantities and times in canonical form. `body` is taken over: it may be changed and become part
  * of the result.
  *
- * `duplicates` are the findings of findDuplicateKeys on the text, judged like unknown fields.
+ * `found` is what was found in the text, judged like unknown fields.
  *
  * @throws BadRequest with Kubernetes' wording: wrong apiVersion or kind, wrong JSON type, strict decoding error.
  */
@@ -33,12 +34,12 @@ export function decodeObject(
   resource: Pick<Resource, 'group' | 'version' | 'kind' | 'schema'>,
   body: unknown,
   fieldValidation: FieldValidation,
-  duplicates?: readonly string[],
+  found?: TextFindings,
   options?: DecodeOptions,
 ): Decoded<KubeObject> {
   if (resource.schema.custom !== undefined)
-    return decodeCustom(resource, resource.schema.custom, body, fieldValidation, duplicates);
-  return decodeKind<KubeObject>(resource, resource.schema.ref, body, fieldValidation, duplicates, options);
+    return decodeCustom(resource, resource.schema.custom, body, fieldValidation, found);
+  return decodeKind<KubeObject>(resource, resource.schema.ref, body, fieldValidation, found, options);
 }
 
 function decodeCustom(
@@ -46,14 +47,14 @@ function decodeCustom(
   schema: CustomSchema,
   body: unknown,
   fieldValidation: FieldValidation,
-  duplicates: readonly string[] = [],
+  found?: TextFindings,
 ): Decoded<KubeObject> {
   const sent = checkHeader(gvk, body);
-  const strict = [...duplicates];
+  const pruned: string[] = [];
   const looks = fieldValidation !== 'Ignore';
   const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = sent;
   schema.prune(rest, (field) => {
-    if (looks && strict.length < MAX_STRICT_ERRORS) strict.push(`unknown field ${JSON.stringify(field)}`);
+    if (looks && pruned.length < FINDINGS_LIMIT) pruned.push(`unknown field ${JSON.stringify(field)}`);
   });
   if (
     metadata !== undefined &&
@@ -66,13 +67,26 @@ function decodeCustom(
     );
   const decoder = new Decoder(looks, false, ['metadata']);
   let decoded: JsonObject;
+  const embedded: string[] = [];
   try {
     decoded = decoder.struct(typeInfo('meta/v1.ObjectMeta'), (metadata ?? {}) as JsonObject);
+    schema.eachEmbedded(rest, (place, one) => {
+      if (typeof one.metadata !== 'object' || one.metadata === null || Array.isArray(one.metadata)) return;
+      const inner = new Decoder(looks, true, [...place, 'metadata']);
+      one.metadata = inner.struct(typeInfo('meta/v1.ObjectMeta'), one.metadata as JsonObject);
+      embedded.push(...inner.strictErrors);
+    });
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause;
     throw cannotHandle(gvk, cause.message, cause);
   }
-  strict.push(...decoder.strictErrors);
+  // Not in the order of the text: upstream looks for each of these on a walk of its own.
+  const strict = [
+    ...(found?.repeated ?? []),
+    ...decoder.strictErrors,
+    ...pruned.toSorted(),
+    ...embedded,
+  ].slice(0, FINDINGS_LIMIT);
   if (strict.length > 0 && fieldValidation === 'Strict')
     throw cannotHandle(gvk, `strict decoding error: ${strict.join(', ')}`);
   const object = { apiVersion: groupVersionString(gvk), kind: gvk.kind, metadata: decoded, ...rest };
@@ -85,7 +99,7 @@ export function decodeKind<T extends object>(
   ref: string,
   body: unknown,
   fieldValidation: FieldValidation,
-  duplicates: readonly string[] = [],
+  found?: TextFindings,
   options: DecodeOptions = {},
 ): Decoded<T> {
   const object = checkHeader(gvk, body);
@@ -97,7 +111,7 @@ export function decodeKind<T extends object>(
     if (!(cause instanceof DecodeError)) throw cause;
     throw cannotHandle(gvk, cause.message, cause);
   }
-  const strict = [...duplicates, ...decoder.strictErrors];
+  const strict = allFindings(found, decoder.strictErrors);
   if (strict.length > 0 && fieldValidation === 'Strict')
     throw cannotHandle(gvk, `strict decoding error: ${strict.join(', ')}`);
   if (decoded.apiVersion === undefined || decoded.kind === undefined)
@@ -106,10 +120,21 @@ export function decodeKind<T extends object>(
   return { object: decoded as T, warnings: fieldValidation === 'Warn' ? strict : [] };
 }
 
-function cannotHandle(gvk: GroupVersionKind, why: string, cause?: unknown, sent = gvk): BadRequest {
-  return new BadRequest(
+/** What was sent is no object of the kind; of a patch that makes one, `why` alone is told. */
+export class CannotDecode extends BadRequest {
+  readonly why: string;
+
+  constructor(message: string, why: string, cause: unknown) {
+    super(message, { cause });
+    this.why = why;
+  }
+}
+
+function cannotHandle(gvk: GroupVersionKind, why: string, cause?: unknown, sent = gvk): CannotDecode {
+  return new CannotDecode(
     `${sent.kind} in version ${JSON.stringify(sent.version)} cannot be handled as a ${gvk.kind}: ${why}`,
-    { cause },
+    why,
+    cause,
   );
 }
 
@@ -152,9 +177,6 @@ function checkHeader(gvk: GroupVersionKind, body: unknown): JsonObject {
 
 class DecodeError extends Error {}
 
-/** More than this many strict errors are not reported (as sigs.k8s.io/json). */
-const MAX_STRICT_ERRORS = 100;
-
 /**
  * One walk over one object. The path is a stack that is only read when something is wrong: field names as
  * strings, list indexes as numbers, map keys with a leading NUL.
@@ -165,7 +187,7 @@ class Decoder {
   readonly #keepZeroValues: boolean;
   readonly #path: (string | number)[];
 
-  constructor(strict: boolean, keepZeroValues: boolean, path: string[] = []) {
+  constructor(strict: boolean, keepZeroValues: boolean, path: (string | number)[] = []) {
     this.#path = path;
     this.#strict = strict;
     this.#keepZeroValues = keepZeroValues;
@@ -269,7 +291,7 @@ class Decoder {
   }
 
   #unknown(name: string): void {
-    if (!this.#strict || this.strictErrors.length >= MAX_STRICT_ERRORS) return;
+    if (!this.#strict || this.strictErrors.length >= FINDINGS_LIMIT) return;
     let path = '';
     for (const part of [...this.#path, name]) {
       if (typeof part === 'number') path += `[${part}]`;

@@ -9,6 +9,28 @@ export function findDuplicateKeys(text: string): string[] {
   return new DuplicateScanner(text).scan();
 }
 
+/** What is wrong with the text of a body beside what its values tell. */
+export interface TextFindings {
+  /** Sentences on keys that stand twice. */
+  readonly repeated: readonly string[];
+  /** JSON in whose order unknown fields and repeated ones are told together; else the unknown come after, sorted. */
+  readonly text?: string;
+}
+
+/**
+ * All strict decoding errors of a body in the order Kubernetes tells them. Of a JSON text that is its order, and
+ * nothing is said of keys that stand twice in what is unknown anyway.
+ */
+export function allFindings(found: TextFindings | undefined, unknown: readonly string[]): string[] {
+  if (found === undefined) return [...unknown];
+  if (found.text === undefined) return [...found.repeated, ...unknown.toSorted()];
+  if (found.repeated.length === 0 || unknown.length === 0) return [...found.repeated, ...unknown];
+  return new DuplicateScanner(found.text, unknown).scan();
+}
+
+/** More than this many findings are not told (as sigs.k8s.io/json). */
+export const FINDINGS_LIMIT = 100;
+
 const QUOTE = 34;
 const BACKSLASH = 92;
 
@@ -23,10 +45,13 @@ class DuplicateScanner {
   readonly #text: string;
   readonly #found: string[] = [];
   readonly #frames: Frame[] = [];
+  readonly #unknown: ReadonlySet<string> | undefined;
   #at = 0;
 
-  constructor(text: string) {
+  /** @param unknown sentences on fields that are told where they first stand, and hide what is below them. */
+  constructor(text: string, unknown?: readonly string[]) {
     this.#text = text;
+    this.#unknown = unknown && new Set(unknown);
   }
 
   scan(): string[] {
@@ -80,16 +105,23 @@ class DuplicateScanner {
     const key = written.includes('\\') ? (JSON.parse(`"${written}"`) as string) : written;
     const frame = this.#frames.at(-1)!;
     frame.place = key;
-    if (!frame.keys!.has(key)) {
-      frame.keys!.add(key);
-      return;
-    }
+    const isFirst = !frame.keys!.has(key);
+    frame.keys!.add(key);
+    if (isFirst && this.#unknown === undefined) return;
     let path = '';
     for (const { place } of this.#frames) {
       if (typeof place === 'number') path += `[${place}]`;
       else path += path === '' ? place : `.${place}`;
+      const unknown = `unknown field ${JSON.stringify(path)}`;
+      if (this.#unknown?.has(unknown)) {
+        this.#tell(unknown);
+        return;
+      }
     }
-    const message = `duplicate field ${JSON.stringify(path)}`;
-    if (!this.#found.includes(message)) this.#found.push(message);
+    if (!isFirst) this.#tell(`duplicate field ${JSON.stringify(path)}`);
+  }
+
+  #tell(message: string): void {
+    if (this.#found.length < FINDINGS_LIMIT && !this.#found.includes(message)) this.#found.push(message);
   }
 }

@@ -44,6 +44,8 @@ function byteLength(value: string): number {
 
 export interface MetadataRules {
   namespaced: boolean;
+  /** Custom resources and others whose validation is apimachinery's alone: finalizers need no domain. */
+  anyFinalizer?: boolean;
   /** Default: RFC 1123 subdomain. */
   validateName?: FormatCheck;
 }
@@ -67,7 +69,7 @@ export function validateObjectMeta(meta: metav1.ObjectMeta, rules: MetadataRules
   if ((meta.generation ?? 0) < 0) {
     errors.push(invalid('metadata.generation', meta.generation, 'must be greater than or equal to 0'));
   }
-  errors.push(...validateChangeableMeta(meta), ...validateFinalizers(meta.finalizers));
+  errors.push(...validateChangeableMeta(meta), ...validateFinalizers(meta.finalizers, rules.anyFinalizer));
   return errors;
 }
 
@@ -142,7 +144,7 @@ function standardOrQualified(finalizer: string, field: string): FieldError[] {
   return [invalid(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
 }
 
-function validateFinalizers(finalizers: readonly string[] | undefined): FieldError[] {
+function validateFinalizers(finalizers: readonly string[] | undefined, any = false): FieldError[] {
   const field = 'metadata.finalizers';
   const all = finalizers ?? [];
   const errors = all.flatMap((finalizer) => invalidEach(field, finalizer, qualifiedName(finalizer)));
@@ -150,7 +152,7 @@ function validateFinalizers(finalizers: readonly string[] | undefined): FieldErr
     errors.push(invalid(field, all, 'finalizer orphan and foregroundDeletion cannot be both set'));
   }
   for (const [index, finalizer] of all.entries()) {
-    errors.push(...standardOrQualified(finalizer, `${field}[${index}]`));
+    if (!any) errors.push(...standardOrQualified(finalizer, `${field}[${index}]`));
   }
   return errors;
 }
@@ -165,7 +167,11 @@ const IMMUTABLE_META = [
 ] as const;
 
 /** What may not change in an object's metadata, and the format of what may. */
-export function validateObjectMetaUpdate(meta: metav1.ObjectMeta, old: metav1.ObjectMeta): FieldError[] {
+export function validateObjectMetaUpdate(
+  meta: metav1.ObjectMeta,
+  old: metav1.ObjectMeta,
+  { anyFinalizer = false }: Pick<MetadataRules, 'anyFinalizer'> = {},
+): FieldError[] {
   const errors: FieldError[] = [];
   if (old.deletionTimestamp !== undefined) {
     const added = (meta.finalizers ?? []).filter((one) => !(old.finalizers ?? []).includes(one)).sort();
@@ -191,7 +197,7 @@ export function validateObjectMetaUpdate(meta: metav1.ObjectMeta, old: metav1.Ob
     errors.push(...validateImmutable(meta[key], old[key], `metadata.${key}`));
   }
   errors.push(...validateChangeableMeta(meta));
-  for (const [index, finalizer] of (meta.finalizers ?? []).entries()) {
+  for (const [index, finalizer] of (anyFinalizer ? [] : (meta.finalizers ?? [])).entries()) {
     errors.push(...standardOrQualified(finalizer, `metadata.finalizers[${index}]`));
   }
   return errors;
