@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ManualClock } from '../base/index.ts';
+import { type Clock, ManualClock } from '../base/index.ts';
 import type { CompactionOptions } from './auto-compaction.ts';
 import type { Draft, Store, StoredValue, StoreEvent, WatchBatch } from './store.ts';
 
 /** Where a store under test lives; opening it twice in a row finds the same data. */
 export interface StoreHome {
-  open(options: { clock: ManualClock; compaction?: CompactionOptions }): Promise<Store>;
+  open(options: { clock: Clock; compaction?: CompactionOptions }): Promise<Store>;
   remove(): Promise<void>;
 }
 

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLog } from '../base/index.ts';
-import { testStoreContract, text } from './contract.test-suite.ts';
+import { type StoreHome, testStoreContract, text } from './contract.test-suite.ts';
 import { checkStore, openLmdbStore } from './index.ts';
+import { testStoreModel } from './store-model.test-suite.ts';
 
-testStoreContract('the LMDB store', async () => {
+async function makeHome(): Promise<StoreHome> {
   const directory = mkdtempSync(join(tmpdir(), 'orrery-store-'));
   return {
     open: (options) => openLmdbStore({ directory, log: silentLog, ...options }),
@@ -16,7 +17,10 @@ testStoreContract('the LMDB store', async () => {
       await rm(directory, { recursive: true });
     },
   };
-});
+}
+
+testStoreContract('the LMDB store', makeHome);
+testStoreModel('the LMDB store', makeHome, { runs: 60, ordered: true });
 
 describe('the LMDB store', () => {
   let directory: string;

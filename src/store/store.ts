@@ -69,6 +69,8 @@ export interface StoredValue {
   value: Uint8Array;
   createRevision: number;
   modRevision: number;
+  /** Told by a view that keeps values in another form: a write of the same would store other bytes. */
+  isOutdated?: true;
 }
 
 export interface ListOptions {

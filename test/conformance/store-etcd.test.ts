@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { silentLog } from '../../src/base/index.ts';
 import { type StoreHome, testStoreContract } from '../../src/store/contract.test-suite.ts';
 import { openStore, parseStoreUrl } from '../../src/store/index.ts';
+import { testStoreModel } from '../../src/store/store-model.test-suite.ts';
 import { type EtcdCluster, startEtcd } from '../harness/etcd.ts';
 
 let etcd: EtcdCluster;
@@ -25,3 +26,4 @@ async function makeHome(): Promise<StoreHome> {
 }
 
 testStoreContract('the etcd store', makeHome, { valueLimitBytes });
+testStoreModel('the etcd store', makeHome, { runs: 15, ordered: false });
