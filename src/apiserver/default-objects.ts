@@ -30,6 +30,17 @@ export async function ensureDefaultObjects(client: ObjectClient, serviceCidr: st
     ensure(client, '/apis/scheduling.k8s.io/v1/priorityclasses', PRIORITY_CLASSES),
     ensure(client, '/apis/networking.k8s.io/v1/servicecidrs', [defaultServiceCidr(serviceCidr)]),
     ensureApiServices(client),
+    ensureFlowConfiguration(client),
+  ]);
+}
+
+/**
+ * The flow schemas and priority levels of every cluster: missing ones are made, and those that nobody has taken over
+ * (annotation apf.kubernetes.io/autoupdate-spec) brought up to date; the mandatory ones in any case.
+ * Source: k8s.io/kubernetes/pkg/registry/flowcontrol/ensurer.
+ */
+export async function ensureFlowConfiguration(client: ObjectClient): Promise<void> {
+  await Promise.all([
     ensureFlowObjects(client, `${FLOWCONTROL}/prioritylevelconfigurations`, defaultPriorityLevels),
     ensureFlowObjects(client, `${FLOWCONTROL}/flowschemas`, defaultFlowSchemas),
   ]);
@@ -118,7 +129,10 @@ async function ensureFlowObjects(
   const present = await ensure(client, collection, wanted as Wanted[]);
   const outdated = (wanted as FlowObject[]).flatMap((one) => {
     const live = present.get(one.metadata.name) as FlowObject | undefined;
-    const ours = live?.metadata.annotations?.[AUTO_UPDATE] === 'true';
+    if (live === undefined) return [];
+    const { annotations, generation } = live.metadata as KubeObject['metadata'];
+    const said = annotations?.[AUTO_UPDATE];
+    const ours = said === undefined ? generation === 1 : said === 'true';
     return ours && !semanticallyEqual(live.spec, one.spec) ? [{ ...live, spec: one.spec }] : [];
   });
   await Promise.all(outdated.map((one) => client.replace(collection, one as KubeObject)));

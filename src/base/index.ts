@@ -8,4 +8,5 @@ export * from './clock.ts';
 export * from './errors.ts';
 export * from './files.ts';
 export * from './log.ts';
+export * from './metrics.ts';
 export * from './processes.ts';

@@ -43,7 +43,8 @@ export async function readBodyBytes(
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    // The stream is the answer's too: it must outlive a refusal.
+    for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > BODY_LIMIT_BYTES) throw entityTooLarge(BODY_LIMIT_BYTES);
       chunks.push(chunk);

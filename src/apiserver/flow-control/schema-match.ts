@@ -1,0 +1,79 @@
+import type { flowcontrolv1 } from '../../kube/index.ts';
+import type { User } from '../http/messages.ts';
+import type { RequestInfo, ResourceRequestInfo } from '../request-info/request-info.ts';
+
+/** Whether a FlowSchema wants a request. */
+export type SchemaMatch = (user: User, info: RequestInfo) => boolean;
+
+/**
+ * The rules of a FlowSchema, made ready once. Source: k8s.io/apiserver/pkg/util/flowcontrol/rule.go.
+ */
+export function schemaMatch({ rules = [] }: flowcontrolv1.FlowSchemaSpec): SchemaMatch {
+  const matches = rules.map(ruleMatch);
+  return (user, info) => matches.some((match) => match(user, info));
+}
+
+function ruleMatch(rule: flowcontrolv1.PolicyRulesWithSubjects): SchemaMatch {
+  const matchesUser = subjectsMatch(rule.subjects ?? []);
+  const resources = (rule.resourceRules ?? []).map(resourceMatch);
+  const paths = (rule.nonResourceRules ?? []).map(pathMatch);
+  return (user, info) => {
+    if (!matchesUser(user)) return false;
+    if (info.type === 'resource') return resources.some((match) => match(info));
+    return paths.some((match) => match(info));
+  };
+}
+
+function subjectsMatch(subjects: readonly flowcontrolv1.Subject[]): (user: User) => boolean {
+  const users = new Set<string>();
+  const groups = new Set<string>();
+  const prefixes: string[] = [];
+  for (const { kind, user, group, serviceAccount } of subjects) {
+    if (kind === 'User' && user !== undefined) users.add(user.name);
+    else if (kind === 'Group' && group !== undefined) groups.add(group.name);
+    else if (kind === 'ServiceAccount' && serviceAccount !== undefined) {
+      const prefix = `system:serviceaccount:${serviceAccount.namespace}:`;
+      if (serviceAccount.name === '*') prefixes.push(prefix);
+      else users.add(prefix + serviceAccount.name);
+    }
+  }
+  if (users.has('*') || groups.has('*')) return () => true;
+  return (user) =>
+    users.has(user.name) ||
+    (groups.size > 0 && user.groups.some((group) => groups.has(group))) ||
+    prefixes.some((prefix) => user.name.startsWith(prefix));
+}
+
+/** `*` counts only alone: validation allows nothing beside it. */
+function wanted(list: readonly string[] | undefined): (one: string) => boolean {
+  if (list?.length === 1 && list[0] === '*') return () => true;
+  const set = new Set(list);
+  return (one) => set.has(one);
+}
+
+function resourceMatch(rule: flowcontrolv1.ResourcePolicyRule): (info: ResourceRequestInfo) => boolean {
+  const verb = wanted(rule.verbs);
+  const group = wanted(rule.apiGroups);
+  const resource = wanted(rule.resources);
+  const namespace = wanted(rule.namespaces);
+  const clusterScope = rule.clusterScope === true;
+  return (info) => {
+    if (!verb(info.verb) || !group(info.group)) return false;
+    const name = info.subresource === undefined ? info.resource : `${info.resource}/${info.subresource}`;
+    if (!resource(name)) return false;
+    return info.namespace === undefined ? clusterScope : namespace(info.namespace);
+  };
+}
+
+function pathMatch(rule: flowcontrolv1.NonResourcePolicyRule): (info: RequestInfo) => boolean {
+  const verb = wanted(rule.verbs);
+  const urls = rule.nonResourceURLs ?? [];
+  return (info) => verb(info.verb) && urls.some((url) => matchesPath(url, info.path));
+}
+
+/** `/healthz` covers what lies below it too, as does `/healthz/*`. */
+function matchesPath(url: string, path: string): boolean {
+  if (url === '*' || url === path) return true;
+  const prefix = url.endsWith('*') ? url.slice(0, -1) : url;
+  return path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`);
+}
