@@ -32,6 +32,11 @@ export interface Engine {
    * @throws NotFound @throws Conflict when the container has ended
    */
   reopenLog(id: string): Promise<void>;
+  /**
+   * Gives a running container other limits; what is left out stays as it is.
+   * @throws NotFound @throws Conflict when it does not run
+   */
+  update(id: string, resources: ContainerLimits): Promise<void>;
   /** What its cgroup counts; undefined when it does not run. */
   usage(id: string): Promise<ContainerUsage | undefined>;
 
@@ -63,6 +68,8 @@ export interface ContainerSpec {
   /** Share these with the host. */
   hostPid?: boolean;
   hostIpc?: boolean;
+  /** The id of a running container whose processes this one sees, and is seen by. */
+  pidNamespaceOf?: string;
   tty: boolean;
   stdin: boolean;
   labels: Record<string, string>;
@@ -97,6 +104,12 @@ export interface ContainerResources {
   oomScoreAdj?: number;
 }
 
+/** What can be changed while a container runs. */
+export type ContainerLimits = Pick<
+  ContainerResources,
+  'memoryLimitBytes' | 'cpuShares' | 'cpuQuotaUs' | 'cpuPeriodUs'
+>;
+
 export interface ContainerSecurity {
   privileged?: boolean;
   readOnlyRootFilesystem?: boolean;
@@ -127,6 +140,8 @@ export interface ContainerState {
   /** Why the start failed, when it did. */
   error?: string;
   logPath: string;
+  /** As last given; absent for a container of an older engine. */
+  resources?: ContainerResources;
 }
 
 export interface ExecOptions {

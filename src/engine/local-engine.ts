@@ -75,6 +75,7 @@ function assemble(images: DiskImageStore, containers: Containers, networks: Loca
     watch: (signal) => containers.watch(signal),
     exec: (id, options) => containers.exec(id, options),
     reopenLog: (id) => containers.reopenLog(id),
+    update: (id, limits) => containers.update(id, limits),
     usage: (id) => containers.usage(id),
     holdings: async (): Promise<Holdings> => ({
       containers: await containers.records.ids(),

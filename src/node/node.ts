@@ -3,12 +3,13 @@ import type { Clock, Log } from '../base/index.ts';
 import { BackgroundEventRecorder, type Client, InformerFactory, SERVICES } from '../client/index.ts';
 import { type Engine, engineRequirements } from '../engine/index.ts';
 import type { corev1 } from '../kube/index.ts';
+import { containerResources } from './containers/container-resources.ts';
 import { ContainerStarter } from './containers/container-starter.ts';
 import { ContainerStopper } from './containers/container-stopper.ts';
 import { PodImages } from './containers/pod-images.ts';
 import type { PodLookup } from './pod-lookup.ts';
 import { ContainerCache } from './pods/container-cache.ts';
-import { admitPod } from './pods/pod-admission.ts';
+import { admitPod, admitResize } from './pods/pod-admission.ts';
 import { PodEvents } from './pods/pod-events.ts';
 import { PodManager } from './pods/pod-manager.ts';
 import { PodSandboxes } from './pods/pod-sandbox.ts';
@@ -21,6 +22,8 @@ import { NodeRegistration } from './registration/node-registration.ts';
 import { nodeAllocatable, nodeLabels } from './registration/node-status.ts';
 import { createNodeServer } from './server/index.ts';
 import { createServiceRules } from './services/index.ts';
+import { LocalPathFolders } from './volumes/local-path-folders.ts';
+import { PersistentVolumes } from './volumes/persistent-volumes.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
 import { ReferencedObjects } from './volumes/referenced-objects.ts';
 import { ServiceAccountTokens } from './volumes/service-account-tokens.ts';
@@ -31,6 +34,8 @@ export interface NodeOptions {
   ip: string;
   /** Everything the node owns on disk, beside the engine's. */
   directory: string;
+  /** Where volumes of class `local-path` are folders; without it this node makes none. */
+  storageDirectory?: string;
   /** Six hex digits that keep two Orreries on one host apart. */
   instance: string;
   engine: Engine;
@@ -88,11 +93,16 @@ class LocalNode implements Node {
   readonly #informers: InformerFactory;
   readonly #objects: ReferencedObjects;
   readonly #manager: PodManager;
+  readonly #folders: LocalPathFolders | undefined;
   readonly #ready = Promise.withResolvers<NodeReady>();
 
   constructor(options: NodeOptions, host: HostFacts) {
     this.#options = options;
-    const { client, clock, log } = options;
+    const { client, clock, log, name, storageDirectory } = options;
+    this.#folders =
+      storageDirectory === undefined
+        ? undefined
+        : new LocalPathFolders({ client, clock, log, nodeName: name, directory: storageDirectory });
     this.#recorder = new BackgroundEventRecorder({
       client,
       component: 'kubelet',
@@ -144,6 +154,7 @@ class LocalNode implements Node {
       registration.run(signal),
       registration.registered().then((node) => lease.run(node, signal)),
       this.#runServices(signal),
+      ...(this.#folders === undefined ? [] : [this.#folders.run(signal)]),
     ];
     const started = Promise.all([registration.registered(), this.#manager.synced()]).then(async () => {
       const problem = await engineProblem();
@@ -213,7 +224,11 @@ class LocalNode implements Node {
       events,
       containers: new ContainerCache(engine),
       sandboxes: new PodSandboxes({ networks: engine.networks, clock, bootId: host.bootId }),
-      volumes: new PodVolumes({ objects: this.#objects, tokens }),
+      volumes: new PodVolumes({
+        objects: this.#objects,
+        tokens,
+        persistent: new PersistentVolumes({ client, nodeName: name, folders: this.#folders }),
+      }),
       objects: this.#objects,
       tokens,
       images,
@@ -264,6 +279,9 @@ class LocalNode implements Node {
           allocatable,
           nodeLabels: labels,
         }),
+      admitResize: (pod) =>
+        admitResize({ pod, others: this.#manager.activeBeside(pod.metadata.uid), allocatable }),
+      resourcesOf: (pod, container) => containerResources(pod, container, host.memoryBytes),
     };
   }
 }

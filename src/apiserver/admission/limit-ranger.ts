@@ -32,7 +32,7 @@ export class LimitRanger implements AdmissionPlugin {
   }
 
   async validate(request: AdmissionRequest): Promise<void> {
-    const isPod = isPodCreate(request);
+    const isPod = isPodCreate(request) || isPodResize(request);
     if (!isPod && !isClaimWrite(request)) return;
     for (const range of await this.#ranges(request)) {
       const wrong = isPod
@@ -52,6 +52,10 @@ export class LimitRanger implements AdmissionPlugin {
     );
     return found.map(({ object }) => object);
   }
+}
+
+function isPodResize({ resource, subresource }: AdmissionRequest): boolean {
+  return resource.group === '' && resource.name === 'pods' && subresource === 'resize';
 }
 
 function isClaimWrite({ operation, resource, subresource, object }: AdmissionRequest): boolean {

@@ -43,6 +43,8 @@ const MAIN: Readonly<Record<ResourceVerb, Handler>> = {
 const SUBRESOURCES: Readonly<Record<string, Partial<Record<ResourceVerb, Handler>>>> = {
   status: { get, update, patch },
   approval: { get, update, patch },
+  ephemeralcontainers: { get, update, patch },
+  resize: { get, update, patch },
   scale: { get: getScale, update: updateScale, patch: patchScale },
   binding: { create: bind },
   eviction: { create: evict },

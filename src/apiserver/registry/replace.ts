@@ -4,6 +4,7 @@ import {
   type KubeObject,
   type metav1,
   type Resource,
+  type SpecPart,
   semanticallyEqual,
   trackManagedFields,
   validateStatusUpdate,
@@ -54,7 +55,9 @@ export async function replaceStored(
   checkUid(resource, next, old);
   const part = subresource === undefined ? undefined : resource.statusParts?.[subresource];
   const isStatus = subresource === 'status' || part !== undefined;
+  const specPart = subresource === undefined ? undefined : resource.specParts?.[subresource];
   if (isStatus) next = withStatusOf(resource, old, next);
+  if (specPart !== undefined) next = withSpecPartOf(specPart, old, next);
   fillMetadata(next.metadata, old.metadata);
   if (subresource === undefined) resource.prepareForUpdate?.(next, old);
   else if (part !== undefined) part.prepareForUpdate(next, old, now);
@@ -77,10 +80,10 @@ export async function replaceStored(
   if (!isStatus) bumpGeneration(resource, next, old);
   const errors = isStatus
     ? validateStatusUpdate(resource, next, old, { part, now })
-    : validateUpdate(resource, next, old);
+    : validateUpdate(resource, next, old, specPart);
   if (errors.length > 0) throw objectInvalid(resource, old.metadata.name, errors);
   await registry.admission.validate(admission);
-  if (isSame(old, next)) return objectAnswer(200, resource, current, warnings);
+  if (isSame(old, next) && current.isOutdated !== true) return objectAnswer(200, resource, current, warnings);
   const stored = await registry.admission.around(admission, () => {
     if (options.dryRun) return Promise.resolve(unstored(current.key, resource, next, current.revision));
     return isFinished(next)
@@ -153,6 +156,17 @@ function withStatusOf(resource: Resource, old: KubeObject, next: KubeObject): Ku
   const merged = { ...old, metadata, status: (next as { status?: unknown }).status };
   if (merged.status === undefined) delete (merged as { status?: unknown }).status;
   return merged;
+}
+
+/** Through a part of the spec everything else stays, the metadata as with the status of newer kinds. */
+function withSpecPartOf(part: SpecPart, old: KubeObject, next: KubeObject): KubeObject {
+  const metadata: metav1.ObjectMeta = { ...next.metadata };
+  for (const field of KEPT_BY_DEFAULT) {
+    if (old.metadata[field] === undefined) delete metadata[field];
+    else Object.assign(metadata, { [field]: old.metadata[field] });
+  }
+  // A copy: admission may change it, and `old` is still compared with.
+  return structuredClone({ ...old, metadata, spec: part.specOf(next, old) });
 }
 
 /** What the server owns stays as it was; rest.BeforeUpdate, ValidateObjectMetaUpdate. */

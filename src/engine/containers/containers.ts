@@ -11,7 +11,14 @@ import {
   OrreryError,
   runCommand,
 } from '../../base/index.ts';
-import type { ContainerSpec, ContainerState, ContainerUsage, ExecOptions, ExecSession } from '../engine.ts';
+import type {
+  ContainerLimits,
+  ContainerSpec,
+  ContainerState,
+  ContainerUsage,
+  ExecOptions,
+  ExecSession,
+} from '../engine.ts';
 import { exists } from '../images/blobs.ts';
 import type { DiskImageStore } from '../images/image-store.ts';
 import type { EnginePrograms } from '../requirements.ts';
@@ -21,6 +28,8 @@ import { type CgroupHierarchies, Cgroups, readCgroupHierarchies } from './cgroup
 import { createWithConmon, tidy } from './conmon.ts';
 import { Creation } from './creation.ts';
 import { execInContainer } from './exec.ts';
+import { readHostFacts } from './host-facts.ts';
+import { updateArguments } from './limits.ts';
 import { reopenLogFile } from './log-reopening.ts';
 import { type ContainerRecord, isContainerId, Records } from './records.ts';
 import { unmountRoot } from './root-filesystem.ts';
@@ -46,6 +55,7 @@ export class Containers {
   readonly #states: States;
   readonly #watcher: Watcher;
   readonly #conmonGroup: string;
+  readonly #hierarchies: CgroupHierarchies;
   #isConmonGroupMade = false;
 
   static async open(options: ContainersOptions): Promise<Containers> {
@@ -65,7 +75,9 @@ export class Containers {
       images: options.images,
       clock: options.clock,
       hierarchies,
+      pidOf: async (id) => await this.#states.pidOf(await this.records.read(id)),
     });
+    this.#hierarchies = hierarchies;
     this.#conmonGroup = `/orrery-${options.instance}/conmon`;
     this.#watcher = new Watcher({
       folder: this.records.events,
@@ -317,6 +329,21 @@ export class Containers {
   async reopenLog(id: string): Promise<void> {
     const { logPath } = await this.records.read(id);
     await reopenLogFile(this.records.file(id, 'ctl'), logPath);
+  }
+
+  async update(id: string, limits: ContainerLimits): Promise<void> {
+    const { runc } = await this.#options.programs();
+    await this.#locked(id, async () => {
+      const record = await this.records.read(id);
+      const { status } = await this.#states.read(record);
+      if (status !== 'running') throw new Conflict(`container ${id} is not running: it is ${status}`);
+      const { hasSwapAccounting } = await readHostFacts(this.#hierarchies, false);
+      const flags = updateArguments(limits, hasSwapAccounting);
+      if (flags.length === 0) return;
+      await runCommand(runc, ['--root', this.records.runcRoot, 'update', ...flags, id]);
+      const resources = { ...record.resources, ...limits };
+      await this.records.write(id, 'record.json', { ...record, resources });
+    });
   }
 
   async usage(id: string): Promise<ContainerUsage | undefined> {

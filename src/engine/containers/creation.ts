@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { BadRequest, type Clock, NotFound } from '../../base/index.ts';
+import { BadRequest, type Clock, Conflict, NotFound } from '../../base/index.ts';
 import type { ContainerSpec, Image } from '../engine.ts';
 import type { DiskImageStore } from '../images/image-store.ts';
 import { parseJson } from '../images/media-types.ts';
@@ -20,6 +20,8 @@ export interface CreationOptions {
   images: () => DiskImageStore;
   clock: Clock;
   hierarchies: CgroupHierarchies;
+  /** The first process of a container that runs. */
+  pidOf(id: string): Promise<number | undefined>;
 }
 
 /** Makes a container's record, root file system and `config.json`; the kernel knows no process of it yet. */
@@ -51,6 +53,13 @@ export class Creation {
     }
   }
 
+  async #pidNamespace({ pidNamespaceOf: id }: ContainerSpec): Promise<string | undefined> {
+    if (id === undefined) return undefined;
+    const pid = await this.#options.pidOf(id);
+    if (pid === undefined) throw new Conflict(`container ${id} does not run: its processes cannot be shared`);
+    return `/proc/${pid}/ns/pid`;
+  }
+
   /** Unmounts and forgets a container that has no process. */
   async discard(record: ContainerRecord): Promise<void> {
     unmountRoot(this.#options.records.folderOf(record.id));
@@ -72,7 +81,8 @@ export class Creation {
       cgroupPath: join(spec.cgroupParent, id),
       tty: spec.tty,
       stdin: spec.stdin,
-      hostPid: spec.hostPid === true,
+      hostPid: spec.hostPid === true || spec.pidNamespaceOf !== undefined,
+      resources: spec.resources,
       creator: processIdentity(process.pid)!,
     };
   }
@@ -88,8 +98,10 @@ export class Creation {
     const root = await mountRoot(folder, this.#options.images().layers.folder, layerNames);
     const { capAdd, capDrop, privileged = false, seccomp } = spec.security;
     const user = await lookUpUser(spec.user ?? image.config.User ?? '', root, spec.supplementalGroups ?? []);
+    const pidNamespacePath = await this.#pidNamespace(spec);
     const config = ociConfig({
       spec,
+      ...(pidNamespacePath !== undefined && { pidNamespacePath }),
       image: image.config,
       rootPath: root,
       user,

@@ -33,6 +33,8 @@ export interface OciConfigInput {
   capabilities: string[];
   cgroupPath: string;
   host: HostFacts;
+  /** Of the container whose processes this one shares. */
+  pidNamespacePath?: string;
   /** A parsed profile of the caller's, when `security.seccomp` names a file. */
   seccompProfile?: SeccompProfile;
 }
@@ -99,7 +101,7 @@ export function ociConfig(input: OciConfigInput): OciConfig {
     mounts: mountsOf(spec, privileged),
     annotations: {},
     linux: {
-      namespaces: namespacesOf(spec, host),
+      namespaces: namespacesOf(input),
       cgroupsPath: input.cgroupPath,
       resources: resourcesOf(input, privileged),
       ...(privileged && {
@@ -181,11 +183,12 @@ function hasOwnUts(spec: ContainerSpec): boolean {
   return spec.network !== 'host' || spec.hostname !== undefined;
 }
 
-function namespacesOf(spec: ContainerSpec, host: HostFacts): { type: string; path?: string }[] {
+function namespacesOf(input: OciConfigInput): { type: string; path?: string }[] {
+  const { spec, host, pidNamespacePath: path } = input;
   return [
     { type: 'mount' },
     ...(hasOwnUts(spec) ? [{ type: 'uts' }] : []),
-    ...(spec.hostPid ? [] : [{ type: 'pid' }]),
+    ...(spec.hostPid ? [] : [{ type: 'pid', ...(path !== undefined && { path }) }]),
     ...(spec.hostIpc ? [] : [{ type: 'ipc' }]),
     ...(spec.network === 'host' ? [] : [{ type: 'network', path: spec.network }]),
     ...(host.isUnified ? [{ type: 'cgroup' }] : []),

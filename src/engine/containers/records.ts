@@ -2,10 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlreadyExists, NotFound, OrreryError, removeTree } from '../../base/index.ts';
+import type { ContainerResources } from '../engine.ts';
 import { exists, ownedName, removeAbandoned } from '../images/blobs.ts';
 import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
 
-/** What is fixed when a container is made; `record.json` in its folder. */
+/** What is fixed when a container is made, all but its limits; `record.json` in its folder. */
 export interface ContainerRecord {
   id: string;
   name: string;
@@ -21,7 +22,9 @@ export interface ContainerRecord {
   cgroupParent: string;
   tty: boolean;
   stdin: boolean;
+  /** Its first process does not take the others along: they share the host's or another's process namespace. */
   hostPid: boolean;
+  resources?: ContainerResources;
   /** `processIdentity` of its maker, to tell a creation under way from one that was cut off. */
   creator: string;
 }

@@ -33,9 +33,13 @@ export class States {
   }
 
   async #look(record: ContainerRecord): Promise<ContainerState> {
-    const { id, name, labels, image, imageId, createdAt, logPath } = record;
+    const { id, name, labels, image, imageId, createdAt, logPath, resources } = record;
     const startedAt = await this.#records.startedAt(id);
-    const base = { id, name, labels, image, imageId, createdAt, logPath, ...(startedAt && { startedAt }) };
+    const base = {
+      ...{ id, name, labels, image, imageId, createdAt, logPath },
+      ...(startedAt && { startedAt }),
+      ...(resources !== undefined && { resources }),
+    };
     const exit = await this.#exitOf(record);
     if (exit !== undefined) return { ...base, status: 'exited', ...exit };
     const live = await this.#liveState(record);

@@ -4,6 +4,7 @@ import type { corev1 } from '../types/index.generated.ts';
 import { validatePodCreate, validatePodStatusUpdate, validatePodUpdate } from '../validation/pods.ts';
 import { builtin, keepStatus, proxySubresource, selectable, statusSubresource } from './builtin.ts';
 import { defaultPod, podDeletionGraceSeconds, preparePodForCreate } from './pod-defaults.ts';
+import { podSpecParts } from './pod-parts.ts';
 
 export const podsResource: Resource = {
   ...builtin({
@@ -15,6 +16,8 @@ export const podsResource: Resource = {
     hasGeneration: true,
     subresources: [
       statusSubresource,
+      { name: 'ephemeralcontainers', verbs: ['get', 'patch', 'update'] },
+      { name: 'resize', verbs: ['get', 'patch', 'update'] },
       { name: 'log', verbs: ['get'] },
       {
         name: 'exec',
@@ -43,6 +46,7 @@ export const podsResource: Resource = {
   validateCreate: (pod) => validatePodCreate(pod as corev1.Pod),
   validateUpdate: (pod, old) => validatePodUpdate(pod as corev1.Pod, old as corev1.Pod),
   validateStatusUpdate: (pod, old) => validatePodStatusUpdate(pod as corev1.Pod, old as corev1.Pod),
+  specParts: podSpecParts,
   deletionGraceSeconds: (pod, requested) => podDeletionGraceSeconds(pod as corev1.Pod, requested),
   selectableFields: selectable<corev1.Pod>({
     'spec.nodeName': ({ spec }) => spec.nodeName,

@@ -87,7 +87,11 @@ function forbidLifecycleAndProbes(container: corev1.Container, field: string): F
     .map((name) => forbidden(`${field}.${name}`, why));
 }
 
-function validateContainerCommon(container: corev1.Container, pod: PodContext, field: string): FieldError[] {
+export function validateContainerCommon(
+  container: corev1.Container,
+  pod: PodContext,
+  field: string,
+): FieldError[] {
   const { name, image, terminationMessagePolicy, imagePullPolicy } = container;
   return [
     ...(name ? invalidEach(`${field}.name`, name, dns1123Label(name)) : [required(`${field}.name`)]),

@@ -1,6 +1,7 @@
 import type { FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { type PodContext, validateChoice, validateContainers, validateInitContainers } from './containers.ts';
+import { validateEphemeralContainers } from './ephemeral-containers.ts';
 import { duplicate, forbidden, invalid, invalidEach, notSupported, required } from './field-errors.ts';
 import {
   dns1123Label,
@@ -39,6 +40,7 @@ export function validatePodSpec(spec: corev1.PodSpec, field: string, isPod: bool
     ...validateResourceClaims(spec.resourceClaims, `${field}.resourceClaims`),
     ...validateContainers(containers, pod, `${field}.containers`),
     ...validateInitContainers(spec.initContainers ?? [], containers, pod, `${field}.initContainers`),
+    ...validateEphemeralContainers(spec, pod, `${field}.ephemeralContainers`),
     ...validateHostNetworkPorts(spec, field, isPod),
     ...validateChoice(spec.restartPolicy, RESTART_POLICIES, `${field}.restartPolicy`),
     ...validateChoice(spec.dnsPolicy, DNS_POLICIES, `${field}.dnsPolicy`),

@@ -21,7 +21,8 @@ export function validatePodCreate(pod: Pod): FieldError[] {
   return errors;
 }
 
-function validatePod(pod: Pod): FieldError[] {
+/** What holds of a pod whatever changes of it. */
+export function validatePod(pod: Pod): FieldError[] {
   return [
     ...validatePodSpec(pod.spec, 'spec', true),
     ...validateTokensNeedAccount(pod.spec),

@@ -12,6 +12,7 @@ export interface ContainerPlan {
   image: Image;
   restartCount: number;
   backOffMs: number;
+  pidNamespaceOf?: string;
   environment: Record<string, string>;
   mounts: ContainerMount[];
   /** Pinned namespace, or 'host'. */
@@ -56,6 +57,7 @@ export function containerSpec(plan: ContainerPlan): ContainerSpec {
     network: plan.network,
     hostPid: pod.spec.hostPID === true,
     hostIpc: pod.spec.hostIPC === true,
+    ...(plan.pidNamespaceOf !== undefined && { pidNamespaceOf: plan.pidNamespaceOf }),
     tty: container.tty === true,
     stdin: container.stdin === true,
     labels: labelsOf(plan),

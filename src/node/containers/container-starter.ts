@@ -1,6 +1,6 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Clock, type Log, messageOf } from '../../base/index.ts';
+import { BadRequest, type Clock, type Log, messageOf } from '../../base/index.ts';
 import { workspaceOf } from '../../client/index.ts';
 import type { ContainerMount, Engine, Image } from '../../engine/index.ts';
 import type { corev1 } from '../../kube/index.ts';
@@ -8,6 +8,7 @@ import { containerEnvironment, environmentReferences } from '../environment/cont
 import type { DownwardFacts } from '../environment/field-value.ts';
 import { runLifecycleHook } from '../lifecycle/lifecycle-hook.ts';
 import type { ContainerStart } from '../pods/pod-actions.ts';
+import { unsupportedInContainer } from '../pods/pod-admission.ts';
 import type { PodEvents } from '../pods/pod-events.ts';
 import type { PodFolder } from '../pods/pod-folder.ts';
 import { containerMounts, type EtcMounts, type PinSubPath } from '../volumes/container-mounts.ts';
@@ -104,6 +105,8 @@ export class ContainerStarter {
 
   async #configure(ground: PodGround, container: corev1.Container, image: Image): Promise<Configuration> {
     const { pod, facts, services } = ground;
+    const unsupported = unsupportedInContainer(container);
+    if (unsupported !== undefined) throw new BadRequest(`${unsupported} is not supported by this node`);
     verifyRunAsNonRoot(pod, container, image.config);
     const where = { workspace: workspaceOf(pod), namespace: pod.metadata.namespace ?? '' };
     const objects = await this.#options.objects.read(where, environmentReferences(container), {
@@ -122,7 +125,7 @@ export class ContainerStarter {
 
   async #create(
     ground: PodGround,
-    { container, restartCount, backOffMs }: ContainerStart,
+    { container, restartCount, backOffMs, pidNamespaceOf }: ContainerStart,
     image: Image,
     configuration: Configuration,
   ): Promise<string> {
@@ -143,6 +146,7 @@ export class ContainerStarter {
       image,
       restartCount,
       backOffMs,
+      ...(pidNamespaceOf !== undefined && { pidNamespaceOf }),
       ...configuration,
       network: ground.network,
       hostname: ground.hostname,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ContainerState } from '../../engine/index.ts';
+import type { ContainerResources, ContainerState } from '../../engine/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 
 /**
@@ -49,6 +49,8 @@ export interface ObservedContainer {
   oomKilled: boolean;
   error?: string;
   logPath: string;
+  /** Its limits, as last given to the engine. */
+  resources?: ContainerResources;
   terminationMessageFile?: string;
   terminationMessagePolicy?: string;
 }
@@ -79,6 +81,7 @@ export function observe(state: ContainerState): (ObservedContainer & { podUid: s
     oomKilled: state.oomKilled,
     ...(state.error !== undefined && { error: state.error }),
     logPath: state.logPath,
+    ...(state.resources !== undefined && { resources: state.resources }),
     ...(labels[labelNames.terminationMessageFile] !== undefined && {
       terminationMessageFile: labels[labelNames.terminationMessageFile]!,
     }),

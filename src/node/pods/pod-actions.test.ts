@@ -155,3 +155,41 @@ test('after a reboot init containers run again before the others', () => {
   });
   expect(actions.start.map((s) => [s.container.name, s.restartCount])).toEqual([['x', 1]]);
 });
+
+test('an ephemeral container is started once, beside init containers too, into its target', () => {
+  const pod = podOf({
+    initContainers: [{ name: 'init', image: 'i' }],
+    ephemeralContainers: [
+      { name: 'debug', image: 'i' },
+      { name: 'look', image: 'i', targetContainerName: 'a' },
+    ] as corev1.EphemeralContainer[],
+  });
+  expect(decide(pod, []).start).toEqual(['init#0', 'debug#0']);
+  const running = [exited('init', 0), observed('a')];
+  expect(decide(pod, [...running, exited('debug', 1)]).start).toEqual(['look#0']);
+  const facts = { pod, observed: running, probes: new Map(), sandboxSinceMs: 0, nowMs };
+  expect(computePodActions(facts).start.find((one) => one.container.name === 'look')).toMatchObject({
+    pidNamespaceOf: 'a-0',
+  });
+});
+
+test('a running container gets its new limits in place, or by a restart where its policy says so', () => {
+  const wanted = { cpuShares: 204, cpuQuotaUs: 40_000, cpuPeriodUs: 100_000, memoryLimitBytes: 1_000 };
+  const resize = (container: Partial<corev1.Container>) =>
+    computePodActions({
+      pod: podOf({ containers: [{ name: 'a', image: 'i', ...container }] }),
+      observed: [observed('a', { resources: { ...wanted, cpuShares: 102, cpuQuotaUs: 20_000 } })],
+      probes: new Map(),
+      resourcesOf: () => wanted,
+      sandboxSinceMs: 0,
+      nowMs,
+    });
+  const inPlace = resize({ resizePolicy: [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }] });
+  expect(inPlace.stop).toEqual([]);
+  expect(inPlace.resize).toEqual([
+    { id: 'a-0', name: 'a', limits: { cpuShares: 204, cpuQuotaUs: 40_000, cpuPeriodUs: 100_000 } },
+  ]);
+  const restart = resize({ resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }] });
+  expect(restart.resize).toEqual([]);
+  expect(restart.stop.map(({ message }) => message)).toEqual(['Container a resize requires restart']);
+});

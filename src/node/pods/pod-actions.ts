@@ -1,4 +1,6 @@
+import type { ContainerLimits, ContainerResources } from '../../engine/index.ts';
 import type { corev1 } from '../../kube/index.ts';
+import { resizeNeed } from './container-resize.ts';
 import { type Restart, restartAfter } from './crash-back-off.ts';
 import { containerHash, incarnations, type ObservedContainer } from './engine-labels.ts';
 
@@ -17,6 +19,8 @@ export interface PodFacts {
   probes: ReadonlyMap<string, ProbeResults>;
   /** Since when the pod has its present network namespace; containers made before count as a past life. */
   sandboxSinceMs: number;
+  /** The cgroup values each container shall have; without it limits are left alone. */
+  resourcesOf?(container: corev1.Container): ContainerResources;
   nowMs: number;
 }
 
@@ -34,6 +38,14 @@ export interface ContainerStart {
   restartCount: number;
   /** The delay the new incarnation carries; see crash-back-off. */
   backOffMs: number;
+  /** The engine's id of the container whose processes it shall see. */
+  pidNamespaceOf?: string;
+}
+
+export interface ContainerUpdate {
+  id: string;
+  name: string;
+  limits: ContainerLimits;
 }
 
 export interface ContainerBackOff {
@@ -44,6 +56,8 @@ export interface ContainerBackOff {
 
 export interface PodActions {
   stop: ContainerStop[];
+  /** Running containers that get other limits in place. */
+  resize: ContainerUpdate[];
   /** In this order. */
   start: ContainerStart[];
   /** Would start, but must wait: CrashLoopBackOff. */
@@ -63,7 +77,7 @@ export function isSidecar(container: corev1.Container): boolean {
  * end (sidecars: until they have started), then all others.
  */
 export function computePodActions(facts: PodFacts): PodActions {
-  const actions: PodActions = { stop: [], start: [], backOff: [], finished: false };
+  const actions: PodActions = { stop: [], resize: [], start: [], backOff: [], finished: false };
   const init = computeInitActions(facts, actions);
   if (init === 'failed') {
     actions.stop.push(...stopAll(facts));
@@ -72,6 +86,7 @@ export function computePodActions(facts: PodFacts): PodActions {
     actions.finished = true;
     return actions;
   }
+  startEphemeral(facts, actions);
   if (init === 'waiting') return actions;
   let alive = 0;
   for (const container of facts.pod.spec.containers) {
@@ -86,6 +101,38 @@ export function computePodActions(facts: PodFacts): PodActions {
   return actions;
 }
 
+/** Each once, whatever becomes of it; one that looks into another container waits for that. */
+function startEphemeral({ pod, observed }: PodFacts, actions: PodActions): void {
+  for (const container of pod.spec.ephemeralContainers ?? []) {
+    const [newest] = incarnations(observed, container.name);
+    if (newest !== undefined && newest.status !== 'created') continue;
+    const start = { container: container as corev1.Container, restartCount: 0, backOffMs: 0 };
+    const target = container.targetContainerName;
+    if (!target) {
+      actions.start.push(start);
+      continue;
+    }
+    const [other] = incarnations(observed, target);
+    if (other?.status === 'running') actions.start.push({ ...start, pidNamespaceOf: other.id });
+  }
+}
+
+/** @returns a stop when the container's resizePolicy wants a restart */
+function resizeRunning(
+  { resourcesOf }: PodFacts,
+  container: corev1.Container,
+  { id, resources }: ObservedContainer,
+  actions: PodActions,
+): ContainerStop | undefined {
+  if (resourcesOf === undefined) return undefined;
+  const { name } = container;
+  const need = resizeNeed(container, resources, resourcesOf(container));
+  if (need.kind === 'update') actions.resize.push({ id, name, limits: need.limits });
+  return need.kind === 'restart'
+    ? { id, name, message: `Container ${name} resize requires restart` }
+    : undefined;
+}
+
 /** Runs, will run, or must not be touched: 'alive'; ended for good: 'ended'. */
 function decideContainer(
   facts: PodFacts,
@@ -94,9 +141,8 @@ function decideContainer(
 ): 'alive' | 'ended' {
   const [newest] = incarnations(facts.observed, container.name);
   if (newest?.status === 'running') {
-    const stop = reasonToStop(facts, container, newest);
-    if (stop === undefined) return 'alive';
-    actions.stop.push(stop);
+    const stop = reasonToStop(facts, container, newest) ?? resizeRunning(facts, container, newest, actions);
+    if (stop !== undefined) actions.stop.push(stop);
     return 'alive';
   }
   if (newest === undefined || newest.status === 'created') {

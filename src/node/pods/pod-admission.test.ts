@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { corev1 } from '../../kube/index.ts';
-import { admitPod } from './pod-admission.ts';
+import { admitPod, admitResize } from './pod-admission.ts';
 
 function podOf(spec: Partial<corev1.PodSpec> = {}): corev1.Pod {
   return { metadata: { name: 'p' }, spec: { containers: [{ name: 'a' }], ...spec } } as unknown as corev1.Pod;
@@ -64,5 +64,24 @@ test('refuses unsafe sysctls', () => {
   expect(reject(pod)).toEqual({
     reason: 'SysctlForbidden',
     message: 'forbidden sysctl: "kernel.msgmax" not allowlisted',
+  });
+});
+
+test('a resize is granted, put off while others take the room, or never possible', () => {
+  const withCpu = (cpu: string) =>
+    ({
+      metadata: { name: 'p', uid: 'u', resourceVersion: '1', creationTimestamp: '' },
+      spec: { containers: [{ name: 'a', image: 'i', resources: { requests: { cpu } } }] },
+    }) as unknown as corev1.Pod;
+  const allocatable = { cpu: '2', memory: '1Gi', pods: '10' };
+  const others = [withCpu('1')];
+  expect(admitResize({ pod: withCpu('900m'), others, allocatable })).toBeUndefined();
+  expect(admitResize({ pod: withCpu('1500m'), others, allocatable })).toEqual({
+    reason: 'Deferred',
+    message: "Node didn't have enough resource: cpu, requested: 1500, used: 1000, capacity: 2000",
+  });
+  expect(admitResize({ pod: withCpu('3'), others, allocatable })).toEqual({
+    reason: 'Infeasible',
+    message: "Node didn't have enough capacity: cpu, requested: 3000, capacity: 2000",
   });
 });

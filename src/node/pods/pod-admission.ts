@@ -1,4 +1,5 @@
 import { type corev1, parseQuantity } from '../../kube/index.ts';
+import type { ResizePending } from './pod-allocation.ts';
 import { podRequests, type Requests } from './pod-requests.ts';
 
 export interface Rejection {
@@ -74,7 +75,16 @@ function checkSysctls(pod: corev1.Pod): Rejection | undefined {
   return undefined;
 }
 
-const volumeTypes = new Set(['emptyDir', 'hostPath', 'configMap', 'secret', 'downwardAPI', 'projected']);
+const volumeTypes = new Set([
+  'emptyDir',
+  'hostPath',
+  'configMap',
+  'secret',
+  'downwardAPI',
+  'projected',
+  'persistentVolumeClaim',
+  'ephemeral',
+]);
 const projections = new Set(['secret', 'configMap', 'downwardAPI', 'serviceAccountToken']);
 
 function checkSupported(pod: corev1.Pod): Rejection | undefined {
@@ -118,7 +128,8 @@ function unsupportedVolume(volume: corev1.Volume): string | undefined {
   return undefined;
 }
 
-function unsupportedInContainer(container: corev1.Container): string | undefined {
+/** The first field of a container that this node cannot do. */
+export function unsupportedInContainer(container: corev1.Container): string | undefined {
   if (container.volumeDevices?.length) return 'volumeDevices';
   if (container.resources?.claims?.length) return 'resources.claims';
   if (container.restartPolicyRules?.length) return 'restartPolicyRules';
@@ -192,6 +203,21 @@ function checkResources({ pod, others, allocatable }: AdmissionFacts): Rejection
       return outOf(name, wanted[name], inUse, capacity);
   }
   return undefined;
+}
+
+/** Whether the node has room for other resources of a pod it runs; kubelet's allocation manager, canResizePod. */
+export function admitResize(facts: Omit<AdmissionFacts, 'nodeLabels'>): ResizePending | undefined {
+  const wanted = podRequests(facts.pod);
+  for (const name of ['cpu', 'memory'] as const) {
+    const capacity = capacityOf(facts.allocatable, name);
+    if (wanted[name] > capacity)
+      return {
+        reason: 'Infeasible',
+        message: `Node didn't have enough capacity: ${name}, requested: ${wanted[name]}, capacity: ${capacity}`,
+      };
+  }
+  const full = checkResources({ ...facts, nodeLabels: {} });
+  return full === undefined ? undefined : { reason: 'Deferred', message: full.message };
 }
 
 function capacityOf(allocatable: Readonly<Record<string, string>>, name: keyof Requests): number {

@@ -22,6 +22,7 @@ export function podConditions(
     readyVerdict(facts.pod, containersReady),
     containersReady,
     { type: 'PodScheduled', status: 'True' },
+    ...resizeVerdicts(facts),
   ];
   const old = facts.pod.status?.conditions ?? [];
   const own = verdicts.map((verdict): corev1.PodCondition => {
@@ -38,8 +39,21 @@ export function podConditions(
       ...(verdict.message !== undefined && { message: verdict.message }),
     };
   });
-  const ownTypes = new Set(own.map((condition) => condition.type));
+  const ownTypes = new Set([...own.map((condition) => condition.type), ...PASSING_CONDITIONS]);
   return [...own, ...old.filter((condition) => !ownTypes.has(condition.type))];
+}
+
+/** Conditions of the node's own that are there only while they hold. */
+export const PASSING_CONDITIONS: readonly string[] = ['PodResizePending', 'PodResizeInProgress'];
+
+function resizeVerdicts({ resizePending, resizeError }: StatusFacts): Verdict[] {
+  const [pending, inProgress] = PASSING_CONDITIONS as [string, string];
+  return [
+    ...(resizePending === undefined ? [] : [{ type: pending, status: 'True', ...resizePending }]),
+    ...(resizeError === undefined
+      ? []
+      : [{ type: inProgress, status: 'True', reason: 'Error', message: resizeError }]),
+  ];
 }
 
 function initializedVerdict(

@@ -5,11 +5,11 @@ import { rotateLogs } from '../containers/log-rotation.ts';
 import type { FoundContainer, FoundPod, PodLookup } from '../pod-lookup.ts';
 import { exceededVolumeLimit } from '../volumes/volume-limits.ts';
 import { incarnations } from './engine-labels.ts';
-import { readCheckpoints } from './pod-checkpoint.ts';
+import { type PodCheckpoint, readCheckpoints } from './pod-checkpoint.ts';
 import { PodFolder } from './pod-folder.ts';
 import { removePod } from './pod-removal.ts';
 import type { PodServices } from './pod-services.ts';
-import { PodWorker } from './pod-worker.ts';
+import { type PodOrigin, PodWorker } from './pod-worker.ts';
 
 /** How long a starting node waits for the API server before it goes by its checkpoints alone. */
 const patienceMs = 3_000;
@@ -66,7 +66,7 @@ export class PodManager implements PodLookup {
       onAdd: (pod) =>
         this.#upsert(
           pod,
-          found.checkpoints.find((c) => c.pod.metadata.uid === pod.metadata.uid)?.startTimeMs,
+          found.checkpoints.find((c) => c.pod.metadata.uid === pod.metadata.uid),
         ),
       onUpdate: (pod) => this.#upsert(pod),
       onDelete: (pod) => this.#gone(pod),
@@ -123,7 +123,8 @@ export class PodManager implements PodLookup {
   #describe(worker: PodWorker): FoundPod {
     const { pod, sandbox, uid } = worker;
     const observed = this.#services.containers.of(uid).filter(({ status }) => status !== 'created');
-    const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map(
+    const { containers: regular, ephemeralContainers = [], initContainers = [] } = pod.spec;
+    const containers = [...initContainers, ...regular, ...ephemeralContainers].map(
       ({ name }): FoundContainer => {
         const [newest, before] = incarnations(observed, name);
         const waitingReason = worker.waitingReason(name);
@@ -141,13 +142,19 @@ export class PodManager implements PodLookup {
     return { pod, ...(sandbox && { networkNamespacePath: sandbox.network }), containers };
   }
 
-  #upsert(pod: corev1.Pod, startTimeMs?: number): void {
+  #upsert(pod: corev1.Pod, left?: PodCheckpoint): void {
     const worker = this.#workers.get(pod.metadata.uid);
+    const { pod: granted, startTimeMs } = left ?? {};
     if (worker !== undefined) worker.update(pod);
-    else this.#add(pod, { isInApi: true, ...(startTimeMs !== undefined && { startTimeMs }) });
+    else
+      this.#add(pod, {
+        isInApi: true,
+        ...(startTimeMs !== undefined && { startTimeMs }),
+        ...(granted !== undefined && { granted }),
+      });
   }
 
-  #add(pod: corev1.Pod, origin: { startTimeMs?: number; isInApi: boolean }): PodWorker {
+  #add(pod: corev1.Pod, origin: PodOrigin): PodWorker {
     const worker = new PodWorker(this.#services, pod, origin);
     this.#workers.set(worker.uid, worker);
     worker

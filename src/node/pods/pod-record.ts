@@ -4,6 +4,13 @@ import type { corev1 } from '../../kube/index.ts';
 import { environmentReferences } from '../environment/container-environment.ts';
 import { podVolumeReferences } from '../volumes/pod-volumes.ts';
 import type { References } from '../volumes/referenced-objects.ts';
+import {
+  type Allocation,
+  allocationOf,
+  asksForMore,
+  type ResizePending,
+  withAllocation,
+} from './pod-allocation.ts';
 import { PodFolder } from './pod-folder.ts';
 import { podAddresses } from './pod-ground.ts';
 import { knownProbeResults } from './pod-known.ts';
@@ -22,18 +29,31 @@ export class PodRecord {
   readonly waiting = new Map<string, WaitingReason>();
   /** Last words, by engine id. */
   readonly terminationMessages = new Map<string, string>();
-  /** As the API has it. */
+  /** As this node runs it: as the API has it, but with the resources that were granted. */
   pod: corev1.Pod;
+  /** Why it does not have the resources the API asks for. */
+  resizePending: ResizePending | undefined;
+  /** Why a container does not have yet what was granted. */
+  resizeError: string | undefined;
+  #asked: corev1.Pod;
+  #allocation: Allocation;
   /** As last worked out here. */
   status: corev1.PodStatus | undefined;
   sandbox: Sandbox | undefined;
   /** Why the node refused or ended the pod. */
   failure: { reason: string; message: string } | undefined;
 
-  constructor(services: PodServices, pod: corev1.Pod, startTimeMs?: number) {
+  /** @param granted the pod as this node ran it before */
+  constructor(
+    services: PodServices,
+    pod: corev1.Pod,
+    { startTimeMs, granted }: { startTimeMs?: number; granted?: corev1.Pod } = {},
+  ) {
     this.services = services;
-    this.pod = pod;
     this.uid = pod.metadata.uid;
+    this.#asked = pod;
+    this.#allocation = allocationOf(granted ?? pod);
+    this.pod = withAllocation(pod, this.#allocation);
     this.folder = new PodFolder(services.nodeDirectory, this.uid);
     this.log = services.log.with({ pod: `${pod.metadata.namespace}/${pod.metadata.name}`, uid: this.uid });
     const { startTime } = pod.status ?? {};
@@ -44,9 +64,26 @@ export class PodRecord {
     return podAddresses(this.services, this.sandbox)[0] ?? '127.0.0.1';
   }
 
-  /** Containers of the spec, init containers first. */
+  /** As the API has it. */
+  get asked(): corev1.Pod {
+    return this.#asked;
+  }
+
+  /** Takes the pod as the API has it now, with other resources if the node has room. @returns whether it granted any */
+  accept(pod: corev1.Pod = this.#asked): boolean {
+    this.#asked = pod;
+    const asks = asksForMore(pod, this.#allocation);
+    this.resizePending = asks ? this.services.admitResize(pod) : undefined;
+    const grants = asks && this.resizePending === undefined;
+    if (grants) this.#allocation = allocationOf(pod);
+    this.pod = withAllocation(pod, this.#allocation);
+    return grants;
+  }
+
+  /** Containers of the spec, init containers first, ephemeral ones last. */
   get containers(): corev1.Container[] {
-    return [...(this.pod.spec.initContainers ?? []), ...this.pod.spec.containers];
+    const { containers, ephemeralContainers, initContainers } = this.pod.spec;
+    return [...(initContainers ?? []), ...containers, ...((ephemeralContainers ?? []) as corev1.Container[])];
   }
 
   container(name: string): corev1.Container | undefined {

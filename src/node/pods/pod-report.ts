@@ -1,6 +1,7 @@
 import { messageOf } from '../../base/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 import { readTerminationMessage } from '../containers/termination-message.ts';
+import { resizeNeed } from './container-resize.ts';
 import type { ObservedContainer } from './engine-labels.ts';
 import { podAddresses } from './pod-ground.ts';
 import type { PodRecord } from './pod-record.ts';
@@ -12,12 +13,15 @@ const ownConditions = new Set([
   'Ready',
   'ContainersReady',
   'PodScheduled',
+  'PodResizePending',
+  'PodResizeInProgress',
 ]);
 
 /** Works the pod's status out anew and has it written. */
 export async function reportPod(record: PodRecord, { finished }: { finished: boolean }): Promise<void> {
   await readLastWords(record);
-  const { failure, pod, sandbox, services, startTimeMs, terminationMessages, uid, waiting } = record;
+  const { failure, pod, resizeError, resizePending, sandbox, services } = record;
+  const { startTimeMs, terminationMessages, uid, waiting } = record;
   const { clock, containers, hostIPs, prober, statuses } = services;
   record.status = computePodStatus({
     pod: { ...pod, status: statusBefore(record) },
@@ -31,6 +35,10 @@ export async function reportPod(record: PodRecord, { finished }: { finished: boo
     startTimeMs,
     finished,
     ...(failure && { failure }),
+    ...(resizePending !== undefined && { resizePending }),
+    ...(resizeError !== undefined && { resizeError }),
+    isResized: (container, { resources }) =>
+      resizeNeed(container, resources, services.resourcesOf(pod, container)).kind === 'none',
     nowMs: clock.now(),
   });
   statuses.write(pod, record.status);

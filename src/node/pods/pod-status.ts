@@ -2,6 +2,7 @@ import { type corev1, podQosClass } from '../../kube/index.ts';
 import { apiTime } from './api-time.ts';
 import { incarnations, type ObservedContainer } from './engine-labels.ts';
 import { isSidecar, type ProbeResults } from './pod-actions.ts';
+import type { ResizePending } from './pod-allocation.ts';
 import { podConditions } from './pod-conditions.ts';
 
 /** Why a container that should run does not yet: `ImagePullBackOff`, `CreateContainerConfigError`, … */
@@ -27,6 +28,11 @@ export interface StatusFacts {
   finished: boolean;
   /** The node refused or ended the pod: phase Failed with this reason. */
   failure?: { reason: string; message: string };
+  /** Why a running container has not the resources of its spec. */
+  resizePending?: ResizePending;
+  resizeError?: string;
+  /** Whether a container of the engine has what `container` says. */
+  isResized?(container: corev1.Container, observed: ObservedContainer): boolean;
   nowMs: number;
 }
 
@@ -56,6 +62,7 @@ export function computePodStatus(facts: StatusFacts): corev1.PodStatus {
     startTime: apiTime(facts.startTimeMs),
     initContainerStatuses: init.map(({ status }) => status),
     containerStatuses: regular.map(({ status }) => status),
+    ...ephemeralStatuses(facts),
     qosClass: pod.status?.qosClass ?? podQosClass(pod),
   };
   if (facts.podIPs.length > 0 && phase !== 'Failed' && phase !== 'Succeeded') {
@@ -87,6 +94,7 @@ function judge(facts: StatusFacts, container: corev1.Container, isInit: boolean)
     started: false,
   };
   if (newest !== undefined) status.containerID = `orrery://${newest.id}`;
+  if (newest?.status === 'running') Object.assign(status, resourcesOf(facts, container, newest));
   if (newest?.status === 'running') {
     status.state = { running: { startedAt: apiTime(newest.startedAtMs ?? newest.createdAtMs) } };
     status.started = container.startupProbe === undefined || probes?.startup === 'success';
@@ -104,6 +112,35 @@ function judge(facts: StatusFacts, container: corev1.Container, isInit: boolean)
     if (newest !== undefined) status.lastState = { terminated: terminated(facts, newest) };
   }
   return { container, status };
+}
+
+function ephemeralStatuses(facts: StatusFacts): Pick<corev1.PodStatus, 'ephemeralContainerStatuses'> {
+  const { ephemeralContainers = [] } = facts.pod.spec;
+  if (ephemeralContainers.length === 0) return {};
+  const ephemeralContainerStatuses = ephemeralContainers.map((container) => {
+    const { started: _, ...status } = judge(facts, container as corev1.Container, false).status;
+    // Readiness is nothing they have a part in.
+    return { ...status, ready: false };
+  });
+  return { ephemeralContainerStatuses };
+}
+
+/** What a running container has: until a change is done, what was said of it before. */
+function resourcesOf(
+  facts: StatusFacts,
+  container: corev1.Container,
+  running: ObservedContainer,
+): Pick<corev1.ContainerStatus, 'allocatedResources' | 'resources'> {
+  const { requests } = container.resources ?? {};
+  const isDone = facts.isResized?.(container, running) !== false;
+  const { containerStatuses = [], initContainerStatuses = [] } = facts.pod.status ?? {};
+  const before = [...containerStatuses, ...(initContainerStatuses ?? [])].find(
+    ({ name }) => name === container.name,
+  );
+  return {
+    ...(requests !== undefined && { allocatedResources: requests }),
+    resources: (isDone ? undefined : before?.resources) ?? container.resources ?? {},
+  };
 }
 
 function defaultWaiting(facts: StatusFacts): WaitingReason {

@@ -1,7 +1,7 @@
-import { Conflict, NotFound } from '../../base/index.ts';
+import { Conflict, messageOf, NotFound } from '../../base/index.ts';
 import { PODS, Unreachable, workspaceOf } from '../../client/index.ts';
 import type { corev1 } from '../../kube/index.ts';
-import { type ContainerStop, computePodActions } from './pod-actions.ts';
+import { type ContainerStop, type ContainerUpdate, computePodActions } from './pod-actions.ts';
 import { writeCheckpoint } from './pod-checkpoint.ts';
 import { PodRecord } from './pod-record.ts';
 import { releaseGround, removePod, stopContainers } from './pod-removal.ts';
@@ -15,6 +15,14 @@ const resyncMs = 60_000;
 const shortestWaitMs = 20;
 const unreachableRetryMs = 1_000;
 const errorRetryMs = [200, 1_000, 5_000, 15_000];
+
+/** Where a pod comes from: the API, or what an earlier process of this node left. */
+export interface PodOrigin {
+  startTimeMs?: number;
+  /** As the node ran it. */
+  granted?: corev1.Pod;
+  isInApi: boolean;
+}
 
 /** How far a pod has come on this node. */
 type Stage =
@@ -39,13 +47,15 @@ export class PodWorker {
   #isInApi: boolean;
   #isGone = false;
   #isDirty = true;
+  /** Other resources were granted and are not on disk yet. */
+  #isGranted = false;
   #wake: (() => void) | undefined;
   /** Ends what takes its time (a postStart hook) when the pod has to go. */
   readonly #interrupt = new AbortController();
 
-  constructor(services: PodServices, pod: corev1.Pod, origin: { startTimeMs?: number; isInApi: boolean }) {
+  constructor(services: PodServices, pod: corev1.Pod, origin: PodOrigin) {
     this.#services = services;
-    this.#record = new PodRecord(services, pod, origin.startTimeMs);
+    this.#record = new PodRecord(services, pod, origin);
     this.#starts = new PodStarts(this.#record);
     this.uid = this.#record.uid;
     this.#isInApi = origin.isInApi;
@@ -75,8 +85,8 @@ export class PodWorker {
   }
 
   update(pod: corev1.Pod): void {
-    const old = this.#record.pod;
-    this.#record.pod = pod;
+    const old = this.#record.asked;
+    if (this.#record.accept(pod)) this.#isGranted = true;
     this.#isInApi = true;
     if (pod.metadata.deletionTimestamp) this.#hurry();
     if (isContradicted(this.#record, pod))
@@ -89,8 +99,8 @@ export class PodWorker {
   }
 
   /** The API server does not have it any more. */
-  gone(last: corev1.Pod = this.#record.pod): void {
-    this.#record.pod = last;
+  gone(last: corev1.Pod = this.#record.asked): void {
+    this.#record.accept(last);
     this.#isGone = true;
     this.#isInApi = false;
     this.#services.statuses.forget(this.uid);
@@ -203,6 +213,7 @@ export class PodWorker {
   async #sync(stop: AbortSignal): Promise<number> {
     const record = this.#record;
     const { clock, containers, prober } = this.#services;
+    await this.#resize();
     record.syncProbes();
     const nowMs = clock.now();
     const actions = computePodActions({
@@ -210,9 +221,12 @@ export class PodWorker {
       observed: containers.of(this.uid),
       probes: prober.results,
       // Containers without a network are of the time before a reboot.
+      resourcesOf: (container) => this.#services.resourcesOf(record.pod, container),
       sandboxSinceMs: record.sandbox?.sinceMs ?? (this.#hasContainers ? nowMs : 0),
       nowMs,
     });
+    record.resizeError = undefined;
+    for (const one of actions.resize) await this.#update(one);
     await Promise.all(actions.stop.map((one) => this.#stop(one)));
     if (actions.stop.length > 0) this.wake();
     else if (actions.finished) {
@@ -226,6 +240,30 @@ export class PodWorker {
     await reportPod(record, { finished: false });
     const soonestMs = Math.min(this.#starts.nextTryMs, ...actions.backOff.map(({ untilMs }) => untilMs));
     return Math.min(resyncMs, Math.max(shortestWaitMs, soonestMs - clock.now()));
+  }
+
+  /** Tries again what had no room; what is granted is on disk before it is done. */
+  async #resize(): Promise<void> {
+    const record = this.#record;
+    if (record.resizePending !== undefined && record.accept()) this.#isGranted = true;
+    if (!this.#isGranted) return;
+    await writeCheckpoint(record.folder, { pod: record.pod, startTimeMs: record.startTimeMs });
+    this.#isGranted = false;
+  }
+
+  async #update({ id, name, limits }: ContainerUpdate): Promise<void> {
+    const { containers, engine } = this.#services;
+    try {
+      await engine.update(id, limits);
+    } catch (error) {
+      // It ended meanwhile: its next start has them.
+      if (!(error instanceof Conflict || error instanceof NotFound)) {
+        this.#record.resizeError = messageOf(error);
+        this.#record.log.warn('cannot resize a container', { container: name, error });
+      }
+      return;
+    }
+    await containers.inspect(id);
   }
 
   async #stop({ id, name, message, probe }: ContainerStop): Promise<void> {

@@ -1,6 +1,7 @@
 import { type Clock, Conflict, Invalid, type Log, messageOf, NotFound } from '../../base/index.ts';
 import { type Client, PODS, workspaceOf } from '../../client/index.ts';
 import type { corev1 } from '../../kube/index.ts';
+import { PASSING_CONDITIONS } from './pod-conditions.ts';
 
 interface Wanted {
   pod: corev1.Pod;
@@ -120,7 +121,12 @@ function mergePatch(status: corev1.PodStatus, before: corev1.PodStatus | undefin
     const old = before.conditions?.find(({ type }) => type === condition.type);
     return old === undefined ? condition : { ...condition, ...removals(condition, old) };
   });
-  return { ...status, conditions, ...replaced, ...removals(status, before) };
+  const over = (before.conditions ?? [])
+    .map(({ type }) => type)
+    .filter((type) => PASSING_CONDITIONS.includes(type))
+    .filter((type) => !conditions.some((condition) => condition.type === type))
+    .map((type) => ({ type, $patch: 'delete' }));
+  return { ...status, conditions: [...conditions, ...over], ...replaced, ...removals(status, before) };
 }
 
 /** `reason` and `message` that were there and shall not be. */

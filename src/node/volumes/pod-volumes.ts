@@ -7,6 +7,7 @@ import type { DownwardFacts } from '../environment/field-value.ts';
 import { isFilled, type VolumePayload, writeAtomically } from './atomic-writer.ts';
 import { prepareHostPath } from './host-path.ts';
 import { mountTmpfs } from './mount-point.ts';
+import { type PersistentVolumes, VolumeNotReady } from './persistent-volumes.ts';
 import type { ReferencedObjects, References } from './referenced-objects.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 import { type PayloadSources, volumePayload, volumeReferences } from './volume-payload.ts';
@@ -53,10 +54,16 @@ export function podVolumeReferences(pod: corev1.Pod): { configMaps: Set<string>;
 export class PodVolumes {
   readonly #objects: ReferencedObjects;
   readonly #tokens: ServiceAccountTokens;
+  readonly #persistent: PersistentVolumes;
 
-  constructor(options: { objects: ReferencedObjects; tokens: ServiceAccountTokens }) {
+  constructor(options: {
+    objects: ReferencedObjects;
+    tokens: ServiceAccountTokens;
+    persistent: PersistentVolumes;
+  }) {
     this.#objects = options.objects;
     this.#tokens = options.tokens;
+    this.#persistent = options.persistent;
   }
 
   /** @throws VolumeSetupFailed naming every volume that failed */
@@ -68,7 +75,11 @@ export class PodVolumes {
         try {
           mounted.set(volume.name, await this.#setUpOne(setup, volume));
         } catch (error) {
-          failures.push(`MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(error)}`);
+          failures.push(
+            error instanceof VolumeNotReady
+              ? error.message
+              : `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(error)}`,
+          );
         }
       }),
     );
@@ -82,6 +93,7 @@ export class PodVolumes {
       return { hostPath: volume.hostPath.path, readOnly: false };
     }
     if (volume.emptyDir) return setUpEmptyDir(setup, volume.name, volume.emptyDir);
+    if (volume.persistentVolumeClaim || volume.ephemeral) return this.#persistent.setUp(setup, volume);
     const plugin = volume.configMap
       ? 'configmap'
       : volume.secret
