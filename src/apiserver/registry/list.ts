@@ -125,7 +125,9 @@ function takeMatching(
     const stored = { key, bytes: value, revision: modRevision };
     if (
       !selection.everything &&
-      !selection.matches(registry.storage.shared(request.resource, key, modRevision, value))
+      !selection.matchesStored(value, () =>
+        registry.storage.shared(request.resource, key, modRevision, value),
+      )
     )
       continue;
     items.push(stored);

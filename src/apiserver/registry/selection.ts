@@ -2,11 +2,13 @@ import { BadRequest } from '../../base/index.ts';
 import {
   type FieldSelector,
   type KubeObject,
+  type LabelRequirement,
   parseFieldSelector,
   parseLabelSelector,
   type Resource,
   type Selector,
 } from '../../kube/index.ts';
+import { storedLabels } from '../storage/stored-labels.ts';
 
 /** Which objects of a list or watch the client wants. */
 export interface Selection {
@@ -15,9 +17,11 @@ export interface Selection {
   /** The one name that can match, when the field selector says so. */
   readonly name?: string;
   matches(object: Readonly<KubeObject>): boolean;
+  /** The same of stored bytes; asks for the object only where its labels do not decide. */
+  matchesStored(bytes: Uint8Array, object: () => Readonly<KubeObject>): boolean;
 }
 
-const EVERYTHING: Selection = { everything: true, matches: () => true };
+const EVERYTHING: Selection = { everything: true, matches: () => true, matchesStored: () => true };
 
 /** @throws BadRequest for a selector that cannot be read or a field that cannot be selected by. */
 export function readSelection(resource: Resource, query: URLSearchParams | undefined): Selection {
@@ -30,13 +34,24 @@ export function readSelection(resource: Resource, query: URLSearchParams | undef
   const name = fieldSelector?.requirements.find(
     ({ field, operator }) => field === 'metadata.name' && operator === '=',
   )?.value;
+  const needles = (labelSelector?.requirements ?? []).flatMap(needleOf);
+  const matchesFields = (object: Readonly<KubeObject>) =>
+    fieldSelector?.matches((field) => fieldOf(resource, object, field)) ?? true;
   return {
     everything: false,
     ...(name !== undefined && { name }),
-    matches: (object) =>
-      (labelSelector?.matches(object.metadata.labels) ?? true) &&
-      (fieldSelector?.matches((field) => fieldOf(resource, object, field)) ?? true),
+    matches: (object) => (labelSelector?.matches(object.metadata.labels) ?? true) && matchesFields(object),
+    matchesStored: (bytes, object) =>
+      needles.every((needle) => Buffer.prototype.includes.call(bytes, needle)) &&
+      (labelSelector?.matches(storedLabels(bytes)) ?? true) &&
+      (fieldSelector === undefined || matchesFields(object())),
   };
+}
+
+/** What must stand in the bytes of an object with that label: names and values of labels need no escapes in JSON. */
+function needleOf({ key, operator, values }: LabelRequirement): Buffer[] {
+  const isOne = (operator === '=' || operator === '==' || operator === 'in') && values.length === 1;
+  return isOne ? [Buffer.from(`"${key}":"${values[0]}"`)] : [];
 }
 
 function fieldOf(resource: Resource, object: Readonly<KubeObject>, field: string): string | undefined {

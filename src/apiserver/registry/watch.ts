@@ -86,7 +86,9 @@ function initialItems(watcher: Watcher, values: readonly StoredValue[]): WatchIt
     if (exactKey !== undefined && key !== exactKey) continue;
     if (
       !selection.everything &&
-      !selection.matches(registry.storage.shared(request.resource, key, modRevision, value))
+      !selection.matchesStored(value, () =>
+        registry.storage.shared(request.resource, key, modRevision, value),
+      )
     )
       continue;
     const stored = presented(registry, request, { key, bytes: value, revision: modRevision });
