@@ -29,7 +29,7 @@ export class TestServer {
     this.#directory = directory;
   }
 
-  static async start(options: { audit?: ApiServerOptions['audit'] } = {}): Promise<TestServer> {
+  static async start(options: Pick<ApiServerOptions, 'admission' | 'audit'> = {}): Promise<TestServer> {
     const directory = await mkdtemp(join(tmpdir(), 'orrery-apiserver-'));
     const pki = await ensurePki(join(directory, 'pki'));
     const store = await openLmdbStore({ directory: join(directory, 'store'), log: silentLog });

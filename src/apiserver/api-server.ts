@@ -3,6 +3,10 @@ import type { TLSSocket } from 'node:tls';
 import { OrreryError, systemClock } from '../base/index.ts';
 import { builtinResources, type corev1 } from '../kube/index.ts';
 import { AdmissionChain } from './admission/admission.ts';
+import {
+  type PluginConfigurations,
+  readAdmissionConfiguration,
+} from './admission/admission-configuration.ts';
 import { type AdmissionParts, admissionPlugins } from './admission/plugins.ts';
 import { CachedStoredObjects } from './admission/stored-objects.ts';
 import { type Audit, openAudit } from './audit/audit.ts';
@@ -55,6 +59,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     caPem: await readFile(options.pki.caCertificate, 'utf8'),
     configuration: file === undefined ? undefined : await readAuthenticationConfiguration(file),
     audit: options.audit && (await openAudit(options.audit, options)),
+    plugins:
+      options.admission?.configFile === undefined
+        ? {}
+        : await readAdmissionConfiguration(options.admission.configFile),
   });
 }
 
@@ -64,6 +72,7 @@ interface IdentityFiles {
   caPem: string;
   configuration: AuthenticationConfiguration | undefined;
   audit: Audit | undefined;
+  plugins: PluginConfigurations;
 }
 
 class PipelineApiServer implements ApiServer {
@@ -105,7 +114,7 @@ class PipelineApiServer implements ApiServer {
       clock,
       log: options.log,
       authorizer,
-      admission: this.#admission({ objects, catalog, storage, clock }),
+      admission: this.#admission({ objects, catalog, storage, clock, configurations: files.plugins }),
     };
     this.#customResources = new CustomResources({
       storage,
@@ -219,8 +228,11 @@ class PipelineApiServer implements ApiServer {
     });
   }
 
-  #admission(parts: Pick<AdmissionParts, 'objects' | 'catalog' | 'storage' | 'clock'>): AdmissionChain {
+  #admission(
+    parts: Pick<AdmissionParts, 'objects' | 'catalog' | 'storage' | 'clock' | 'configurations'>,
+  ): AdmissionChain {
     const plugins = admissionPlugins({
+      choice: this.#options.admission,
       ...parts,
       authorizer: this.#authorization.authorizer,
       security: [this.#authorization.admission, this.#authentication.admission],

@@ -24,6 +24,8 @@ export interface ApiServerOptions {
   staticTokens?: readonly { token: string; user: User }[];
   /** A file with Kubernetes' AuthenticationConfiguration (JWT issuers, anonymous access), read once. Default: none. */
   authenticationConfigFile?: string;
+  /** Which admission plug-ins run, by kube-apiserver's names; and Kubernetes' AdmissionConfiguration, a file. */
+  admission?: { enable?: readonly string[]; disable?: readonly string[]; configFile?: string };
   /** Kubernetes' audit Policy, and the file its events go to. Default: nothing is written down. */
   audit?: { policyFile: string; logFile: string };
   /** Descriptions for `kubectl explain`, loaded when OpenAPI is first asked for. Default: none. */

@@ -35,6 +35,21 @@ test('an audit policy and its log need each other', () => {
   expect(() => at({ auditPolicyFile: '/p.yaml' })).toThrow('--audit-policy-file and --audit-log-path');
 });
 
+test('admission plug-ins are named with commas', () => {
+  const { admission } = at(
+    {
+      enableAdmissionPlugins: 'AlwaysPullImages, DenyServiceExternalIPs',
+      admissionControlConfigFile: '/c.yaml',
+    },
+    { ORRERY_DISABLE_ADMISSION_PLUGINS: 'LimitRanger' },
+  );
+  expect(admission).toEqual({
+    enable: ['AlwaysPullImages', 'DenyServiceExternalIPs'],
+    disable: ['LimitRanger'],
+    configFile: '/c.yaml',
+  });
+});
+
 test('two data directories are two instances', () => {
   expect(at({ dataDir: '/a' }).instance).not.toBe(at({ dataDir: '/b' }).instance);
   expect(at({ dataDir: '/a' }).instance).toMatch(/^[0-9a-f]{6}$/);

@@ -26,6 +26,8 @@ export interface Config extends SeveralServersConfig {
   tokenAuthFile?: string;
   /** Absolute path of a file with Kubernetes' AuthenticationConfiguration. */
   authenticationConfigFile?: string;
+  /** kube-apiserver's admission plug-ins to run, or not to run, beside its defaults; and its AdmissionConfiguration. */
+  admission: { enable: string[]; disable: string[]; configFile?: string };
   /** Absolute paths of Kubernetes' audit Policy and of the file its events go to. */
   audit?: { policyFile: string; logFile: string };
   /** Absolute path of a file with Kubernetes' EncryptionConfiguration. */
@@ -48,6 +50,9 @@ export interface UpFlags extends SeveralServersFlags, EtcdFlags {
   logLevel?: string;
   tokenAuthFile?: string;
   authenticationConfig?: string;
+  enableAdmissionPlugins?: string;
+  disableAdmissionPlugins?: string;
+  admissionControlConfigFile?: string;
   auditPolicyFile?: string;
   auditLogPath?: string;
   encryptionProviderConfig?: string;
@@ -100,6 +105,7 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
   }
   const tokenAuthFile = pick(flags.tokenAuthFile, 'ORRERY_TOKEN_AUTH_FILE');
   const authenticationConfig = pick(flags.authenticationConfig, 'ORRERY_AUTHENTICATION_CONFIG');
+  const admissionConfig = pick(flags.admissionControlConfigFile, 'ORRERY_ADMISSION_CONTROL_CONFIG_FILE');
   const auditPolicy = pick(flags.auditPolicyFile, 'ORRERY_AUDIT_POLICY_FILE');
   const auditLog = pick(flags.auditLogPath, 'ORRERY_AUDIT_LOG_PATH');
   if ((auditPolicy === undefined) !== (auditLog === undefined))
@@ -123,6 +129,11 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
     logLevel,
     ...(tokenAuthFile !== undefined && { tokenAuthFile: resolve(tokenAuthFile) }),
     ...(authenticationConfig !== undefined && { authenticationConfigFile: resolve(authenticationConfig) }),
+    admission: {
+      enable: namesOf(pick(flags.enableAdmissionPlugins, 'ORRERY_ENABLE_ADMISSION_PLUGINS')),
+      disable: namesOf(pick(flags.disableAdmissionPlugins, 'ORRERY_DISABLE_ADMISSION_PLUGINS')),
+      ...(admissionConfig !== undefined && { configFile: resolve(admissionConfig) }),
+    },
     ...(auditPolicy !== undefined &&
       auditLog !== undefined && {
         audit: { policyFile: resolve(auditPolicy), logFile: resolve(auditLog) },
@@ -154,6 +165,14 @@ function defaultNodeIp(bindAddress: string): string {
     if (found !== undefined) return found.address;
   }
   return '127.0.0.1';
+}
+
+/** Names with commas between them. */
+function namesOf(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 }
 
 function portOf(flag: string, text: string, min: number): number {

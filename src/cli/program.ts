@@ -90,6 +90,12 @@ function addLifecycle(program: Command): void {
     .option('--service-cidr <cidr>', 'range services get their addresses from (default 10.43.0.0/16)')
     .option('--token-auth-file <file>', 'fixed bearer tokens: token,user,uid[,"group1,group2"] a line')
     .option('--authentication-config <file>', "Kubernetes' AuthenticationConfiguration: JWT issuers")
+    .option(
+      '--enable-admission-plugins <names>',
+      'admission plug-ins to run beside the default ones, with commas',
+    )
+    .option('--disable-admission-plugins <names>', 'admission plug-ins not to run')
+    .option('--admission-control-config-file <file>', "Kubernetes' AdmissionConfiguration")
     .option('--audit-policy-file <file>', "Kubernetes' audit Policy: which requests are written down")
     .option('--audit-log-path <file>', 'the file they are written to')
     .option(

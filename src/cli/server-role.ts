@@ -33,6 +33,7 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     ...(config.authenticationConfigFile !== undefined && {
       authenticationConfigFile: config.authenticationConfigFile,
     }),
+    admission: config.admission,
     ...(config.audit !== undefined && { audit: config.audit }),
     renewPki: () => ensureCredentials(directory, config),
   });

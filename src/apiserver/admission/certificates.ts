@@ -16,11 +16,15 @@ type Verb = 'approve' | 'attest' | 'sign';
  * pkg/registry/certificates/{certificates,podcertificaterequest}/strategy.go.
  */
 export class CertificateAdmission implements AdmissionPlugin {
-  readonly name = 'CertificateSubjectRestriction';
+  /** Of several of upstream's plug-ins, and of a strategy that is none: never switched off as a whole. */
+  readonly name = 'Certificates';
   readonly #authorizer: Authorizer;
+  readonly #enabled: ReadonlySet<string>;
 
-  constructor(authorizer: Authorizer) {
+  /** `enabled`: the plug-ins that are on, by upstream's names. */
+  constructor(authorizer: Authorizer, enabled: ReadonlySet<string>) {
     this.#authorizer = authorizer;
+    this.#enabled = enabled;
   }
 
   mutate(request: AdmissionRequest): void {
@@ -38,16 +42,20 @@ export class CertificateAdmission implements AdmissionPlugin {
 
   async validate(request: AdmissionRequest): Promise<void> {
     if (request.resource.group !== GROUP) return;
-    if (request.resource.name === 'clustertrustbundles') return this.#checkBundle(request);
+    if (request.resource.name === 'clustertrustbundles')
+      return this.#enabled.has('ClusterTrustBundleAttest') ? this.#checkBundle(request) : undefined;
     if (request.resource.name === 'podcertificaterequests') return this.#checkPodRequest(request);
     if (!isRequest(request)) return;
     const { operation, subresource } = request;
     const now = request.object as Request;
-    if (operation === 'CREATE') this.#restrictSubject(request, now);
+    if (operation === 'CREATE' && this.#enabled.has('CertificateSubjectRestriction'))
+      this.#restrictSubject(request, now);
     if (operation !== 'UPDATE') return;
     const old = request.oldObject as Readonly<Request>;
-    if (subresource === 'approval') await this.#check(request, 'approve', old.spec.signerName);
-    if (subresource === 'status' && (now.status?.certificate ?? '') !== (old.status?.certificate ?? ''))
+    if (subresource === 'approval' && this.#enabled.has('CertificateApproval'))
+      await this.#check(request, 'approve', old.spec.signerName);
+    const isSigned = (now.status?.certificate ?? '') !== (old.status?.certificate ?? '');
+    if (subresource === 'status' && isSigned && this.#enabled.has('CertificateSigning'))
       await this.#check(request, 'sign', old.spec.signerName);
   }
 

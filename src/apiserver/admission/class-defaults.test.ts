@@ -63,3 +63,17 @@ test('a new node takes no pods yet', async () => {
   });
   expect(made.body.spec.taints).toEqual([{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }]);
 });
+
+test('a new claim, and a new volume, is not gone before it is let go', async () => {
+  const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+  const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'held' }, spec };
+  const made = await server.post(`${NAMESPACE}/persistentvolumeclaims`, claim);
+  expect(made.body.metadata.finalizers).toEqual(['kubernetes.io/pvc-protection']);
+  const volume = await server.post('/api/v1/persistentvolumes', {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'held' },
+    spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/tmp/x' } },
+  });
+  expect(volume.body.metadata.finalizers).toEqual(['kubernetes.io/pv-protection']);
+});

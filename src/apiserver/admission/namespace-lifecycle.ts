@@ -53,6 +53,22 @@ export class NamespaceLifecycle implements AdmissionPlugin {
   }
 }
 
+/** Nothing is done in a namespace that is not there; k8s.io/kubernetes/plugin/pkg/admission/namespace/exists. */
+export class NamespaceExists implements AdmissionPlugin {
+  readonly name = 'NamespaceExists';
+  readonly #objects: StoredObjects;
+
+  constructor(objects: StoredObjects) {
+    this.#objects = objects;
+  }
+
+  async validate({ workspace, resource, namespace, operation }: AdmissionRequest): Promise<void> {
+    if (namespace === undefined || !resource.namespaced || operation === 'CONNECT') return;
+    const found = await this.#objects.find(NAMESPACES, { workspace, name: namespace });
+    if (found === undefined) throw namespaceNotFound(namespace);
+  }
+}
+
 export function namespaceNotFound(name: string): NotFound {
   return objectNotFound({ group: '', name: 'namespaces' }, name);
 }

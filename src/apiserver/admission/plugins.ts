@@ -12,16 +12,23 @@ import { RequestMatcher } from '../webhooks/rules.ts';
 import { findServiceAddress } from '../webhooks/service-address.ts';
 import { WebhookClient } from '../webhooks/webhook-client.ts';
 import type { AdmissionPlugin, StoredObjects } from './admission.ts';
+import type { PluginConfigurations } from './admission-configuration.ts';
+import { alwaysAdmit, alwaysDeny, alwaysPullImages } from './always.ts';
 import { CertificateAdmission } from './certificates.ts';
+import { PersistentVolumeClaimResize } from './claim-resize.ts';
 import { DefaultIngressClass } from './default-ingress-class.ts';
 import { DefaultStorageClass } from './default-storage-class.ts';
 import { IndexedObjects } from './indexed-objects.ts';
 import { LimitRanger } from './limit-ranger.ts';
-import { NamespaceLifecycle } from './namespace-lifecycle.ts';
+import { NamespaceExists, NamespaceLifecycle } from './namespace-lifecycle.ts';
 import { NodeRestriction } from './node-restriction.ts';
 import { taintNodesByCondition } from './node-taint.ts';
+import { OwnerReferencesPermissionEnforcement } from './owner-references.ts';
+import { enabledPlugins, isPluginName, type PluginChoice } from './plugin-names.ts';
 import { defaultTolerationSeconds } from './pod-defaults.ts';
+import { extendedResourceToleration, limitPodHardAntiAffinityTopology } from './pod-rules.ts';
 import { PodSecurity } from './pod-security.ts';
+import { PodTopologyLabels } from './pod-topology-labels.ts';
 import { Decisions } from './policies/authorizer-value.ts';
 import { EvaluationContext, meetsConditions } from './policies/expressions.ts';
 import { MutatingAdmissionPolicyPlugin } from './policies/mutating-admission-policy.ts';
@@ -31,6 +38,8 @@ import { ResourceQuotaAdmission } from './resource-quota.ts';
 import { RuntimeClass } from './runtime-class.ts';
 import { ServiceAccountAdmission } from './service-account.ts';
 import { ServiceAllocator, type ServiceAllocatorOptions } from './service-allocator.ts';
+import { denyServiceExternalIps } from './service-external-ips.ts';
+import { storageObjectInUseProtection } from './storage-protection.ts';
 
 export interface AdmissionParts extends ServiceAllocatorOptions {
   objects: StoredObjects;
@@ -39,37 +48,54 @@ export interface AdmissionParts extends ServiceAllocatorOptions {
   /** Plug-ins that belong to who decides on identities and rights. */
   security: readonly AdmissionPlugin[];
   storage: ObjectStorage;
+  /** What an administrator wants beside the defaults. */
+  choice?: PluginChoice | undefined;
+  configurations?: PluginConfigurations | undefined;
   clock: Clock;
   log: Log;
 }
 
-/** All plug-ins in upstream's order; k8s.io/kubernetes/pkg/kubeapiserver/options AllOrderedPlugins. */
+/** All plug-ins that are wanted, in upstream's order; k8s.io/kubernetes/pkg/kubeapiserver/options AllOrderedPlugins. */
 export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
   const objects = new IndexedObjects(parts.objects, parts);
   const indexed = { ...parts, objects };
   const webhooks = webhookParts(indexed);
-  return [
+  const enabled = enabledPlugins(parts.choice);
+  const { podSecurity } = parts.configurations ?? {};
+  const all: AdmissionPlugin[] = [
     objects,
+    alwaysAdmit,
     new NamespaceLifecycle(objects),
+    new NamespaceExists(objects),
+    limitPodHardAntiAffinityTopology,
     new LimitRanger(objects),
     new ServiceAccountAdmission(objects),
     new NodeRestriction(objects),
     taintNodesByCondition,
+    alwaysPullImages,
     ...parts.security,
-    new PodSecurity(objects),
+    new PodSecurity(objects, podSecurity),
     new PriorityAdmission(objects),
     defaultTolerationSeconds,
+    extendedResourceToleration,
     new RuntimeClass(objects),
     new DefaultStorageClass(objects),
-    new CertificateAdmission(parts.authorizer),
+    storageObjectInUseProtection,
+    new OwnerReferencesPermissionEnforcement(parts),
+    new PersistentVolumeClaimResize(objects),
+    new CertificateAdmission(parts.authorizer, enabled),
     new DefaultIngressClass(objects),
+    denyServiceExternalIps,
+    new PodTopologyLabels(objects),
     new MutatingAdmissionPolicyPlugin({ ...indexed, ...webhooks }),
     new MutatingAdmissionWebhook(webhooks),
     new ValidatingAdmissionPolicyPlugin({ ...indexed, ...webhooks }),
     new ValidatingAdmissionWebhook(webhooks),
     new ServiceAllocator(objects, parts),
     new ResourceQuotaAdmission(indexed),
+    alwaysDeny,
   ];
+  return all.filter(({ name }) => !isPluginName(name) || enabled.has(name));
 }
 
 function webhookParts({ objects, catalog, authorizer, log }: AdmissionParts): WebhookParts {

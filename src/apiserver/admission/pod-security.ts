@@ -1,4 +1,5 @@
 import {
+  comparePodSecurityLevels,
   type corev1,
   equalJson,
   type KubeObject,
@@ -26,6 +27,18 @@ const TEMPLATES: Readonly<Record<string, (object: KubeObject) => corev1.PodSpec 
   '/podtemplates': (object) => (object as Template).template?.spec,
 };
 const MAX_PODS_CHECKED = 3000;
+const ANNOTATIONS = 'pod-security.kubernetes.io/';
+type Labels = Record<string, string> | undefined;
+
+/** What namespaces without labels are held to, and who is let off; pod-security.admission.config.k8s.io. */
+export interface PodSecurityConfiguration {
+  defaults?: Readonly<Record<PodSecurityMode, PodSecurityLevel>>;
+  exemptions?: {
+    usernames: readonly string[];
+    runtimeClasses: readonly string[];
+    namespaces: readonly string[];
+  };
+}
 
 function ofTemplate(object: KubeObject): corev1.PodSpec | undefined {
   return (object as { spec?: Template }).spec?.template?.spec;
@@ -38,9 +51,11 @@ function ofTemplate(object: KubeObject): corev1.PodSpec | undefined {
 export class PodSecurity implements AdmissionPlugin {
   readonly name = 'PodSecurity';
   readonly #objects: StoredObjects;
+  readonly #configuration: PodSecurityConfiguration;
 
-  constructor(objects: StoredObjects) {
+  constructor(objects: StoredObjects, configuration: PodSecurityConfiguration = {}) {
     this.#objects = objects;
+    this.#configuration = configuration;
   }
 
   async validate(request: AdmissionRequest): Promise<void> {
@@ -56,23 +71,53 @@ export class PodSecurity implements AdmissionPlugin {
     }
     if (subresource !== undefined) return;
     const spec = TEMPLATES[`${resource.group}/${resource.name}`]?.(object);
-    if (spec !== undefined) this.#warn(request, await this.#labels(request), spec);
+    if (spec === undefined || this.#isExempt(request, spec)) return;
+    this.#tell(request, await this.#labels(request), spec);
   }
 
   async #validatePod(request: AdmissionRequest, spec: corev1.PodSpec): Promise<void> {
+    if (this.#isExempt(request, spec)) return;
     const labels = await this.#labels(request);
-    const refused = sentence(labels, 'enforce', spec);
-    if (refused !== undefined)
+    const level = this.#level(labels, 'enforce');
+    request.annotate?.(`${ANNOTATIONS}enforce-policy`, text(level));
+    const refused = sentence(level, spec);
+    if (refused !== undefined) {
+      this.#audit(request, labels, spec);
       throw forbidden(request.resource, request.name || request.object!.metadata.name, `violates ${refused}`);
-    this.#warn(request, labels, spec);
+    }
+    this.#tell(request, labels, spec);
   }
 
-  #warn(request: AdmissionRequest, labels: Record<string, string> | undefined, spec: corev1.PodSpec): void {
-    const wrong = sentence(labels, 'warn', spec);
+  #tell(request: AdmissionRequest, labels: Labels, spec: corev1.PodSpec): void {
+    this.#audit(request, labels, spec);
+    const wrong = sentence(this.#level(labels, 'warn'), spec);
     if (wrong !== undefined) request.warn?.(`would violate ${wrong}`);
   }
 
-  async #labels({ workspace, namespace }: AdmissionRequest): Promise<Record<string, string> | undefined> {
+  #audit(request: AdmissionRequest, labels: Labels, spec: corev1.PodSpec): void {
+    if (request.annotate === undefined) return;
+    const wrong = sentence(this.#level(labels, 'audit'), spec);
+    if (wrong !== undefined) request.annotate(`${ANNOTATIONS}audit-violations`, `would violate ${wrong}`);
+  }
+
+  #level(labels: Labels, mode: PodSecurityMode): PodSecurityLevel {
+    return podSecurityLevel(labels, mode, this.#configuration.defaults?.[mode]);
+  }
+
+  #isExempt({ namespace, user, annotate }: AdmissionRequest, { runtimeClassName }: corev1.PodSpec): boolean {
+    const { exemptions } = this.#configuration;
+    const by = exemptions?.namespaces.includes(namespace ?? '')
+      ? 'namespace'
+      : exemptions?.usernames.includes(user.name)
+        ? 'user'
+        : runtimeClassName && exemptions?.runtimeClasses.includes(runtimeClassName)
+          ? 'runtimeClass'
+          : undefined;
+    if (by !== undefined) annotate?.(`${ANNOTATIONS}exempt`, by);
+    return by !== undefined;
+  }
+
+  async #labels({ workspace, namespace }: AdmissionRequest): Promise<Labels> {
     const found = await this.#objects.find(
       { group: '', resource: 'namespaces' },
       { workspace, name: namespace! },
@@ -89,8 +134,10 @@ export class PodSecurity implements AdmissionPlugin {
     );
     if (errors.length > 0) throw objectInvalid(request.resource, name, errors);
     if (request.operation !== 'UPDATE') return;
-    const level = podSecurityLevel(labels, 'enforce');
-    if (level.level === 'privileged' || equalJson(level, podSecurityLevel(before, 'enforce'))) return;
+    const [level, old] = [this.#level(labels, 'enforce'), this.#level(before, 'enforce')];
+    if (level.level === 'privileged' || equalJson(level, old)) return;
+    if (level.version === old.version && comparePodSecurityLevels(level, old) < 1) return;
+    if (this.#configuration.exemptions?.namespaces.includes(name)) return;
     await this.#warnOfPods(request, level);
   }
 
@@ -128,12 +175,7 @@ function text({ level, version }: PodSecurityLevel): string {
 }
 
 /** `PodSecurity "restricted:latest": privileged (container "a" must not …), …`. */
-function sentence(
-  labels: Record<string, string> | undefined,
-  mode: PodSecurityMode,
-  spec: corev1.PodSpec,
-): string | undefined {
-  const level = podSecurityLevel(labels, mode);
+function sentence(level: PodSecurityLevel, spec: corev1.PodSpec): string | undefined {
   const violations = podSecurityViolations(level, spec);
   if (violations.length === 0) return undefined;
   const list = violations.map(({ reason, detail }) => (detail ? `${reason} (${detail})` : reason));

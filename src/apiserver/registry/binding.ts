@@ -61,6 +61,8 @@ function assign(pod: corev1.Pod, binding: corev1.Binding, node: string, now: Dat
   pod.spec = { ...pod.spec!, nodeName: node };
   if (binding.metadata.annotations !== undefined)
     pod.metadata.annotations = { ...pod.metadata.annotations, ...binding.metadata.annotations };
+  if (binding.metadata.labels !== undefined)
+    pod.metadata.labels = { ...binding.metadata.labels, ...pod.metadata.labels };
   pod.status ??= {} as corev1.PodStatus;
   const { status } = pod;
   // The pod has its place: nobody keeps another for it (KEP-5278).

@@ -138,6 +138,10 @@ function asArguments(flags: Flags): string[] {
   if (config.tokenAuthFile !== undefined) names['--token-auth-file'] = config.tokenAuthFile;
   if (config.authenticationConfigFile !== undefined)
     names['--authentication-config'] = config.authenticationConfigFile;
+  const { enable, disable, configFile } = config.admission;
+  if (enable.length > 0) names['--enable-admission-plugins'] = enable.join(',');
+  if (disable.length > 0) names['--disable-admission-plugins'] = disable.join(',');
+  if (configFile !== undefined) names['--admission-control-config-file'] = configFile;
   if (config.audit !== undefined) {
     names['--audit-policy-file'] = config.audit.policyFile;
     names['--audit-log-path'] = config.audit.logFile;

@@ -1,5 +1,13 @@
 import type { corev1 } from '../types/index.generated.ts';
-import { containerCheck, containersOf, named, type PodCheck, quoted, type Violation } from './violation.ts';
+import {
+  containerCheck,
+  containersOf,
+  named,
+  type PodCheck,
+  quoted,
+  since,
+  type Violation,
+} from './violation.ts';
 
 const DEFAULT_CAPABILITIES = new Set([
   'AUDIT_WRITE',
@@ -16,26 +24,27 @@ const DEFAULT_CAPABILITIES = new Set([
   'SETUID',
   'SYS_CHROOT',
 ]);
-const SELINUX_TYPES = new Set([
-  '',
-  'container_t',
-  'container_init_t',
-  'container_kvm_t',
-  'container_engine_t',
+/** Each with the minor version of Kubernetes that let it in. */
+const SELINUX_TYPES: ReadonlyMap<string, number> = new Map([
+  ['', 0],
+  ['container_t', 0],
+  ['container_init_t', 0],
+  ['container_kvm_t', 0],
+  ['container_engine_t', 31],
 ]);
-const SAFE_SYSCTLS = new Set([
-  'kernel.shm_rmid_forced',
-  'net.ipv4.ip_local_port_range',
-  'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.ip_unprivileged_port_start',
-  'net.ipv4.ping_group_range',
-  'net.ipv4.tcp_fin_timeout',
-  'net.ipv4.tcp_keepalive_intvl',
-  'net.ipv4.tcp_keepalive_probes',
-  'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_syncookies',
-  'net.ipv4.tcp_wmem',
+const SAFE_SYSCTLS: ReadonlyMap<string, number> = new Map([
+  ['kernel.shm_rmid_forced', 0],
+  ['net.ipv4.ip_local_port_range', 0],
+  ['net.ipv4.ip_local_reserved_ports', 27],
+  ['net.ipv4.ip_unprivileged_port_start', 0],
+  ['net.ipv4.ping_group_range', 0],
+  ['net.ipv4.tcp_fin_timeout', 29],
+  ['net.ipv4.tcp_keepalive_intvl', 29],
+  ['net.ipv4.tcp_keepalive_probes', 29],
+  ['net.ipv4.tcp_keepalive_time', 29],
+  ['net.ipv4.tcp_rmem', 32],
+  ['net.ipv4.tcp_syncookies', 0],
+  ['net.ipv4.tcp_wmem', 32],
 ]);
 const LOOPBACK = new Set(['', '127.0.0.1', '::1']);
 
@@ -121,11 +130,11 @@ function contexts(
 
 function contextCheck(
   reason: string,
-  rule: (context: corev1.SecurityContext) => string | undefined,
+  rule: (context: corev1.SecurityContext, minor: number) => string | undefined,
 ): PodCheck {
-  return (spec): Violation | undefined => {
+  return (spec, minor): Violation | undefined => {
     const bad = contexts(spec).flatMap(({ where, context }) => {
-      const broken = rule(context);
+      const broken = rule(context, minor);
       return broken === undefined ? [] : [`${where} ${broken}`];
     });
     return bad.length === 0 ? undefined : { reason, detail: bad.join(', ') };
@@ -136,11 +145,11 @@ const appArmor = contextCheck('forbidden AppArmor profile', ({ appArmorProfile }
   appArmorProfile?.type === 'Unconfined' ? 'must not set AppArmor profile type to "Unconfined"' : undefined,
 );
 
-const seLinux = contextCheck('seLinuxOptions', ({ seLinuxOptions }) => {
+const seLinux = contextCheck('seLinuxOptions', ({ seLinuxOptions }, minor) => {
   if (seLinuxOptions === undefined) return undefined;
   const { type = '', user, role } = seLinuxOptions;
   const bad = [
-    ...(SELINUX_TYPES.has(type) ? [] : [`type ${JSON.stringify(type)}`]),
+    ...((SELINUX_TYPES.get(type) ?? Infinity) <= minor ? [] : [`type ${JSON.stringify(type)}`]),
     ...(user ? ['user may not be set'] : []),
     ...(role ? ['role may not be set'] : []),
   ];
@@ -159,10 +168,10 @@ const hostProcess = contextCheck('hostProcess', ({ windowsOptions }) =>
     : undefined,
 );
 
-const sysctls: PodCheck = (spec) => {
+const sysctls: PodCheck = (spec, minor) => {
   const bad = (spec.securityContext?.sysctls ?? [])
     .map(({ name }) => name)
-    .filter((name) => !SAFE_SYSCTLS.has(name));
+    .filter((name) => (SAFE_SYSCTLS.get(name) ?? Infinity) > minor);
   return bad.length === 0 ? undefined : { reason: 'forbidden sysctls', detail: bad.join(', ') };
 };
 
@@ -173,7 +182,7 @@ export const baselineChecks: readonly PodCheck[] = [
   hostNamespaces,
   hostPathVolumes,
   hostPorts,
-  probeHosts,
+  since(34, probeHosts),
   containerCheck(
     'privileged',
     ({ securityContext }) => securityContext?.privileged === true,

@@ -1,6 +1,6 @@
 import type { corev1 } from '../types/index.generated.ts';
 import { addedCapabilities, baselineCapabilities, baselineChecks, baselineSeccomp } from './baseline.ts';
-import { containerCheck, containersOf, named, type PodCheck, quoted } from './violation.ts';
+import { containerCheck, containersOf, named, type PodCheck, quoted, since } from './violation.ts';
 
 const ADDABLE = new Set(['NET_BIND_SERVICE']);
 const VOLUME_TYPES = new Set([
@@ -19,8 +19,9 @@ function isWindows(spec: corev1.PodSpec): boolean {
   return spec.os?.name === 'windows';
 }
 
+/** Since 1.25 a pod says that it is one of Windows. */
 function notOnWindows(check: PodCheck): PodCheck {
-  return (spec) => (isWindows(spec) ? undefined : check(spec));
+  return (spec, minor) => (minor >= 25 && isWindows(spec) ? undefined : check(spec, minor));
 }
 
 const allowPrivilegeEscalation = containerCheck(
@@ -111,11 +112,11 @@ const runAsUser: PodCheck = (spec) => {
   return { reason: 'runAsUser=0', detail: `${details.join(' and ')} must not set runAsUser=0` };
 };
 
-const seccomp: PodCheck = (spec) => {
+const seccomp: PodCheck = (spec, minor) => {
   const ofPod = spec.securityContext?.seccompProfile?.type;
   const isGood = (type: string | undefined) => type === 'RuntimeDefault' || type === 'Localhost';
   const reason = 'seccompProfile';
-  const broken = baselineSeccomp(spec);
+  const broken = baselineSeccomp(spec, minor);
   if (broken !== undefined) return { reason, detail: broken.detail };
   const unsaid = containersOf(spec).filter(
     ({ securityContext }) => !isGood(securityContext?.seccompProfile?.type),
@@ -132,10 +133,10 @@ const seccomp: PodCheck = (spec) => {
 
 export const restrictedChecks: readonly PodCheck[] = [
   ...baselineChecks.filter((check) => check !== baselineCapabilities && check !== baselineSeccomp),
-  notOnWindows(allowPrivilegeEscalation),
-  notOnWindows(capabilities),
+  since(8, notOnWindows(allowPrivilegeEscalation)),
+  since(22, notOnWindows(capabilities), baselineCapabilities),
   volumes,
   runAsNonRoot,
-  runAsUser,
-  notOnWindows(seccomp),
+  since(23, runAsUser),
+  since(19, notOnWindows(seccomp), baselineSeccomp),
 ];

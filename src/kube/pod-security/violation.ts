@@ -6,8 +6,13 @@ export interface Violation {
   detail: string;
 }
 
-/** One rule of the Pod Security Standards; undefined when the pod keeps it. */
-export type PodCheck = (spec: corev1.PodSpec) => Violation | undefined;
+/** One rule of the Pod Security Standards, as of Kubernetes 1.`minor`; undefined when the pod keeps it. */
+export type PodCheck = (spec: corev1.PodSpec, minor: number) => Violation | undefined;
+
+/** `since(22, check, before)`: the rule came with 1.22; until then `before`, or nothing, was asked. */
+export function since(minor: number, check: PodCheck, before?: PodCheck): PodCheck {
+  return (spec, version) => (version >= minor ? check : before)?.(spec, version);
+}
 
 export function containersOf(spec: corev1.PodSpec): corev1.Container[] {
   return [
