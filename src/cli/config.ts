@@ -41,6 +41,8 @@ export interface Config extends SeveralServersConfig {
 export interface UpFlags extends SeveralServersFlags, EtcdFlags {
   dataDir?: string;
   port?: string;
+  /** Whether this machine is a node too. */
+  node: boolean;
   bindAddress?: string;
   nodeName?: string;
   nodeIp?: string;
@@ -64,6 +66,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 /** `--data-dir`, else ORRERY_DATA_DIR, else /var/lib/orrery for root and $XDG_DATA_HOME/orrery for others. */
+  /** False for `orrery server`. */
+  node?: boolean;
 export function dataDirectoryOf(flag: string | undefined, env: Environment = process.env): string {
   const given = flag ?? env.ORRERY_DATA_DIR;
   if (given !== undefined) {
@@ -148,6 +152,7 @@ export function instanceOf(dataDirectory: string): string {
 }
 
 /** The address a client on this host uses: a server bound to all addresses is on loopback too. */
+    node: flags.node ?? true,
 export function localAddress(bindAddress: string): string {
   return bindAddress === '0.0.0.0' || bindAddress === '::' ? '127.0.0.1' : bindAddress;
 }

@@ -16,6 +16,10 @@ export interface DataDirectory {
   run: string;
   engine: string;
   node: string;
+  /** Volumes of class `local-path`. */
+  storage: string;
+  /** What locks the keys that servers of one store share. */
+  token: string;
 }
 
 export function dataDirectoryAt(root: string): DataDirectory {
@@ -29,6 +33,8 @@ export function dataDirectoryAt(root: string): DataDirectory {
     run: join(root, 'run'),
     engine: join(root, 'engine'),
     node: join(root, 'node'),
+    storage: join(root, 'storage'),
+    token: join(root, 'token'),
   };
 }
 
@@ -39,8 +45,8 @@ export async function prepareDataDirectory(root: string): Promise<DataDirectory>
     await makeFolder(root, 0o755);
     await access(root, constants.W_OK | constants.X_OK);
     // Keys, Secrets as files, what containers print, setuid programs of images: nobody else's.
-    const { store, pki, run, logs, engine, node } = directory;
-    for (const folder of [store, pki, run, logs, engine, node]) {
+    const { store, pki, run, logs, engine, node, storage } = directory;
+    for (const folder of [store, pki, run, logs, engine, node, storage]) {
       await makeFolder(folder, 0o700);
       await chmod(folder, 0o700);
     }

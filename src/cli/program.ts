@@ -66,6 +66,20 @@ const etcd = () => [
 ];
 const output = () => new Option('-o, --output <format>', 'json or yaml');
 
+const severalServers = () => [
+  new Option('--token <token>', 'locks the keys that the servers of one store share'),
+  new Option('--token-file <file>', 'the same, in a file'),
+  new Option(
+    '--server <url>',
+    'another server, for the node when its own does not answer (repeatable)',
+  ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]),
+  new Option('--secrets-encryption', 'keep Secrets encrypted, with a key made in the data directory'),
+  new Option(
+    '--encryption-provider-config <file>',
+    "Kubernetes' EncryptionConfiguration: what is kept encrypted",
+  ),
+];
+
 /** Options that several commands share. */
 function withOptions(command: Command, options: readonly Option[]): Command {
   for (const option of options) command.addOption(option);
@@ -73,7 +87,7 @@ function withOptions(command: Command, options: readonly Option[]): Command {
 }
 
 function addLifecycle(program: Command): void {
-  withOptions(program.command('up'), [store(), ...etcd()])
+  const up = withOptions(program.command('up'), [store(), ...etcd(), ...severalServers()])
     .description(
       'Start the cloud on this machine and keep it running until Ctrl-C (or in the background with --detach).',
     )
@@ -122,6 +136,14 @@ function addLifecycle(program: Command): void {
     .addOption(output())
     .action(async (flags) => {
       process.exitCode = await (await import('./commands/status.ts')).status(flags);
+  const server = program
+    .command('server')
+    .description(
+      'As `orrery up`, without the node: one of several servers on a store (--store), or the only one.',
+    )
+    .addHelpText('after', '\nExample:\n  orrery server --store etcd://10.0.0.1:2379 --token-file token')
+    .action(async (flags) => (await import('./commands/up.ts')).up({ ...flags, node: false }));
+  for (const option of up.options) server.addOption(option);
     });
   program
     .command('down')

@@ -10,15 +10,16 @@ import { createControlPlane } from './control-plane.ts';
 import { ensureCredentials } from './credentials.ts';
 import { dataDirectoryAt } from './data-directory.ts';
 import type { RoleContext, RunningRole } from './role-main.ts';
-import { openServerStore } from './store-options.ts';
+import { openStoreAndKeys } from './server-store.ts';
 import { orreryVersion } from './version.ts';
 
 /** The control plane in one process: API server, controllers, scheduler; these two are clients by function call. */
 export async function startServerRole(config: Config, { log, tell }: RoleContext): Promise<RunningRole> {
   const directory = dataDirectoryAt(config.dataDirectory);
-  const pki = await ensureCredentials(directory, config);
-  await tell({ type: 'credentials' });
-  const store = await openServerStore(config, { directory: directory.store, log });
+  const { store, pki } = await openStoreAndKeys(config, directory, {
+    log,
+    credentialsMade: () => tell({ type: 'credentials' }),
+  });
   const api = await createApiServer({
     store,
     pki: pki.paths,

@@ -71,7 +71,8 @@ export class Supervisor {
     });
     this.#closers.push(() => control.close());
     const names: RoleName[] = ['server'];
-    if (process.getuid!() === 0) names.push('node');
+    if (!this.#config.node) this.#absent.push({ name: 'node', reason: 'this is a server only' });
+    else if (process.getuid!() === 0) names.push('node');
     else this.#absent.push({ name: 'node', reason: 'running containers needs root' });
     for (const name of names) {
       this.#roles.push(

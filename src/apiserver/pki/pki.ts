@@ -100,6 +100,15 @@ export async function ensurePki(directory: string, options: PkiOptions = {}): Pr
   };
 }
 
+/** Those of the files that all servers of one store share; the others each makes for itself. */
+export const SHARED_KEY_FILES = [
+  'ca.crt',
+  'ca.key',
+  'front-proxy-ca.crt',
+  'front-proxy-ca.key',
+  'sa.key',
+] as const;
+
 function pathsIn(directory: string): PkiPaths {
   const at = (name: string) => join(directory, name);
   return {

@@ -15,6 +15,8 @@ export interface StoredObject {
   revision: number;
   /** The bytes are not the stored ones any more. */
   rewritten?: true;
+  /** The same would be stored in another form now (encrypted with a newer key): to write it is no waste. */
+  isOutdated?: true;
 }
 
 /** Another writer was faster, or the object exists (does not exist) against what was expected. */
@@ -56,7 +58,9 @@ export class ObjectStorage {
 
   async get(key: string): Promise<StoredObject | undefined> {
     const found = await this.store.get(key);
-    return found && { key, bytes: found.value, revision: found.modRevision };
+    if (found === undefined) return undefined;
+    const { value, modRevision, isOutdated } = found;
+    return { key, bytes: value, revision: modRevision, ...(isOutdated && { isOutdated }) };
   }
 
   list(options: ListOptions): Promise<ListResult> {

@@ -79,12 +79,15 @@ async function startDetached(flags: Flags): Promise<SupervisorStatus> {
   const config = resolveConfig(flags);
   const directory = await prepareDataDirectory(config.dataDirectory);
   const logFd = openSync(join(directory.logs, 'supervisor.log'), 'a', 0o640);
-  const args = [...process.execArgv, process.argv[1]!, 'up', '--detached', ...asArguments(flags)];
+  const command = config.node ? 'up' : 'server';
+  const args = [...process.execArgv, process.argv[1]!, command, '--detached', ...asArguments(flags)];
   const child = spawn(process.execPath, args, {
     detached: true,
     stdio: ['ignore', logFd, logFd, 'ipc'],
     cwd: '/',
   });
+    // On a command line everybody could read it.
+    env: { ...process.env, ...(config.token !== undefined && { ORRERY_TOKEN: config.token }) },
   closeSync(logFd);
   // Whoever interrupts the wait does not want what it waits for.
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
@@ -143,10 +146,17 @@ function asArguments(flags: Flags): string[] {
   if (disable.length > 0) names['--disable-admission-plugins'] = disable.join(',');
   if (configFile !== undefined) names['--admission-control-config-file'] = configFile;
   if (config.audit !== undefined) {
+  if (config.encryptionConfigFile !== undefined)
+    names['--encryption-provider-config'] = config.encryptionConfigFile;
     names['--audit-policy-file'] = config.audit.policyFile;
     names['--audit-log-path'] = config.audit.logFile;
   }
-  return [...Object.entries(names).flat(), ...severalServersArguments(config), ...etcdArguments(config.etcd)];
+  return [
+    ...Object.entries(names).flat(),
+    ...severalServersArguments(config),
+    ...(config.secretsEncryption ? ['--secrets-encryption'] : []),
+    ...etcdArguments(config.etcd),
+  ];
 }
 
 function failure(error: unknown): DetachedMessage {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { BadRequest, messageOf } from '../../../base/index.ts';
+import { ConfigurationFields as Fields } from '../../configuration-fields.ts';
 import type { AnonymousAccess } from '../authenticator.ts';
 
 /** One issuer of JSON Web Tokens whose users we know; apiserver.config.k8s.io JWTAuthenticator. */
@@ -29,6 +30,7 @@ export interface AuthenticationConfiguration {
 
 const GROUP = 'apiserver.config.k8s.io';
 const VERSIONS = ['v1', 'v1beta1', 'v1alpha1'];
+const CEL = 'CEL expressions are not evaluated here';
 
 /** The configuration in a file. @throws BadRequest when it cannot be read, or naming the field that is wrong. */
 export async function readAuthenticationConfiguration(file: string): Promise<AuthenticationConfiguration> {
@@ -57,7 +59,7 @@ export async function parseAuthenticationConfiguration(text: string): Promise<Au
   } catch (cause) {
     throw new BadRequest('the authentication configuration is not YAML', { cause });
   }
-  const root = new Fields(document, '');
+  const root = new Fields(document, '', 'the authentication configuration');
   const apiVersion = root.text('apiVersion');
   const kind = root.text('kind');
   if (
@@ -103,17 +105,17 @@ function issuerOf(entry: Fields): JwtIssuer {
   issuer.end();
   const requiredClaims: Record<string, string> = Object.create(null);
   for (const rule of entry.list('claimValidationRules')) {
-    rule.refuse('expression', 'message');
+    rule.refuse(CEL, 'expression', 'message');
     requiredClaims[rule.required('claim')] = rule.text('requiredValue') ?? '';
     rule.end();
   }
-  entry.refuse('userValidationRules');
+  entry.refuse(CEL, 'userValidationRules');
   const mappings = entry.object('claimMappings') ?? entry.missing('claimMappings');
-  mappings.refuse('extra');
+  mappings.refuse(CEL, 'extra');
   const username = mappings.object('username') ?? mappings.missing('username');
   const groups = mappings.object('groups');
   const uid = mappings.object('uid');
-  uid?.refuse('expression');
+  uid?.refuse(CEL, 'expression');
   const uidClaim = uid?.required('claim');
   uid?.end();
   const result: JwtIssuer = {
@@ -132,7 +134,7 @@ function issuerOf(entry: Fields): JwtIssuer {
 }
 
 function mappingOf(mapping: Fields): ClaimMapping {
-  mapping.refuse('expression');
+  mapping.refuse(CEL, 'expression');
   const claim = mapping.required('claim');
   const prefix = mapping.text('prefix');
   if (prefix === undefined)
@@ -150,77 +152,4 @@ function httpsUrl(fields: Fields, name: string, value: string): string {
       `${fields.path(name)}: Invalid value: ${JSON.stringify(value)}: URL scheme must be https`,
     );
   return value;
-}
-
-/** The fields of one object, each read once; what is left over is unknown. */
-class Fields {
-  readonly #value: Record<string, unknown>;
-  readonly #at: string;
-  readonly #read = new Set<string>();
-
-  constructor(value: unknown, at: string) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw new BadRequest(`${at || 'the authentication configuration'} must be an object`);
-    this.#value = value as Record<string, unknown>;
-    this.#at = at;
-  }
-
-  path(name: string): string {
-    return this.#at === '' ? name : `${this.#at}.${name}`;
-  }
-
-  text(name: string): string | undefined {
-    const value = this.#take(name);
-    if (value === undefined || typeof value === 'string') return value;
-    throw new BadRequest(`${this.path(name)} must be a string`);
-  }
-
-  required(name: string): string {
-    return this.text(name) || this.missing(name);
-  }
-
-  flag(name: string): boolean | undefined {
-    const value = this.#take(name);
-    if (value === undefined || typeof value === 'boolean') return value;
-    throw new BadRequest(`${this.path(name)} must be a boolean`);
-  }
-
-  texts(name: string): string[] {
-    const value = this.#take(name) ?? [];
-    if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value as string[];
-    throw new BadRequest(`${this.path(name)} must be a list of strings`);
-  }
-
-  object(name: string): Fields | undefined {
-    const value = this.#take(name);
-    return value === undefined ? undefined : new Fields(value, this.path(name));
-  }
-
-  list(name: string): Fields[] {
-    const value = this.#take(name) ?? [];
-    if (!Array.isArray(value)) throw new BadRequest(`${this.path(name)} must be a list`);
-    return value.map((one, index) => new Fields(one, `${this.path(name)}[${index}]`));
-  }
-
-  missing(name: string, why = ''): never {
-    throw new BadRequest(`${this.path(name)}: Required value${why && `: ${why}`}`);
-  }
-
-  /** Fields that exist upstream and not here. */
-  refuse(...names: string[]): void {
-    const found = names.find((name) => this.#take(name) !== undefined);
-    if (found !== undefined)
-      throw new BadRequest(`${this.path(found)} is not supported: CEL expressions are not evaluated here`);
-  }
-
-  /** @throws BadRequest when something is there that nobody reads. */
-  end(): void {
-    const unknown = Object.keys(this.#value).find((name) => !this.#read.has(name));
-    if (unknown !== undefined) throw new BadRequest(`unknown field "${this.path(unknown)}"`);
-  }
-
-  #take(name: string): unknown {
-    this.#read.add(name);
-    return (Object.hasOwn(this.#value, name) ? this.#value[name] : undefined) ?? undefined;
-  }
 }
