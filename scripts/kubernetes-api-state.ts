@@ -33,6 +33,8 @@ export const machineryOf: Readonly<Record<string, string>> = {
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': 'called',
   'admissionregistration.k8s.io/validatingadmissionpolicies': 'evaluated',
   'admissionregistration.k8s.io/validatingadmissionpolicybindings': 'evaluated',
+  'apiregistration.k8s.io/apiservices':
+    'one for each group version that is built in or custom; what names a service is asked whether it is available, and carried to it',
   'certificates.k8s.io/certificatesigningrequests':
     'kubelets’ client requests are approved by right; three signers sign; old ones are cleared away',
   'scheduling.k8s.io/priorityclasses': 'resolved into the pod’s priority; no preemption yet',
@@ -41,8 +43,6 @@ export const machineryOf: Readonly<Record<string, string>> = {
 
 /** Served in part by design: what an object of it does not do. */
 export const lackingOf: Readonly<Record<string, string>> = {
-  'apiregistration.k8s.io/apiservices':
-    'one for each group version that is built in or custom; one that names a service says that it is not available, and is not proxied to',
   'flowcontrol.apiserver.k8s.io/flowschemas':
     'the defaults are there; requests are limited by a cap of their own',
   'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations':
@@ -73,6 +73,7 @@ const KUBECTL = 'test/conformance/kubectl.test.ts';
 const WIRE = 'test/conformance/wire.test.ts';
 const WEBHOOKS = 'test/conformance/admission.test.ts';
 const RBAC = 'src/apiserver/authorization/rbac/rbac-api.test.ts';
+const AGGREGATION = 'test/conformance/aggregation.test.ts';
 const CUSTOM = 'src/apiserver/extensions/custom-resources.test.ts';
 const DEFAULTS = 'src/apiserver/default-objects.test.ts';
 const CERTIFICATES = 'test/e2e/certificates.test.ts';
@@ -244,6 +245,55 @@ export const features: readonly Feature[] = [
     'an APIService for each built-in group version',
     DEFAULTS,
     'every built-in group version but its own has an APIService that is available',
+  ),
+  feature(
+    'Aggregation',
+    'every verb, watches',
+    AGGREGATION,
+    'is available, and its objects are made, read, changed, watched and deleted through us',
+  ),
+  feature(
+    'Aggregation',
+    'the user by front-proxy headers, nobody else’s',
+    AGGREGATION,
+    'hears whom a request is for from us alone',
+  ),
+  feature(
+    'Aggregation',
+    'bodies of any length, upgraded connections',
+    AGGREGATION,
+    'takes bodies of any length as they come, and switches protocols',
+  ),
+  feature(
+    'Aggregation',
+    'availability, by upstream’s reasons',
+    AGGREGATION,
+    'what is wrong with the service is told by reason',
+  ),
+  feature(
+    'Aggregation',
+    'in every form of discovery, by priority',
+    AGGREGATION,
+    'stands in every form of discovery, in the order of its priorities',
+  ),
+  feature(
+    'Aggregation',
+    'in OpenAPI v2 and v3',
+    AGGREGATION,
+    'stands in OpenAPI, with definitions of the same name told apart',
+  ),
+  feature('Aggregation', 'kubectl', AGGREGATION, 'is explained, listed, got and deleted'),
+  feature(
+    'Aggregation',
+    'a group version of ours or of a definition taken over, and given back',
+    AGGREGATION,
+    'takes over a built-in group version as long as it is there',
+  ),
+  feature(
+    'Aggregation',
+    'namespaces emptied of it, or waiting for it',
+    'test/e2e/registrations.test.ts',
+    'a namespace is emptied of what extension API servers have, and waits for one that is down',
   ),
   feature(
     'Custom resources',

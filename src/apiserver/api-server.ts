@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { TLSSocket } from 'node:tls';
-import { OrreryError, systemClock } from '../base/index.ts';
+import { MetricRegistry, OrreryError, systemClock } from '../base/index.ts';
 import { builtinResources, type corev1 } from '../kube/index.ts';
 import { AdmissionChain } from './admission/admission.ts';
 import {
@@ -9,14 +9,16 @@ import {
 } from './admission/admission-configuration.ts';
 import { type AdmissionParts, admissionPlugins } from './admission/plugins.ts';
 import { CachedStoredObjects } from './admission/stored-objects.ts';
+import { Aggregation } from './aggregation/aggregation.ts';
 import { type Audit, openAudit } from './audit/audit.ts';
 import { Authentication } from './authentication/authentication.ts';
 import {
   type AuthenticationConfiguration,
   readAuthenticationConfiguration,
 } from './authentication/jwt/authentication-configuration.ts';
+import { ownRequestHeaders, type RequestHeaderConfig } from './authentication/request-header.ts';
 import { Authorization } from './authorization/authorization.ts';
-import { bootstrap } from './bootstrap.ts';
+import { bootstrap, storeApiServiceStatus } from './bootstrap.ts';
 import { RequestMetrics } from './discovery/metrics.ts';
 import { OpenApiDocuments } from './discovery/openapi.ts';
 import { versionInfo } from './discovery/version.ts';
@@ -57,6 +59,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return new PipelineApiServer(options, {
     serviceAccountKeyPem: await readFile(options.pki.serviceAccountKey, 'utf8'),
     caPem: await readFile(options.pki.caCertificate, 'utf8'),
+    requestHeaders: [
+      ownRequestHeaders(await readFile(options.pki.frontProxyCaCertificate, 'utf8')),
+      ...(options.requestHeaders === undefined ? [] : [options.requestHeaders]),
+    ],
     configuration: file === undefined ? undefined : await readAuthenticationConfiguration(file),
     audit: options.audit && (await openAudit(options.audit, options)),
     plugins:
@@ -70,6 +76,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
 interface IdentityFiles {
   serviceAccountKeyPem: string;
   caPem: string;
+  requestHeaders: readonly RequestHeaderConfig[];
   configuration: AuthenticationConfiguration | undefined;
   audit: Audit | undefined;
   plugins: PluginConfigurations;
@@ -81,15 +88,18 @@ class PipelineApiServer implements ApiServer {
   readonly #pipeline: Pipeline;
   readonly #authentication: Authentication;
   readonly #customResources: CustomResources;
+  readonly #aggregation: Aggregation;
   readonly #authorization: Authorization;
   readonly #closing = new AbortController();
   readonly #audit: Audit | undefined;
+  readonly #requestHeaders: readonly RequestHeaderConfig[];
   #listener: TlsListener | undefined;
   #bootstrapped = false;
 
   constructor(options: ApiServerOptions, files: IdentityFiles) {
     this.#options = options;
     this.#audit = files.audit;
+    this.#requestHeaders = files.requestHeaders;
     const clock = options.clock ?? systemClock;
     const catalog = new ResourceCatalog([...builtinResources, ...REVIEW_RESOURCES]);
     const storage = new ObjectStorage(
@@ -126,12 +136,23 @@ class PipelineApiServer implements ApiServer {
     });
     const proxy = new NodeProxy(objects, () => this.#nodeCredentials());
     const metrics = new RequestMetrics();
+    this.#aggregation = new Aggregation({
+      storage,
+      catalog,
+      objects,
+      pki: options.pki,
+      storeStatus: (service) => storeApiServiceStatus((request, user) => this.handle(request, user), service),
+      registry: new MetricRegistry(),
+      clock,
+      log: options.log,
+    });
     this.#pipeline = new Pipeline({
       registry: this.#registry,
       catalog,
       authorizer,
       metrics,
       customResources: this.#customResources,
+      aggregation: this.#aggregation,
       audit: files.audit,
       log: options.log,
       dispatch: {
@@ -144,9 +165,13 @@ class PipelineApiServer implements ApiServer {
       },
       routes: {
         catalog,
+        remote: this.#aggregation.documents,
         openId,
-        openApi: new OpenApiDocuments(catalog, options.loadDescriptions ?? (async () => ({})), (resources) =>
-          this.#customResources.whole(resources),
+        openApi: new OpenApiDocuments(
+          catalog,
+          options.loadDescriptions ?? (async () => ({})),
+          (resources) => this.#customResources.whole(resources),
+          this.#aggregation.documents,
         ),
         version: versionInfo(options.productVersion),
         checks: this.#healthChecks(),
@@ -167,10 +192,12 @@ class PipelineApiServer implements ApiServer {
 
   async bootstrap(): Promise<void> {
     await this.#customResources.start(this.#closing.signal);
+    await this.#aggregation.start(this.#closing.signal);
     await bootstrap((request, user) => this.handle(request, user), {
       serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
       advertise: this.#options.advertise,
       clientCaPem: await readFile(this.#options.pki.caCertificate, 'utf8'),
+      requestHeaders: this.#requestHeaders,
     });
     this.#bootstrapped = true;
   }
@@ -178,14 +205,17 @@ class PipelineApiServer implements ApiServer {
   async listen(address: { host: string; port: number }): Promise<{ host: string; port: number }> {
     if (this.#listener !== undefined)
       throw new OrreryError('CannotListen', 'the API server already listens', { details: address });
-    const { pki, log } = this.#options;
+    const { pki, log, requestHeaders } = this.#options;
     const handler: RequestHandler = {
-      handle: (request, socket, readBody) =>
-        this.#authenticated(request, socket, readBody === undefined ? {} : { readBody }),
+      handle: (request, socket, body) =>
+        this.#authenticated(request, socket, body === undefined ? {} : { body }),
       upgrade: (upgrade, socket) => this.#authenticated(upgrade.request, socket, { upgrade }),
       errorResponse: (error, request) => this.#pipeline.errorResponse(error, request),
     };
-    const listener = new TlsListener({ ...(await readServerCredentials(pki)), log }, handler);
+    const listener = new TlsListener(
+      { ...(await readServerCredentials(pki, requestHeaders?.clientCaPem)), log },
+      handler,
+    );
     const bound = await listener.listen(address);
     this.#listener = listener;
     return bound;
@@ -198,6 +228,7 @@ class PipelineApiServer implements ApiServer {
       this.#authorization.run({ signal, clock, log }),
       renewServerCertificate({
         paths: this.#options.pki,
+        proxyCa: this.#options.requestHeaders?.clientCaPem,
         renew: this.#options.renewPki ?? (async () => undefined),
         use: (credentials) => this.#listener?.use(credentials),
         clock,

@@ -1,6 +1,7 @@
 import { NotFound, OrreryError } from '../base/index.ts';
-import type { KubeObject } from '../kube/index.ts';
+import type { apiregistrationv1, KubeObject } from '../kube/index.ts';
 import { firstServiceAddress } from './admission/service-allocator.ts';
+import type { RequestHeaderConfig } from './authentication/request-header.ts';
 import { reconcileDefaultPolicy } from './bootstrap-policy/reconcile-policy.ts';
 import { ensureDefaultObjects } from './default-objects.ts';
 import {
@@ -24,6 +25,8 @@ export interface BootstrapOptions {
   advertise: { address: string; port: number };
   /** PEM of the authority that signs client certificates. */
   clientCaPem: string;
+  /** Front proxies whose word extension API servers may take: ours first. */
+  requestHeaders: readonly RequestHeaderConfig[];
 }
 
 /**
@@ -47,7 +50,7 @@ export async function bootstrap(
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
-    data: { 'client-ca-file': options.clientCaPem },
+    data: extensionAuthentication(options),
   });
   await ensureDefaultObjects(server, options.serviceCidr);
   await server.ensure('/api/v1/namespaces/default/services', kubernetesService(options));
@@ -77,6 +80,34 @@ export async function bootstrap(
     endpoints: reachable ? [{ addresses: [address], conditions: { ready: true } }] : [],
     ports,
   });
+}
+
+/** The status of an APIService, stored as any client does it. @throws OrreryError BootstrapFailed, of a conflict too */
+export async function storeApiServiceStatus(
+  handle: (request: ApiRequest, user: User) => Promise<ApiResponse>,
+  service: apiregistrationv1.APIService,
+): Promise<void> {
+  await new Server(handle).replaceStatus('/apis/apiregistration.k8s.io/v1/apiservices', service);
+}
+
+/** k8s.io/kubernetes/pkg/controlplane/controller/clusterauthenticationtrust. */
+function extensionAuthentication({ clientCaPem, requestHeaders }: BootstrapOptions): Record<string, string> {
+  const all = (pick: (config: RequestHeaderConfig) => readonly string[]) =>
+    JSON.stringify([...new Set(requestHeaders.flatMap(pick))]);
+  // Nobody named means everybody signed: of several such lists that is what holds for all.
+  const isOpen = requestHeaders.some(({ allowedNames }) => allowedNames.length === 0);
+  return {
+    'client-ca-file': clientCaPem,
+    'requestheader-client-ca-file': requestHeaders
+      .map((one) => one.clientCaPem.trim())
+      .join('\n')
+      .concat('\n'),
+    'requestheader-allowed-names': isOpen ? '[]' : all((one) => one.allowedNames),
+    'requestheader-username-headers': all((one) => one.usernameHeaders),
+    'requestheader-uid-headers': all((one) => one.uidHeaders),
+    'requestheader-group-headers': all((one) => one.groupHeaders),
+    'requestheader-extra-headers-prefix': all((one) => one.extraHeaderPrefixes),
+  };
 }
 
 function kubernetesService(options: BootstrapOptions): Sent {
@@ -119,6 +150,10 @@ class Server implements ObjectClient {
     const path = `${collection}/${object.metadata.name}`;
     if ((await this.#find(path)) === undefined) await this.#send('POST', collection, object);
     else await this.#send('PUT', path, object);
+  }
+
+  async replaceStatus(collection: string, object: KubeObject): Promise<void> {
+    await this.#send('PUT', `${collection}/${object.metadata.name}/status`, object);
   }
 
   /** Creates, or puts these fields among those that are there. */

@@ -11,6 +11,7 @@
  * guarantee: that a field we do not know is kept (it is pruned, with a warning).
  */
 export { type ApiServer, createApiServer } from './api-server.ts';
+export type { RequestHeaderConfig } from './authentication/request-header.ts';
 export { parseTokenFile } from './authentication/static-tokens.ts';
 export { gitVersion, KUBERNETES_VERSION } from './discovery/version.ts';
 export type { ApiRequest, ApiResponse, User } from './http/messages.ts';

@@ -1,6 +1,7 @@
 import type { Clock, Log } from '../base/index.ts';
 import type { Descriptions } from '../kube/index.ts';
 import type { Store } from '../store/index.ts';
+import type { RequestHeaderConfig } from './authentication/request-header.ts';
 import type { User } from './http/messages.ts';
 import type { PkiPaths } from './pki/pki.ts';
 
@@ -26,6 +27,8 @@ export interface ApiServerOptions {
   authenticationConfigFile?: string;
   /** Which admission plug-ins run, by kube-apiserver's names; and Kubernetes' AdmissionConfiguration, a file. */
   admission?: { enable?: readonly string[]; disable?: readonly string[]; configFile?: string };
+  /** A front proxy before this server that says for whom a request is. Default: only our own, before extension API servers. */
+  requestHeaders?: RequestHeaderConfig;
   /** Kubernetes' audit Policy, and the file its events go to. Default: nothing is written down. */
   audit?: { policyFile: string; logFile: string };
   /** Descriptions for `kubectl explain`, loaded when OpenAPI is first asked for. Default: none. */

@@ -1,4 +1,5 @@
 import { type Log, NotFound, OrreryError } from '../base/index.ts';
+import type { Aggregation } from './aggregation/aggregation.ts';
 import type { Audit, RequestAudit } from './audit/audit.ts';
 import { impersonated } from './authentication/impersonation.ts';
 import {
@@ -16,6 +17,7 @@ import {
   type ApiRequest,
   type ApiResponse,
   MASTERS_GROUP,
+  type RequestBody,
   type UpgradeRequest,
   type User,
 } from './http/messages.ts';
@@ -40,6 +42,7 @@ export interface PipelineParts {
   routes: RouteParts;
   metrics: RequestMetrics;
   customResources: CustomResources;
+  aggregation: Aggregation;
   /** Undefined: nothing is written down. */
   audit: Audit | undefined;
   log: Log;
@@ -48,8 +51,8 @@ export interface PipelineParts {
 /** What is left on the connection a request came by. */
 export interface RequestWire {
   upgrade?: Pick<UpgradeRequest, 'socket' | 'head'>;
-  /** Reads the body, which is done only for who may ask. @throws OrreryError BadRequest, RequestEntityTooLarge */
-  readBody?: () => Promise<Uint8Array>;
+  /** Read only for who may ask. */
+  body?: RequestBody;
   remoteAddress?: string;
 }
 
@@ -135,6 +138,12 @@ export class Pipeline {
     if (user !== asking) wire.audit?.impersonate(user);
     await this.#authorize(request, user, info, wire.audit);
     checkWorkspace(info);
+    const remote = this.#parts.aggregation.find(info);
+    if (remote !== undefined) {
+      const isLong = isLongRunning(request, info);
+      const proxied = { request, user, info, wire, isLongRunning: isLong, auditId: wire.audit?.id };
+      return this.#parts.aggregation.serve(remote, proxied);
+    }
     if (info.type === 'path') return servePath(request, info.path, this.#parts.routes);
     const found = this.#parts.catalog.find(info.group, info.version, info.resource);
     if (found === undefined) throw pathNotFound();
@@ -159,7 +168,7 @@ export class Pipeline {
       ...(upgrade !== undefined && { upgrade }),
     };
     if (info.rest !== undefined && info.subresource !== 'proxy') throw pathNotFound();
-    if (wire.readBody !== undefined) request.body = await wire.readBody();
+    if (wire.body !== undefined) request.body = await wire.body.read();
     const answer = await dispatch(registry, target, info.verb, parts);
     const now = new Date(registry.clock.now());
     return encodeAnswer(answer, { request, storage: registry.storage, now });

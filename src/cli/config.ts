@@ -3,6 +3,11 @@ import { homedir, hostname, networkInterfaces } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { BadRequest, type LogLevel } from '../base/index.ts';
 import {
+  type RequestHeaderFlags,
+  type RequestHeaderOptions,
+  resolveRequestHeaders,
+} from './request-headers.ts';
+import {
   resolveSeveralServers,
   type SeveralServersConfig,
   type SeveralServersFlags,
@@ -28,6 +33,8 @@ export interface Config extends SeveralServersConfig {
   authenticationConfigFile?: string;
   /** kube-apiserver's admission plug-ins to run, or not to run, beside its defaults; and its AdmissionConfiguration. */
   admission: { enable: string[]; disable: string[]; configFile?: string };
+  /** A front proxy before the API server. */
+  requestHeaders?: RequestHeaderOptions;
   /** Absolute paths of Kubernetes' audit Policy and of the file its events go to. */
   audit?: { policyFile: string; logFile: string };
   /** Absolute path of a file with Kubernetes' EncryptionConfiguration. */
@@ -38,7 +45,7 @@ export interface Config extends SeveralServersConfig {
   etcd: EtcdConfig;
 }
 
-export interface UpFlags extends SeveralServersFlags, EtcdFlags {
+export interface UpFlags extends SeveralServersFlags, EtcdFlags, RequestHeaderFlags {
   dataDir?: string;
   port?: string;
   /** Whether this machine is a node too. */
@@ -120,6 +127,7 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
     throw new BadRequest('--encryption-provider-config and --secrets-encryption exclude each other');
   return {
     ...resolveSeveralServers(flags, env),
+    ...resolveRequestHeaders(flags, env),
     etcd: resolveEtcd(flags, env),
     dataDirectory,
     instance: instanceOf(dataDirectory),

@@ -110,6 +110,15 @@ function addLifecycle(program: Command): void {
     )
     .option('--disable-admission-plugins <names>', 'admission plug-ins not to run')
     .option('--admission-control-config-file <file>', "Kubernetes' AdmissionConfiguration")
+    .option(
+      '--requestheader-client-ca-file <file>',
+      'who signs the certificate of a front proxy that says for whom a request is; it is heard then',
+    )
+    .option('--requestheader-allowed-names <names>', "the proxy's common names (default: any that is signed)")
+    .option('--requestheader-username-headers <names>', 'default X-Remote-User')
+    .option('--requestheader-uid-headers <names>', 'default X-Remote-Uid')
+    .option('--requestheader-group-headers <names>', 'default X-Remote-Group')
+    .option('--requestheader-extra-headers-prefix <names>', 'default X-Remote-Extra-')
     .option('--audit-policy-file <file>', "Kubernetes' audit Policy: which requests are written down")
     .option('--audit-log-path <file>', 'the file they are written to')
     .option(

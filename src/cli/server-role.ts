@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createApiServer, parseTokenFile } from '../apiserver/index.ts';
+import { createApiServer, parseTokenFile, type RequestHeaderConfig } from '../apiserver/index.ts';
 import { BadRequest, messageOf, systemClock } from '../base/index.ts';
 import type { Descriptions } from '../kube/index.ts';
 import { componentClients } from './component-clients.ts';
@@ -9,6 +9,7 @@ import { type Config, localAddress } from './config.ts';
 import { createControlPlane } from './control-plane.ts';
 import { ensureCredentials } from './credentials.ts';
 import { dataDirectoryAt } from './data-directory.ts';
+import type { RequestHeaderOptions } from './request-headers.ts';
 import type { RoleContext, RunningRole } from './role-main.ts';
 import { openStoreAndKeys } from './server-store.ts';
 import { orreryVersion } from './version.ts';
@@ -35,6 +36,9 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
       authenticationConfigFile: config.authenticationConfigFile,
     }),
     admission: config.admission,
+    ...(config.requestHeaders !== undefined && {
+      requestHeaders: await readRequestHeaders(config.requestHeaders),
+    }),
     ...(config.audit !== undefined && { audit: config.audit }),
     renewPki: () => ensureCredentials(directory, config),
   });
@@ -85,6 +89,17 @@ async function readNamed(flag: string, file: string): Promise<string> {
   } catch (cause) {
     throw new BadRequest(`${flag} "${file}" cannot be read: ${messageOf(cause)}`, { cause });
   }
+}
+
+async function readRequestHeaders({
+  clientCaFile,
+  ...headers
+}: RequestHeaderOptions): Promise<RequestHeaderConfig> {
+  const flag = '--requestheader-client-ca-file';
+  const clientCaPem = await readNamed(flag, clientCaFile);
+  if (!clientCaPem.includes('-----BEGIN CERTIFICATE-----'))
+    throw new BadRequest(`${flag} "${clientCaFile}" holds no certificate`);
+  return { clientCaPem, ...headers };
 }
 
 /** What `kubectl explain` shows; made by the build, beside the program. */

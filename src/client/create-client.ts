@@ -79,7 +79,7 @@ class WorkspaceClient implements Client {
         try {
           return await this.#connection.json<metav1.APIResourceList>({ method: 'GET', path });
         } catch (error) {
-          failures.push({ groupVersion, error });
+          failures.push({ groupVersion, error: staleOr(error, groupVersion) });
           return undefined;
         }
       }),
@@ -93,6 +93,12 @@ class WorkspaceClient implements Client {
     }
     return { resources: found, failures };
   }
+}
+
+/** client-go's word for a group version whose server does not answer: ErrStaleGroupVersion. */
+function staleOr(error: unknown, groupVersion: string): unknown {
+  if (!(error instanceof OrreryError) || error.code !== 'ServiceUnavailable') return error;
+  return new OrreryError(error.code, `stale GroupVersion discovery: ${groupVersion}`, { cause: error });
 }
 
 function resourcesOf(list: metav1.APIResourceList): DiscoveredResource[] {

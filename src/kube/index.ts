@@ -21,6 +21,7 @@ export * from './quantity/quantity.ts';
 export * from './quota/index.ts';
 export * from './rbac/index.ts';
 export type * from './resource.ts';
+export { localAvailability } from './resources/api-registration.ts';
 export { builtinResources } from './resources/builtin-resources.ts';
 export { toCoreEvent, toEventsEvent } from './resources/event-conversion.ts';
 export { syncServiceAccount } from './resources/pod-spec-defaults.ts';

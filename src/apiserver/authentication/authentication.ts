@@ -3,15 +3,18 @@ import type { AdmissionPlugin, StoredObjects } from '../admission/admission.ts';
 import type { User } from '../http/messages.ts';
 import { RequestAuthenticator } from './authenticator.ts';
 import { BootstrapTokenAuthenticator } from './bootstrap-tokens.ts';
+import { ClientCertificates } from './client-certificate.ts';
 import type { AuthenticationConfiguration } from './jwt/authentication-configuration.ts';
 import { JwtAuthenticator } from './jwt/jwt-authenticator.ts';
 import { LegacyServiceAccountTokens, LegacyTokenSecrets } from './legacy-service-account-tokens.ts';
 import type { OpenIdDocuments } from './openid-documents.ts';
+import { RequestHeaderAuthenticator, type RequestHeaderConfig } from './request-header.ts';
 import { SERVICE_ACCOUNT_ISSUER, ServiceAccountTokens } from './service-account-tokens.ts';
 import { StaticTokenAuthenticator } from './static-tokens.ts';
 import { TokenAuthenticators } from './token-authenticators.ts';
 import { TokenKey } from './token-key.ts';
 import { TokenSubjects } from './token-subjects.ts';
+import { TrustedAuthorities } from './trusted-authorities.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
 export interface AuthenticationParts {
@@ -20,13 +23,15 @@ export interface AuthenticationParts {
   log: Log;
   serviceAccountKeyPem: string;
   caPem: string;
+  /** Front proxies that may say for whom a request is. */
+  requestHeaders: readonly RequestHeaderConfig[];
   staticTokens: readonly { token: string; user: User }[];
   configuration: AuthenticationConfiguration | undefined;
   /** Where others reach this server: `https://192.0.2.1:6443`. */
   serverUrl(): string;
 }
 
-/** Who asks: client certificates, then every kind of bearer token. */
+/** Who asks: front proxies, client certificates, then every kind of bearer token. */
 export class Authentication {
   readonly requests: RequestAuthenticator;
   readonly serviceAccounts: ServiceAccountTokens;
@@ -51,7 +56,12 @@ export class Authentication {
         ...(configuration?.issuers ?? []).map((issuer) => new JwtAuthenticator(issuer, { clock, log })),
       ],
     });
-    this.requests = new RequestAuthenticator([this.tokens], configuration?.anonymous);
+    this.requests = new RequestAuthenticator({
+      proxies: parts.requestHeaders.map((config) => new RequestHeaderAuthenticator(config)),
+      certificates: new ClientCertificates(new TrustedAuthorities(parts.caPem)),
+      tokens: [this.tokens],
+      anonymous: configuration?.anonymous,
+    });
     this.admission = new LegacyTokenSecrets({ objects, tokens: legacy, caPem: parts.caPem });
     this.openId = {
       issuer: SERVICE_ACCOUNT_ISSUER,

@@ -2,7 +2,8 @@ import type { TLSSocket } from 'node:tls';
 import { unauthorized } from '../errors.ts';
 import type { ApiRequest, User } from '../http/messages.ts';
 import { ANONYMOUS, AUTHENTICATED_GROUP } from '../http/messages.ts';
-import { identityOf } from './client-certificate.ts';
+import type { ClientCertificates } from './client-certificate.ts';
+import type { RequestHeaderAuthenticator } from './request-header.ts';
 
 /** Reads who a bearer token stands for; undefined for a token that is none of its own. */
 export interface TokenAuthenticator {
@@ -18,26 +19,36 @@ export interface AnonymousAccess {
 /** Paths that answer without an identity, unless the configuration says otherwise. */
 const ANONYMOUS_PATHS = /^\/(livez|readyz|healthz)(\/[^/]*)?$|^\/version\/?$/;
 
+export interface RequestAuthenticatorParts {
+  proxies: readonly RequestHeaderAuthenticator[];
+  certificates: ClientCertificates;
+  tokens: readonly TokenAuthenticator[];
+  anonymous: AnonymousAccess | undefined;
+}
+
 /**
- * Client certificate first, then bearer token, as upstream. Whoever shows nothing is anonymous, and
+ * A front proxy's word first, then client certificate, then bearer token, as upstream. Whoever shows nothing is anonymous, and
  * anonymous only where the configuration or, without one, `ANONYMOUS_PATHS` says; whoever shows something wrong is refused everywhere.
  */
 export class RequestAuthenticator {
-  readonly #tokens: readonly TokenAuthenticator[];
-  readonly #anonymous: AnonymousAccess | undefined;
+  readonly #parts: RequestAuthenticatorParts;
 
-  constructor(tokens: readonly TokenAuthenticator[], anonymous?: AnonymousAccess) {
-    this.#tokens = tokens;
-    this.#anonymous = anonymous;
+  constructor(parts: RequestAuthenticatorParts) {
+    this.#parts = parts;
   }
 
   /** @throws OrreryError Unauthorized (401). */
   async authenticate(request: ApiRequest, socket: TLSSocket): Promise<User> {
+    const { proxies, certificates, tokens } = this.#parts;
+    for (const proxy of proxies) {
+      const user = proxy.authenticate(request, socket);
+      if (user !== undefined) return authenticated(user);
+    }
     const token = bearerToken(request);
-    const certificate = identityOf(socket);
+    const certificate = certificates.identityOf(socket);
     if (certificate.type === 'user') return authenticated(certificate.user);
     if (token !== undefined) {
-      for (const authenticator of this.#tokens) {
+      for (const authenticator of tokens) {
         const user = await authenticator.authenticate(token);
         if (user !== undefined) return authenticated(user);
       }
@@ -50,8 +61,9 @@ export class RequestAuthenticator {
   }
 
   #letsIn(path: string): boolean {
-    if (this.#anonymous === undefined) return ANONYMOUS_PATHS.test(path);
-    const { enabled, paths } = this.#anonymous;
+    const { anonymous } = this.#parts;
+    if (anonymous === undefined) return ANONYMOUS_PATHS.test(path);
+    const { enabled, paths } = anonymous;
     return enabled && (paths === undefined || paths.includes(path));
   }
 }
@@ -59,8 +71,16 @@ export class RequestAuthenticator {
 /** Whoever has shown who he is belongs to this group. */
 export function authenticated(user: User): User {
   if (user.groups.includes(AUTHENTICATED_GROUP)) return user;
-  return { ...user, groups: [...user.groups, AUTHENTICATED_GROUP] };
+  let whole = known.get(user);
+  if (whole === undefined) {
+    whole = { ...user, groups: [...user.groups, AUTHENTICATED_GROUP] };
+    known.set(user, whole);
+  }
+  return whole;
 }
+
+/** One object a connection's user: what is found out about it is kept by it. */
+const known = new WeakMap<User, User>();
 
 const WEBSOCKET_TOKEN = 'base64url.bearer.authorization.k8s.io.';
 

@@ -1,33 +1,45 @@
 import type { TLSSocket } from 'node:tls';
 import type { User } from '../http/messages.ts';
+import type { TrustedAuthorities } from './trusted-authorities.ts';
 
 export type CertificateIdentity = { type: 'none' } | { type: 'untrusted' } | { type: 'user'; user: User };
 
 const NONE: CertificateIdentity = { type: 'none' };
 const UNTRUSTED: CertificateIdentity = { type: 'untrusted' };
-/** A certificate does not change while its connection lives, but it may end meanwhile. */
-const identities = new WeakMap<TLSSocket, { identity: CertificateIdentity; notAfterMs: number }>();
 
-/**
- * CN is the user, every O a group (k8s.io/apiserver/pkg/authentication/request/x509 CommonNameUserConversion).
- * The TLS layer has verified the chain against our CA, the dates and the client-auth usage: `socket.authorized`.
- */
-export function identityOf(socket: TLSSocket): CertificateIdentity {
-  let known = identities.get(socket);
-  if (known === undefined) {
-    known = { identity: read(socket), notAfterMs: Date.parse(socket.getPeerCertificate()?.valid_to ?? '') };
-    identities.set(socket, known);
+/** Who a client certificate stands for, when one of `authorities` signed it. */
+export class ClientCertificates {
+  readonly #authorities: TrustedAuthorities;
+  /** A certificate does not change while its connection lives, but it may end meanwhile. */
+  readonly #identities = new WeakMap<TLSSocket, { identity: CertificateIdentity; notAfterMs: number }>();
+
+  constructor(authorities: TrustedAuthorities) {
+    this.#authorities = authorities;
   }
-  // A watch, or a client that keeps its connection, may outlive its certificate.
-  return known.identity.type === 'user' && !(Date.now() <= known.notAfterMs) ? UNTRUSTED : known.identity;
-}
 
-function read(socket: TLSSocket): CertificateIdentity {
-  const certificate = socket.getPeerCertificate();
-  if (certificate === null || certificate === undefined || Object.keys(certificate).length === 0) return NONE;
-  if (!socket.authorized) return UNTRUSTED;
-  const { CN, O } = certificate.subject as unknown as { CN?: string | string[]; O?: string | string[] };
-  if (typeof CN !== 'string' || CN === '') return UNTRUSTED;
-  const groups = O === undefined ? [] : Array.isArray(O) ? O : [O];
-  return { type: 'user', user: { name: CN, groups } };
+  /**
+   * CN is the user, every O a group (k8s.io/apiserver/pkg/authentication/request/x509 CommonNameUserConversion).
+   * The TLS layer has verified the chain, the dates and the client-auth usage: `socket.authorized`.
+   */
+  identityOf(socket: TLSSocket): CertificateIdentity {
+    let known = this.#identities.get(socket);
+    if (known === undefined) {
+      const notAfterMs = Date.parse(socket.getPeerCertificate()?.valid_to ?? '');
+      known = { identity: this.#read(socket), notAfterMs };
+      this.#identities.set(socket, known);
+    }
+    // A watch, or a client that keeps its connection, may outlive its certificate.
+    return known.identity.type === 'user' && !(Date.now() <= known.notAfterMs) ? UNTRUSTED : known.identity;
+  }
+
+  #read(socket: TLSSocket): CertificateIdentity {
+    const certificate = socket.getPeerCertificate();
+    if (certificate === null || certificate === undefined || Object.keys(certificate).length === 0)
+      return NONE;
+    if (!socket.authorized || !this.#authorities.vouchFor(socket)) return UNTRUSTED;
+    const { CN, O } = certificate.subject as unknown as { CN?: string | string[]; O?: string | string[] };
+    if (typeof CN !== 'string' || CN === '') return UNTRUSTED;
+    const groups = O === undefined ? [] : Array.isArray(O) ? O : [O];
+    return { type: 'user', user: { name: CN, groups } };
+  }
 }

@@ -73,7 +73,8 @@ function wantedOf(headers: ApiRequest['headers'] = {}): Wanted | undefined {
   return undefined;
 }
 
-function listOf(value: string): string[] {
+/** Header lines of one name reach us joined by commas. */
+export function listOf(value: string): string[] {
   return value
     .split(',')
     .map((one) => one.trim())

@@ -229,7 +229,7 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
 export const OWN_CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
   'crd-registration-controller': [
     [READ, 'apiextensions.k8s.io', 'customresourcedefinitions'],
-    [`create delete ${READ}`, 'apiregistration.k8s.io', 'apiservices'],
+    [`create update delete ${READ}`, 'apiregistration.k8s.io', 'apiservices'],
   ],
   'flow-schema-controller': [
     [READ, 'flowcontrol.apiserver.k8s.io', 'flowschemas prioritylevelconfigurations'],

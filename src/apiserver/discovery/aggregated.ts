@@ -1,6 +1,6 @@
 import type { apidiscoveryv2, metav1, Resource } from '../../kube/index.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
-import { groupNames } from './groups.ts';
+import type { ServedGroup } from './served-groups.ts';
 
 /**
  * apidiscovery.k8s.io APIGroupDiscoveryList: all of discovery in two requests, `/api` (legacy) and `/apis`.
@@ -8,30 +8,37 @@ import { groupNames } from './groups.ts';
  */
 export function aggregatedDiscovery(
   catalog: ResourceCatalog,
+  groups: readonly ServedGroup[],
   legacy: boolean,
   version: 'v2' | 'v2beta1',
 ): apidiscoveryv2.APIGroupDiscoveryList {
-  const groups = groupNames(catalog).filter((name) => (name === '') === legacy);
   return {
     kind: 'APIGroupDiscoveryList',
     apiVersion: `apidiscovery.k8s.io/${version}`,
     metadata: {} as metav1.ListMeta,
-    items: groups.map((name) => groupDiscovery(catalog, name)),
+    items: groups
+      .filter(({ name }) => (name === '') === legacy)
+      .map((group) => groupDiscovery(catalog, group)),
   };
 }
 
-function groupDiscovery(catalog: ResourceCatalog, name: string): apidiscoveryv2.APIGroupDiscovery {
+function groupDiscovery(
+  catalog: ResourceCatalog,
+  { name, versions }: ServedGroup,
+): apidiscoveryv2.APIGroupDiscovery {
   const metadata = { ...(name !== '' && { name }), creationTimestamp: null };
-  const versions = catalog.groups().get(name) ?? [];
   return {
     metadata: metadata as unknown as metav1.ObjectMeta,
-    versions: versions.map((version) => ({
-      version,
-      resources: catalog.all
-        .filter((resource) => resource.group === name && resource.version === version)
-        .map(resourceDiscovery),
-      freshness: 'Current',
-    })),
+    versions: versions.map(
+      ({ version, remote }) =>
+        remote ?? {
+          version,
+          resources: catalog.all
+            .filter((resource) => resource.group === name && resource.version === version)
+            .map(resourceDiscovery),
+          freshness: 'Current',
+        },
+    ),
   };
 }
 

@@ -1,14 +1,7 @@
 import type { metav1, Resource } from '../../kube/index.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
 import { groupVersion } from '../storage/object-storage.ts';
-import { priorityOf } from './group-priorities.ts';
-
-/** The group names in the order clients shall prefer them. */
-export function groupNames(catalog: ResourceCatalog): string[] {
-  const versions = catalog.groups();
-  const rank = (name: string) => priorityOf(name, versions.get(name)?.[0] ?? '').group;
-  return [...versions.keys()].sort((a, b) => rank(b) - rank(a) || (a < b ? -1 : 1));
-}
+import type { ServedGroup } from './served-groups.ts';
 
 /** GET /api */
 export function apiVersions(serverAddress: string): metav1.APIVersions {
@@ -20,25 +13,23 @@ export function apiVersions(serverAddress: string): metav1.APIVersions {
 }
 
 /** GET /apis */
-export function apiGroupList(catalog: ResourceCatalog): metav1.APIGroupList {
-  const groups = groupNames(catalog)
-    .filter((name) => name !== '')
-    .map((name) => groupOf(catalog, name)!);
-  return { kind: 'APIGroupList', apiVersion: 'v1', groups };
+export function apiGroupList(groups: readonly ServedGroup[]): metav1.APIGroupList {
+  const named = groups.filter(({ name }) => name !== '');
+  return { kind: 'APIGroupList', apiVersion: 'v1', groups: named.map(groupOf) };
 }
 
 /** GET /apis/<group> */
-export function apiGroup(catalog: ResourceCatalog, name: string): metav1.APIGroup | undefined {
-  const group = name === '' ? undefined : groupOf(catalog, name);
-  return group && { kind: 'APIGroup', apiVersion: 'v1', ...group };
+export function apiGroup(groups: readonly ServedGroup[], name: string): metav1.APIGroup | undefined {
+  const group = name === '' ? undefined : groups.find((one) => one.name === name);
+  return group && { kind: 'APIGroup', apiVersion: 'v1', ...groupOf(group) };
 }
 
-function groupOf(catalog: ResourceCatalog, name: string): metav1.APIGroup | undefined {
-  const versions = catalog
-    .groups()
-    .get(name)
-    ?.map((version) => ({ groupVersion: groupVersion({ group: name, version }), version }));
-  return versions && { name, versions, preferredVersion: versions[0]! };
+function groupOf({ name, versions: served }: ServedGroup): metav1.APIGroup {
+  const versions = served.map(({ version }) => ({
+    groupVersion: groupVersion({ group: name, version }),
+    version,
+  }));
+  return { name, versions, preferredVersion: versions[0]! };
 }
 
 /** GET /api/v1, /apis/<group>/<version> */

@@ -1,8 +1,10 @@
 import {
   type Descriptions,
+  mergeOpenApiV2,
   openApiV2,
   openApiV2Protobuf,
   openApiV3,
+  type RemoteSpec,
   type Resource,
 } from '../../kube/index.ts';
 import { fingerprint } from '../encoding/fingerprint.ts';
@@ -22,6 +24,16 @@ const BODIES_LIMIT_BYTES = 16 * 1024 * 1024;
 /** A resource of the catalog with its schema, where that is not at hand. */
 export type WholeResources = (resources: readonly Resource[]) => Promise<readonly Resource[]>;
 
+/** What extension API servers publish of their own group versions, as `apis/<group>/<version>`. */
+export interface RemoteOpenApi {
+  isRemotePath(path: string): boolean;
+  /** Where each document is, with its hash in the query. */
+  openApiV3Urls(): ReadonlyMap<string, string>;
+  openApiV3(path: string, request: ApiRequest): Promise<ApiResponse | undefined>;
+  /** The same objects as long as nothing has changed. */
+  openApiV2(): readonly RemoteSpec[];
+}
+
 interface Document {
   body: Uint8Array;
   etag: string;
@@ -33,15 +45,18 @@ export class OpenApiDocuments {
   readonly #catalog: ResourceCatalog;
   readonly #loadDescriptions: () => Promise<Descriptions>;
   readonly #whole: WholeResources;
+  readonly #remote: RemoteOpenApi | undefined;
   readonly #documents = new Map<string, Promise<Document>>();
   /** What each document was made of, and its hash once it is known. */
-  readonly #sources = new Map<string, { resources: readonly Resource[]; etag?: string; sizeBytes: number }>();
+  readonly #sources = new Map<string, { members: readonly object[]; etag?: string; sizeBytes: number }>();
 
   constructor(
     catalog: ResourceCatalog,
     loadDescriptions: () => Promise<Descriptions>,
     whole: WholeResources = async (resources) => resources,
+    remote?: RemoteOpenApi,
   ) {
+    this.#remote = remote;
     this.#catalog = catalog;
     this.#whole = whole;
     this.#loadDescriptions = loadDescriptions;
@@ -52,7 +67,9 @@ export class OpenApiDocuments {
     if (path === '/openapi/v2') return this.#answer(request, await this.#v2(request));
     if (path === '/openapi/v3') return jsonResponse(200, await this.#v3Index());
     if (!path.startsWith('/openapi/v3/')) return undefined;
-    return this.#answer(request, await this.#v3(path.slice('/openapi/v3/'.length)));
+    const name = path.slice('/openapi/v3/'.length);
+    const remote = await this.#remote?.openApiV3(name, request);
+    return remote ?? this.#answer(request, await this.#v3(name));
   }
 
   #answer(request: ApiRequest, document: Document): ApiResponse {
@@ -74,17 +91,30 @@ export class OpenApiDocuments {
 
   #v2(request: ApiRequest): Promise<Document> {
     const accept = request.headers?.accept;
+    const remote = this.#remote?.openApiV2() ?? [];
+    const whole = async (all: readonly Resource[]) =>
+      mergeOpenApiV2(openApiV2(all, await this.#loadDescriptions()), remote);
     for (const { type } of parseAccept(accept || 'application/json')) {
       if (V2_PROTOBUF.has(type))
-        return this.#made('v2 protobuf', this.#catalog.all, async (all) => ({
-          contentType: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
-          body: openApiV2Protobuf(openApiV2(all, await this.#loadDescriptions())),
-        }));
+        return this.#made(
+          'v2 protobuf',
+          this.#catalog.all,
+          async (all) => ({
+            contentType: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+            body: openApiV2Protobuf(await whole(all)),
+          }),
+          remote,
+        );
       if (formatOf(type) === 'json')
-        return this.#made('v2', this.#catalog.all, async (all) => ({
-          contentType: 'application/json',
-          body: encodeText(JSON.stringify(openApiV2(all, await this.#loadDescriptions()))),
-        }));
+        return this.#made(
+          'v2',
+          this.#catalog.all,
+          async (all) => ({
+            contentType: 'application/json',
+            body: encodeText(JSON.stringify(await whole(all))),
+          }),
+          remote,
+        );
     }
     throw notAcceptable(['application/json', ...V2_PROTOBUF]);
   }
@@ -103,12 +133,14 @@ export class OpenApiDocuments {
     const paths: Record<string, { serverRelativeURL: string }> = {};
     for (const [path, { resources }] of this.#groupVersions()) {
       const known = this.#sources.get(path);
-      const isKnown = known?.etag !== undefined && sameMembers(known.resources, resources);
+      const isKnown = known?.etag !== undefined && sameMembers(known.members, resources);
       const etag = isKnown ? known.etag : (await this.#v3(path)).etag;
       paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${etag}` };
       await new Promise((resolve) => setImmediate(resolve));
     }
-    return { paths };
+    for (const [path, serverRelativeURL] of this.#remote?.openApiV3Urls() ?? [])
+      paths[path] = { serverRelativeURL };
+    return { paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))) };
   }
 
   #groupVersions(): Map<string, { group: string; version: string; resources: Resource[] }> {
@@ -116,6 +148,7 @@ export class OpenApiDocuments {
     for (const resource of this.#catalog.all) {
       const { group, version } = resource;
       const path = group === '' ? `api/${version}` : `apis/${group}/${version}`;
+      if (this.#remote?.isRemotePath(path) === true) continue;
       const known = all.get(path);
       if (known === undefined) all.set(path, { group, version, resources: [resource] });
       else known.resources.push(resource);
@@ -127,12 +160,14 @@ export class OpenApiDocuments {
     name: string,
     resources: readonly Resource[],
     make: (whole: readonly Resource[]) => Promise<{ contentType: string; body: Uint8Array }>,
+    more: readonly object[] = [],
   ): Promise<Document> {
+    const members = more.length === 0 ? resources : [...resources, ...more];
     const source = this.#sources.get(name);
     let document = this.#documents.get(name);
-    if (document === undefined || source === undefined || !sameMembers(source.resources, resources)) {
-      const fresh: { resources: readonly Resource[]; etag?: string; sizeBytes: number } = {
-        resources,
+    if (document === undefined || source === undefined || !sameMembers(source.members, members)) {
+      const fresh: { members: readonly object[]; etag?: string; sizeBytes: number } = {
+        members,
         sizeBytes: 0,
       };
       document = this.#whole(resources)
@@ -164,6 +199,6 @@ export class OpenApiDocuments {
   }
 }
 
-function sameMembers(a: readonly Resource[], b: readonly Resource[]): boolean {
+function sameMembers(a: readonly object[], b: readonly object[]): boolean {
   return a.length === b.length && a.every((one, index) => one === b[index]);
 }

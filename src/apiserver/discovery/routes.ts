@@ -10,10 +10,12 @@ import { aggregatedDiscovery } from './aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './groups.ts';
 import { type HealthCheck, health } from './health.ts';
 import type { OpenApiDocuments } from './openapi.ts';
+import { type RemoteDiscovery, servedGroups } from './served-groups.ts';
 import type { VersionInfo } from './version.ts';
 
 export interface RouteParts {
   catalog: ResourceCatalog;
+  remote: RemoteDiscovery;
   openApi: OpenApiDocuments;
   openId: OpenIdDocuments;
   version: VersionInfo;
@@ -27,7 +29,7 @@ export async function servePath(request: ApiRequest, path: string, parts: RouteP
   if (request.method !== 'GET') throw methodNotAllowed();
   switch (path) {
     case '/':
-      return jsonResponse(200, { paths: rootPaths(parts.catalog) });
+      return jsonResponse(200, { paths: rootPaths(parts) });
     case '/version':
       return jsonResponse(200, parts.version);
     case '/metrics':
@@ -53,13 +55,14 @@ function notFound(): never {
 async function groupRoute(
   request: ApiRequest,
   path: string,
-  { catalog }: RouteParts,
+  { catalog, remote }: RouteParts,
 ): Promise<ApiResponse | undefined> {
   const [root, one, two, more] = path.split('/').slice(1);
   let document: object | undefined;
   if (root === 'api' && one !== undefined && two === undefined) document = apiResourceList(catalog, '', one);
   else if (root === 'apis' && one !== undefined && more === undefined)
-    document = two === undefined ? apiGroup(catalog, one) : apiResourceList(catalog, one, two);
+    document =
+      two === undefined ? apiGroup(servedGroups(catalog, remote), one) : apiResourceList(catalog, one, two);
   return document && answer(request, document);
 }
 
@@ -70,19 +73,23 @@ async function discovery(request: ApiRequest, parts: RouteParts, legacy: boolean
     const { as, g, v } = parameters;
     if (as === undefined) break;
     if (as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && (v === 'v2' || v === 'v2beta1'))
-      return aggregated(request, parts.catalog, legacy, v);
+      return aggregated(request, parts, legacy, v);
   }
-  const document = legacy ? apiVersions(parts.serverAddress()) : apiGroupList(parts.catalog);
+  const document = legacy
+    ? apiVersions(parts.serverAddress())
+    : apiGroupList(servedGroups(parts.catalog, parts.remote));
   return answer(request, document, { vary: 'Accept' });
 }
 
 function aggregated(
   request: ApiRequest,
-  catalog: ResourceCatalog,
+  { catalog, remote }: RouteParts,
   legacy: boolean,
   version: 'v2' | 'v2beta1',
 ): ApiResponse {
-  const body = encodeText(JSON.stringify(aggregatedDiscovery(catalog, legacy, version)));
+  const body = encodeText(
+    JSON.stringify(aggregatedDiscovery(catalog, servedGroups(catalog, remote), legacy, version)),
+  );
   const headers = {
     'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
     etag: `"${fingerprint(body)}"`,
@@ -108,7 +115,7 @@ async function answer(
   };
 }
 
-function rootPaths(catalog: ResourceCatalog): string[] {
+function rootPaths({ catalog, remote }: RouteParts): string[] {
   const paths = new Set([
     '/.well-known/openid-configuration',
     '/api',
@@ -125,5 +132,9 @@ function rootPaths(catalog: ResourceCatalog): string[] {
   const pathOf = ({ group, version }: Resource) =>
     group === '' ? [`/api/${version}`] : [`/apis/${group}`, `/apis/${group}/${version}`];
   for (const resource of catalog.all) for (const path of pathOf(resource)) paths.add(path);
+  for (const { name, versions } of servedGroups(catalog, remote))
+    for (const { version, remote: isRemote } of versions)
+      if (isRemote !== undefined)
+        for (const path of [`/apis/${name}`, `/apis/${name}/${version}`]) paths.add(path);
   return [...paths].sort();
 }

@@ -13,13 +13,13 @@ import { type Log, messageOf, OrreryError } from '../../base/index.ts';
 import { BODY_LIMIT_BYTES } from '../encoding/body.ts';
 import { methodNotAllowed } from '../errors.ts';
 import type { ServerCredentials } from '../pki/renewal.ts';
-import type { ApiRequest, ApiResponse, UpgradeRequest } from './messages.ts';
+import type { ApiRequest, ApiResponse, RequestBody, UpgradeRequest } from './messages.ts';
 import { readBodyBytes, requestOf } from './read-request.ts';
 
 /** What the listener hands a request to, with the connection it came by. Neither throws. */
 export interface RequestHandler {
-  /** `readBody` when there is one: nothing of a body is taken in before it is known whose it is. */
-  handle(request: ApiRequest, socket: TLSSocket, readBody?: () => Promise<Uint8Array>): Promise<ApiResponse>;
+  /** `body` when there is one: nothing of it is taken in before it is known whose it is. */
+  handle(request: ApiRequest, socket: TLSSocket, body?: RequestBody): Promise<ApiResponse>;
   /** Status 101: the connection has been taken over; anything else is written and the connection ended. */
   upgrade(request: UpgradeRequest, socket: TLSSocket): Promise<ApiResponse>;
   errorResponse(error: unknown, request: Pick<ApiRequest, 'method' | 'path'>): ApiResponse;
@@ -170,7 +170,8 @@ export class TlsListener {
     }
     if (!wire.hasBody) return this.#handler.handle(request, wire.socket);
     const length = request.headers?.['content-length'];
-    return this.#handler.handle(request, wire.socket, () => readBodyBytes(wire.body, length));
+    const body = { stream: wire.body, read: () => readBodyBytes(wire.body, length) };
+    return this.#handler.handle(request, wire.socket, body);
   }
 
   async #send(to: ServerResponse | ServerHttp2Stream, answer: ApiResponse, headOnly: boolean): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 
 /** A request as the pipeline sees it; which wire it came by is forgotten. Structurally the client room's ApiRequest. */
 export interface ApiRequest {
@@ -17,6 +17,15 @@ export interface ApiResponse {
   headers: Record<string, string>;
   /** Whole for ordinary answers; a stream of chunks for watches and logs. */
   body: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Of a stream whose reader must keep up: how long he may take for what lies ready, and who hears that he did not. */
+  stall?: { limitMs: number; ended(): void };
+}
+
+/** A body that nobody has read yet: taken in whole, or passed on as it comes. */
+export interface RequestBody {
+  /** @throws OrreryError BadRequest, RequestEntityTooLarge */
+  read(): Promise<Uint8Array>;
+  readonly stream: Readable;
 }
 
 /** A connection that asked to be switched to another protocol (exec, attach, port-forward). */

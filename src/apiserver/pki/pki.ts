@@ -32,7 +32,15 @@ export interface PkiPaths {
   serviceAccountKey: string;
   kubeletClientCertificate: string;
   kubeletClientKey: string;
+  /** Signs who may say for whom a request is: the API server before extension API servers. No client of ours is signed by it. */
+  frontProxyCaCertificate: string;
+  frontProxyCaKey: string;
+  frontProxyClientCertificate: string;
+  frontProxyClientKey: string;
 }
+
+/** What extension API servers know us by; kubeadm's name. */
+export const FRONT_PROXY_CLIENT = 'front-proxy-client';
 
 /** The control plane's certificate authority, over one folder. */
 export interface Pki {
@@ -87,6 +95,7 @@ export async function ensurePki(directory: string, options: PkiOptions = {}): Pr
         usages: ['client'],
       }),
   });
+  await ensureFrontProxy(paths, clock.now());
   if ((await readIfThere(paths.serviceAccountKey)) === undefined)
     await writeFileAtomic(paths.serviceAccountKey, makePrivateKey(), { mode: 0o600 });
 
@@ -98,6 +107,23 @@ export async function ensurePki(directory: string, options: PkiOptions = {}): Pr
     signRequest: (requestPem, options) => signRequest(authority, requestPem, options, clock.now()),
     isUsable: good,
   };
+}
+
+async function ensureFrontProxy(paths: PkiPaths, now: number): Promise<void> {
+  const authority = await ensurePair(paths.frontProxyCaCertificate, paths.frontProxyCaKey, {
+    isGood: () => true,
+    make: () => makeAuthority('orrery-front-proxy-ca', now, AUTHORITY_DAYS),
+  });
+  await ensurePair(paths.frontProxyClientCertificate, paths.frontProxyClientKey, {
+    isGood: (pair) =>
+      isUsable(pair, authority.certificate, { hosts: [], now, withinDays: RENEW_WITHIN_DAYS }),
+    make: () =>
+      makeCertificate(
+        authority,
+        { commonName: FRONT_PROXY_CLIENT, usages: ['client'], validDays: CERTIFICATE_DAYS },
+        now,
+      ),
+  });
 }
 
 /** Those of the files that all servers of one store share; the others each makes for itself. */
@@ -119,6 +145,10 @@ function pathsIn(directory: string): PkiPaths {
     serviceAccountKey: at('sa.key'),
     kubeletClientCertificate: at('apiserver-kubelet-client.crt'),
     kubeletClientKey: at('apiserver-kubelet-client.key'),
+    frontProxyCaCertificate: at('front-proxy-ca.crt'),
+    frontProxyCaKey: at('front-proxy-ca.key'),
+    frontProxyClientCertificate: at('front-proxy-client.crt'),
+    frontProxyClientKey: at('front-proxy-client.key'),
   };
 }
 

@@ -11,11 +11,16 @@ export interface ServerCredentials {
   clientCa: string;
 }
 
-export async function readServerCredentials(paths: PkiPaths): Promise<ServerCredentials> {
-  const [certificate, key, clientCa] = await Promise.all(
-    [paths.serverCertificate, paths.serverKey, paths.caCertificate].map((path) => readFile(path, 'utf8')),
-  );
-  return { certificate: certificate!, key: key!, clientCa: clientCa! };
+/** `proxyCa`: further authorities whose front proxies are heard; who is a user and who a proxy is told apart later. */
+export async function readServerCredentials(paths: PkiPaths, proxyCa = ''): Promise<ServerCredentials> {
+  const files = [
+    paths.serverCertificate,
+    paths.serverKey,
+    paths.caCertificate,
+    paths.frontProxyCaCertificate,
+  ];
+  const [certificate, key, ...authorities] = await Promise.all(files.map((path) => readFile(path, 'utf8')));
+  return { certificate: certificate!, key: key!, clientCa: [...authorities, proxyCa].join('\n') };
 }
 
 /**
@@ -24,6 +29,7 @@ export async function readServerCredentials(paths: PkiPaths): Promise<ServerCred
  */
 export async function renewServerCertificate(options: {
   paths: PkiPaths;
+  proxyCa?: string | undefined;
   /** Makes new files where it is time; `ensurePki` with the options of the start. */
   renew: () => Promise<unknown>;
   use: (credentials: ServerCredentials) => void;
@@ -31,8 +37,8 @@ export async function renewServerCertificate(options: {
   log: Log;
   signal: AbortSignal;
 }): Promise<void> {
-  const { paths, renew, use, clock, log, signal } = options;
-  let { certificate } = await readServerCredentials(paths);
+  const { paths, proxyCa, renew, use, clock, log, signal } = options;
+  let { certificate } = await readServerCredentials(paths, proxyCa);
   while (!signal.aborted) {
     try {
       await clock.sleep(INTERVAL_MS, signal);
@@ -42,7 +48,7 @@ export async function renewServerCertificate(options: {
     }
     try {
       await renew();
-      const credentials = await readServerCredentials(paths);
+      const credentials = await readServerCredentials(paths, proxyCa);
       if (credentials.certificate === certificate) continue;
       use(credentials);
       certificate = credentials.certificate;

@@ -27,7 +27,7 @@ const HOP_HEADERS = new Set([
   'content-length',
 ]);
 /** Who the client is to us is no business of what stands behind us. */
-const SECRET_HEADERS = /^(authorization$|impersonate-|x-remote-)/;
+const SECRET_HEADERS = /^(authorization$|impersonate-|x[-_]remote[-_])/;
 const TOKEN_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
 
 /**
@@ -77,7 +77,8 @@ export function splitProxyPath(path: string): { base: string; rest: string } {
   return found === null ? { base: path, rest: '' } : { base: found[1]!, rest: found[2]! };
 }
 
-function forwardedHeaders(request: ApiRequest, upgrading: boolean): Record<string, string> {
+/** The request's headers for the next hop. */
+export function forwardedHeaders(request: ApiRequest, upgrading: boolean): Record<string, string> {
   const headers: Record<string, string> = {};
   const listed = new Set((request.headers?.connection ?? '').toLowerCase().split(/\s*,\s*/));
   for (const [name, value] of Object.entries(request.headers ?? {}))
@@ -157,6 +158,13 @@ function dialError({ host, port }: ProxyTarget, cause: NodeJS.ErrnoException): s
 }
 
 function answerOf(response: IncomingMessage, from: { target: ProxyTarget; base: string }): ApiResponse {
+  const headers = answerHeaders(response);
+  if (headers.location !== undefined) headers.location = rewrittenLocation(headers.location, from);
+  return { status: response.statusCode!, headers, body: response };
+}
+
+/** The answer's headers for our client. */
+export function answerHeaders(response: IncomingMessage): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) {
     if (value === undefined || (HOP_HEADERS.has(name) && name !== 'content-length')) continue;
@@ -164,8 +172,7 @@ function answerOf(response: IncomingMessage, from: { target: ProxyTarget; base: 
     if (name.startsWith('access-control-')) continue;
     headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
-  if (headers.location !== undefined) headers.location = rewrittenLocation(headers.location, from);
-  return { status: response.statusCode!, headers, body: response };
+  return headers;
 }
 
 /** A redirection to the same server is one to the same proxy. */

@@ -71,7 +71,7 @@ function pathOf({ group, version, name }: Resource): string {
 }
 
 /** Stable before beta before alpha, newer before older, other names last; k8s.io/apimachinery/pkg/version. */
-function compareVersions(a: string, b: string): number {
+export function compareVersions(a: string, b: string): number {
   const [left, right] = [rankOf(a), rankOf(b)];
   for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return right[i]! - left[i]!;
   return a < b ? -1 : 1;

@@ -1,7 +1,7 @@
 import { Agent, request as httpsRequest } from 'node:https';
 import type { admissionregistrationv1 } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
-import { findServiceAddress } from './service-address.ts';
+import { findServiceAddress, type ServiceAddress } from './service-address.ts';
 
 const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
 const IDLE_MS = 60_000;
@@ -147,7 +147,7 @@ function parsedAnswer(status: number, text: string): unknown {
 }
 
 /** Go's words for what Node calls by a code. */
-function goMessage(cause: unknown, { host, port }: Target): string {
+export function goMessage(cause: unknown, { host, port }: ServiceAddress): string {
   const { code, name, message } = cause as { code?: string; name?: string; message?: string };
   const dial = `dial tcp ${host.includes(':') ? `[${host}]` : host}:${port}`;
   if (name === 'TimeoutError' || name === 'AbortError') return 'context deadline exceeded';

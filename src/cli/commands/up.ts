@@ -6,6 +6,7 @@ import { createLog, type LogLevel, messageOf, OrreryError } from '../../base/ind
 import { dataDirectoryOf, localAddress, resolveConfig, type UpFlags } from '../config.ts';
 import { prepareDataDirectory } from '../data-directory.ts';
 import { formatBytes, painter } from '../output.ts';
+import { requestHeaderArguments } from '../request-headers.ts';
 import { severalServersArguments } from '../several-servers.ts';
 import { etcdArguments } from '../store-options.ts';
 import { Supervisor, type SupervisorStatus } from '../supervisor.ts';

@@ -8,7 +8,7 @@ import {
   splitKey,
   workspaceOf,
 } from '../../client/index.ts';
-import type { apiextensionsv1, apiregistrationv1 } from '../../kube/index.ts';
+import { type apiextensionsv1, type apiregistrationv1, semanticallyEqual } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
 
 type Definition = apiextensionsv1.CustomResourceDefinition;
@@ -20,8 +20,8 @@ const PRIORITY = { groupPriorityMinimum: 1000, versionPriority: 100 };
 
 /**
  * Keeps a local APIService for every group version that a CustomResourceDefinition serves, and takes it away with the
- * last of them. One that somebody else made is left alone.
- * Source: k8s.io/kubernetes/pkg/controlplane/controller/crdregistration.
+ * last of them. What is done to one of these is undone; one that somebody else made is left alone.
+ * Source: k8s.io/kubernetes/pkg/controlplane/controller/crdregistration, k8s.io/kube-aggregator/pkg/controllers/autoregister.
  */
 export class CrdRegistrationController implements RunnableController {
   readonly name = 'crd-registration-controller';
@@ -53,7 +53,8 @@ export class CrdRegistrationController implements RunnableController {
     const addService = (service: Service) =>
       queue.add(makeKey(workspaceOf(service), '', service.metadata.name));
     this.#services.addHandler({
-      onAdd: (service) => service.metadata.labels?.[AUTO_MANAGED] === 'true' && addService(service),
+      onAdd: (service) => isManaged(service) && addService(service),
+      onUpdate: (service, old) => (isManaged(service) || isManaged(old)) && addService(service),
       onDelete: addService,
     });
   }
@@ -75,20 +76,27 @@ export class CrdRegistrationController implements RunnableController {
     const wanted = this.#definitions
       .list()
       .some((definition) => workspaceOf(definition) === workspace && serves(definition, group, version));
+    const spec = { group, version, ...PRIORITY };
     const services = this.#context.client.in(workspace).resource<Service>(API_SERVICES);
     try {
       if (wanted && current === undefined)
         await services.create({
           metadata: { name, labels: { [AUTO_MANAGED]: 'true' } },
-          spec: { group, version, ...PRIORITY } as apiregistrationv1.APIServiceSpec,
+          spec: spec as apiregistrationv1.APIServiceSpec,
           status: {},
         });
-      if (!wanted && current?.metadata.labels?.[AUTO_MANAGED] === 'true')
+      if (wanted && isManaged(current) && !semanticallyEqual(current.spec, spec))
+        await services.update({ ...current, spec: spec as apiregistrationv1.APIServiceSpec });
+      if (!wanted && isManaged(current))
         await services.delete(name, { preconditions: { uid: current.metadata.uid } });
     } catch (error) {
       if (!(error instanceof AlreadyExists) && !(error instanceof NotFound)) throw error;
     }
   }
+}
+
+function isManaged(service: Service | undefined): service is Service {
+  return service?.metadata.labels?.[AUTO_MANAGED] === 'true';
 }
 
 /** Schemas can be large, and which versions there are is all that counts here. */

@@ -4,4 +4,5 @@
  */
 export type { Descriptions } from './definitions.ts';
 export { openApiV2Protobuf } from './gnostic.ts';
+export { mergeOpenApiV2, type RemoteSpec } from './merge.ts';
 export { definitionOf, openApiV2, openApiV3 } from './openapi.ts';

@@ -15,27 +15,23 @@ import { builtin, dropStatus, keepStatus, statusSubresource } from './builtin.ts
 type ApiService = apiregistrationv1.APIService;
 type Migration = storagemigrationv1beta1.StorageVersionMigration;
 
-/** What this server serves itself is available at once; to other servers it does not carry requests. */
+/** What this server serves itself is available at once; of others somebody has to find out. */
 function prepareApiService(object: KubeObject): void {
   const service = object as ApiService;
-  const { creationTimestamp } = object.metadata;
-  const verdict =
-    service.spec?.service === undefined
-      ? { status: 'True', reason: 'Local', message: 'Local APIServices are always available' }
-      : {
-          status: 'False',
-          reason: 'AggregationNotSupported',
-          message: 'this server does not proxy to API services',
-        };
-  const since = creationTimestamp !== undefined && { lastTransitionTime: creationTimestamp };
-  service.status = { conditions: [{ type: 'Available', ...since, ...verdict }] };
+  service.status = {};
+  if (service.spec?.service === undefined)
+    service.status.conditions = [localAvailability(object.metadata.creationTimestamp)];
 }
 
-/** One that begins to name a service, or ends to, is another. */
-function prepareApiServiceUpdate(object: KubeObject, old: KubeObject): void {
-  const isLocal = (one: KubeObject) => (one as ApiService).spec?.service === undefined;
-  if (isLocal(object) === isLocal(old)) keepStatus(object, old);
-  else prepareApiService(object);
+/** The condition of an APIService that names no service; kube-aggregator's NewLocalAvailableAPIServiceCondition. */
+export function localAvailability(time: string | undefined): apiregistrationv1.APIServiceCondition {
+  return {
+    type: 'Available',
+    status: 'True',
+    ...(time !== undefined && { lastTransitionTime: time }),
+    reason: 'Local',
+    message: 'Local APIServices are always available',
+  };
 }
 
 const apiServicesResource: Resource = {
@@ -55,7 +51,7 @@ const apiServicesResource: Resource = {
     if (service !== undefined) service.port ??= 443;
   },
   prepareForCreate: prepareApiService,
-  prepareForUpdate: prepareApiServiceUpdate,
+  prepareForUpdate: keepStatus,
   validateCreate: (object) => validateApiService(object as ApiService),
   validateUpdate: (object) => validateApiService(object as ApiService),
   validateStatusUpdate: (object) => validateApiServiceStatus(object as ApiService),

@@ -355,10 +355,13 @@ test('a local review answers of its own namespace only', async () => {
 test('extension API servers find what they need to check client certificates, and may read it', async () => {
   const path = '/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication';
   const scheduler: User = { name: 'system:kube-scheduler', groups: ['system:authenticated'] };
-  await server.patch(path, { data: { 'client-ca-file': 'old', 'requestheader-allowed-names': '[]' } });
+  await server.patch(path, {
+    data: { 'client-ca-file': 'old', 'requestheader-allowed-names': '[]', own: 'x' },
+  });
   await server.api.bootstrap();
   const { status, body } = await as(scheduler, 'GET', path);
   expect(status).toBe(200);
   expect(body.data['client-ca-file']).toContain('BEGIN CERTIFICATE');
-  expect(body.data['requestheader-allowed-names']).toBe('[]');
+  expect(body.data['requestheader-allowed-names']).toBe('["front-proxy-client"]');
+  expect(body.data.own).toBe('x');
 });
