@@ -31,16 +31,18 @@ export interface Config extends SeveralServersConfig {
   tokenAuthFile?: string;
   /** Absolute path of a file with Kubernetes' AuthenticationConfiguration. */
   authenticationConfigFile?: string;
-  /** kube-apiserver's admission plug-ins to run, or not to run, beside its defaults; and its AdmissionConfiguration. */
-  admission: { enable: string[]; disable: string[]; configFile?: string };
   /** A front proxy before the API server. */
   requestHeaders?: RequestHeaderOptions;
+  /** kube-apiserver's admission plug-ins to run, or not to run, beside its defaults; and its AdmissionConfiguration. */
+  admission: { enable: string[]; disable: string[]; configFile?: string };
   /** Absolute paths of Kubernetes' audit Policy and of the file its events go to. */
   audit?: { policyFile: string; logFile: string };
   /** Absolute path of a file with Kubernetes' EncryptionConfiguration. */
   encryptionConfigFile?: string;
   /** Keep Secrets encrypted with a key that is made in the data directory. */
   secretsEncryption: boolean;
+  /** Whether this machine is a node too. */
+  node: boolean;
   /** How to come to an etcd that `storeUrl` names. */
   etcd: EtcdConfig;
 }
@@ -48,8 +50,6 @@ export interface Config extends SeveralServersConfig {
 export interface UpFlags extends SeveralServersFlags, EtcdFlags, RequestHeaderFlags {
   dataDir?: string;
   port?: string;
-  /** Whether this machine is a node too. */
-  node: boolean;
   bindAddress?: string;
   nodeName?: string;
   nodeIp?: string;
@@ -66,6 +66,8 @@ export interface UpFlags extends SeveralServersFlags, EtcdFlags, RequestHeaderFl
   auditLogPath?: string;
   encryptionProviderConfig?: string;
   secretsEncryption?: boolean;
+  /** False for `orrery server`. */
+  node?: boolean;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -73,8 +75,6 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 /** `--data-dir`, else ORRERY_DATA_DIR, else /var/lib/orrery for root and $XDG_DATA_HOME/orrery for others. */
-  /** False for `orrery server`. */
-  node?: boolean;
 export function dataDirectoryOf(flag: string | undefined, env: Environment = process.env): string {
   const given = flag ?? env.ORRERY_DATA_DIR;
   if (given !== undefined) {
@@ -152,6 +152,7 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
       }),
     ...(encryptionConfig !== undefined && { encryptionConfigFile: resolve(encryptionConfig) }),
     secretsEncryption,
+    node: flags.node ?? true,
   };
 }
 
@@ -160,7 +161,6 @@ export function instanceOf(dataDirectory: string): string {
 }
 
 /** The address a client on this host uses: a server bound to all addresses is on loopback too. */
-    node: flags.node ?? true,
 export function localAddress(bindAddress: string): string {
   return bindAddress === '0.0.0.0' || bindAddress === '::' ? '127.0.0.1' : bindAddress;
 }

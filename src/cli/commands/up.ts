@@ -86,9 +86,9 @@ async function startDetached(flags: Flags): Promise<SupervisorStatus> {
     detached: true,
     stdio: ['ignore', logFd, logFd, 'ipc'],
     cwd: '/',
-  });
     // On a command line everybody could read it.
     env: { ...process.env, ...(config.token !== undefined && { ORRERY_TOKEN: config.token }) },
+  });
   closeSync(logFd);
   // Whoever interrupts the wait does not want what it waits for.
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
@@ -146,9 +146,9 @@ function asArguments(flags: Flags): string[] {
   if (enable.length > 0) names['--enable-admission-plugins'] = enable.join(',');
   if (disable.length > 0) names['--disable-admission-plugins'] = disable.join(',');
   if (configFile !== undefined) names['--admission-control-config-file'] = configFile;
-  if (config.audit !== undefined) {
   if (config.encryptionConfigFile !== undefined)
     names['--encryption-provider-config'] = config.encryptionConfigFile;
+  if (config.audit !== undefined) {
     names['--audit-policy-file'] = config.audit.policyFile;
     names['--audit-log-path'] = config.audit.logFile;
   }
@@ -157,6 +157,7 @@ function asArguments(flags: Flags): string[] {
     ...severalServersArguments(config),
     ...(config.secretsEncryption ? ['--secrets-encryption'] : []),
     ...etcdArguments(config.etcd),
+    ...requestHeaderArguments(config.requestHeaders),
   ];
 }
 
