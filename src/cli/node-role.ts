@@ -28,6 +28,7 @@ export async function startNodeRole(config: Config, { log }: RoleContext): Promi
     name: config.nodeName,
     ip: config.nodeIp,
     directory: directory.node,
+    storageDirectory: directory.storage,
     instance: config.instance,
     engine,
     client: createClient(transport, { userAgent: `kubelet/${orreryVersion}` }),

@@ -55,6 +55,7 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
       caPem: pki.caCertificatePem,
       clusterCidr: config.clusterCidr,
       signCertificate: pki.signRequest,
+      localPathDirectory: directory.storage,
     },
     election: config.leaderElection,
     isSole: config.storeUrl === undefined,

@@ -14,6 +14,8 @@ export interface ControllersConfig {
     requestPem: string,
     options: { usages: readonly string[]; seconds: number },
   ) => Promise<string>;
+  /** The folder of each node that volumes of class `local-path` are made in; without it there are none. */
+  localPathDirectory?: string;
   /** How long a node may be silent before its Ready becomes Unknown. Default 40,000. */
   nodeMonitorGraceMs?: number;
 }

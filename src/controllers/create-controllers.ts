@@ -12,20 +12,26 @@ import { DaemonSetController } from './daemonset/daemonset-controller.ts';
 import { DeploymentController } from './deployment/deployment-controller.ts';
 import { DisruptionController } from './disruption/disruption-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
+import { EphemeralVolumeController } from './ephemeral-volume/ephemeral-volume-controller.ts';
 import { FlowSchemaController } from './flow-schema/flow-schema-controller.ts';
 import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { JobController } from './job/job-controller.ts';
+import { LocalPathProvisioner } from './local-path/local-path-provisioner.ts';
 import { NamespaceController } from './namespace/namespace-controller.ts';
 import { NodeIpamController } from './node-ipam/node-ipam-controller.ts';
 import { NodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
 import { PodGarbageCollector } from './node-lifecycle/pod-garbage-collector.ts';
 import { TaintEvictionController } from './node-lifecycle/taint-eviction-controller.ts';
+import { PersistentVolumeController } from './persistent-volume/persistent-volume-controller.ts';
 import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
 import { ReplicationControllerController } from './replicationcontroller/replicationcontroller-controller.ts';
 import { ServiceLoadBalancerController } from './service-load-balancer/service-load-balancer-controller.ts';
 import { ServiceAccountController } from './serviceaccount/serviceaccount-controller.ts';
 import { ServiceAccountTokenCleaner } from './serviceaccount-token-cleaner/serviceaccount-token-cleaner.ts';
 import { StatefulSetController } from './statefulset/statefulset-controller.ts';
+import { VolumeExpandController } from './volume-expand/volume-expand-controller.ts';
+import { ClaimProtectionController } from './volume-protection/claim-protection-controller.ts';
+import { VolumeProtectionController } from './volume-protection/volume-protection-controller.ts';
 
 export interface ControllersOptions {
   /** What the controllers share: caches of everything, in all workspaces. */
@@ -82,6 +88,12 @@ const CONTROLLERS: readonly (readonly [ControllerClass, account?: string])[] = [
   [ClusterRoleAggregationController, 'clusterrole-aggregation-controller'],
   [BootstrapTokenCleaner, 'token-cleaner'],
   [ServiceAccountTokenCleaner],
+  [PersistentVolumeController, 'persistent-volume-binder'],
+  [ClaimProtectionController, 'pvc-protection-controller'],
+  [VolumeProtectionController, 'pv-protection-controller'],
+  [EphemeralVolumeController, 'ephemeral-volume-controller'],
+  [VolumeExpandController, 'expand-controller'],
+  [LocalPathProvisioner, 'local-path-provisioner'],
   [GarbageCollector, 'generic-garbage-collector'],
 ];
 

@@ -29,6 +29,7 @@ export { celTypeOf } from './schema/cel-types.ts';
 export * from './schema/index.ts';
 export * from './selectors/field-selector.ts';
 export * from './selectors/label-selector.ts';
+export * from './storage/local-path-removal.ts';
 export * from './storage/volume-matching.ts';
 export { ageOf, humanDuration } from './table/human-duration.ts';
 export { podSummary } from './table/pod-columns.ts';

@@ -61,6 +61,7 @@ export async function bootControlPlane(options: { clock?: Clock } = {}): Promise
     caPem: pki.caCertificatePem,
     clusterCidr: '10.42.0.0/16',
     signCertificate: pki.signRequest,
+    localPathDirectory: '/var/lib/orrery-test/storage',
   };
   const clients = componentClients(api);
   const controllers = createControllers({

@@ -95,7 +95,11 @@ export async function startNodeFixture(options: { verbose?: boolean } = {}): Pro
     recorder,
     clock: systemClock,
     log,
-    config: { caPem: pki.caCertificatePem, clusterCidr: '10.42.0.0/16' },
+    config: {
+      caPem: pki.caCertificatePem,
+      clusterCidr: '10.42.0.0/16',
+      localPathDirectory: join(directory, 'storage'),
+    },
   });
   const background = [recorder.run(stop.signal), controllers.run(stop.signal)];
   const engine = await openEngine({ directory: join(directory, 'engine'), instance, subnet: podCidr, log });
@@ -130,6 +134,7 @@ export async function startNodeFixture(options: { verbose?: boolean } = {}): Pro
         name: NODE_NAME,
         ip: '127.0.0.1',
         directory: join(directory, 'node'),
+        storageDirectory: join(directory, 'storage'),
         instance,
         engine: await openEngine({ directory: join(directory, 'engine'), instance, subnet: podCidr, log }),
         client: createClient(nodeTransport, { userAgent: 'node' }),

@@ -224,7 +224,8 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
 };
 
 /**
- * The same for controllers of ours that upstream runs inside the API server, as `orrery:controller:<name>`.
+ * The same for controllers of ours that upstream runs inside the API server, or does not have, as
+ * `orrery:controller:<name>`.
  */
 export const OWN_CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
   'crd-registration-controller': [
@@ -234,5 +235,12 @@ export const OWN_CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> 
   'flow-schema-controller': [
     [READ, 'flowcontrol.apiserver.k8s.io', 'flowschemas prioritylevelconfigurations'],
     ['update', 'flowcontrol.apiserver.k8s.io', 'flowschemas/status'],
+  ],
+  'local-path-provisioner': [
+    [`create delete update ${READ}`, 'core', 'persistentvolumes'],
+    [`update ${READ}`, 'core', 'persistentvolumeclaims'],
+    [`patch ${READ}`, 'core', 'nodes'],
+    [`create ${READ}`, 'storage.k8s.io', 'storageclasses'],
+    EVENTS,
   ],
 };

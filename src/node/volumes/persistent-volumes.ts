@@ -67,10 +67,10 @@ export class PersistentVolumes {
       return JSON.parse(noted) as MountedVolume;
     }
     const hostPath = await this.#prepare(setup.pod, volume, persistent);
-    const readOnly =
-      volume.persistentVolumeClaim?.readOnly === true ||
-      (claim.spec.accessModes ?? []).every((mode) => mode === 'ReadOnlyMany');
-    const mounted: MountedVolume = { hostPath, readOnly };
+    const mounted: MountedVolume = {
+      hostPath,
+      readOnly: volume.persistentVolumeClaim?.readOnly === true,
+    };
     await mkdir(join(setup.folder, 'orrery~claim'), { recursive: true, mode: 0o700 });
     await writeFile(note, JSON.stringify(mounted));
     return mounted;
