@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { resolveConfig } from '../../src/cli/config.ts';
+import { ROLE_RUNTIME_FLAGS } from '../../src/cli/role.ts';
 
 export interface RoleUsage {
   residentMb: number;
@@ -27,7 +28,7 @@ export async function startRole(program: string, directory: string): Promise<Sta
   const startMs = performance.now();
   const child = fork(program, ['role', 'server'], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    execArgv: ['--enable-source-maps'],
+    execArgv: [...ROLE_RUNTIME_FLAGS],
   });
   child.send({ type: 'start', config: { ...config, logLevel: 'error' } });
   const ca = join(directory, 'pki', 'ca.crt');
