@@ -22,7 +22,8 @@ export type TableChange =
   | { table: 'graves'; key: string; revision: number | undefined };
 
 const FORMAT = 'orrery-store';
-const FORMAT_VERSION = 1;
+/** Version 1 had log entries without checksums; they stay as they are, new ones have one. */
+const FORMAT_VERSION = 2;
 /** Address space, not memory and not disk: with room enough LMDB never has to map its file anew. */
 const MAP_SIZE_BYTES = 64 * 2 ** 30;
 const MDB_MAP_FULL = -30792;
@@ -82,14 +83,15 @@ export class LmdbTables {
       throw storeUnavailable(path, messageOf(cause), cause);
     }
     try {
-      return new LmdbTables(root, path, mode === 'create');
+      return new LmdbTables(root, path, mode);
     } catch (error) {
       await root.close();
       throw error;
     }
   }
 
-  private constructor(root: Root, path: string, create: boolean) {
+  private constructor(root: Root, path: string, mode: 'create' | 'write' | 'read') {
+    const create = mode === 'create';
     this.#root = root;
     this.#path = path;
     const openTable = <K extends string | number, V = Uint8Array>(
@@ -108,14 +110,15 @@ export class LmdbTables {
       return table;
     };
     this.#meta = openTable('meta');
-    if (!create) checkHeader(this.#meta.getBinary('header'), path);
+    const version = create ? 0 : checkHeader(this.#meta.getBinary('header'), path);
     this.#log = openTable('log', revisionKeys);
     this.#index = openTable<string, Head | undefined>('index', textKeys, heads);
     this.#graves = openTable('graves', textKeys);
-    if (create) {
+    if (mode === 'create')
       this.#meta.putSync('counters', encodeCounters({ revision: 1, compacted: 1, swept: 1 }));
+    // So that a program that knows only older versions says so, instead of finding damage.
+    if (mode !== 'read' && version < FORMAT_VERSION)
       this.#meta.putSync('header', Buffer.from(JSON.stringify({ format: FORMAT, version: FORMAT_VERSION })));
-    }
   }
 
   counters(): Counters {
@@ -230,7 +233,8 @@ export class LmdbTables {
   }
 }
 
-function checkHeader(bytes: Uint8Array | undefined, path: string): void {
+/** Returns the version. */
+function checkHeader(bytes: Uint8Array | undefined, path: string): number {
   if (bytes === undefined) throw storeForeign(path, 'it has no header');
   let header: { format?: unknown; version?: unknown };
   try {
@@ -239,8 +243,10 @@ function checkHeader(bytes: Uint8Array | undefined, path: string): void {
     throw storeCorrupt(path, 'its header cannot be read', cause);
   }
   if (header.format !== FORMAT) throw storeForeign(path, `its format is ${JSON.stringify(header.format)}`);
-  if (header.version !== FORMAT_VERSION)
-    throw storeForeign(path, `its format version is ${header.version}, this program knows ${FORMAT_VERSION}`);
+  const { version } = header;
+  if (typeof version !== 'number' || version < 1 || version > FORMAT_VERSION)
+    throw storeForeign(path, `its format version is ${version}, this program knows ${FORMAT_VERSION}`);
+  return version;
 }
 
 async function freeBytes(path: string): Promise<number> {

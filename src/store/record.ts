@@ -1,13 +1,19 @@
+import { crc32 } from 'node:zlib';
+
 /**
  * One change as the log keeps it:
  *
  * | bytes | what |
  * |---|---|
- * | 1 | type: 1 put, 2 delete with a tombstone, 3 delete without |
+ * | 1 | type: 4 put, 5 delete with a tombstone, 6 delete without |
  * | 8 | revision of the key's creation, big-endian double |
  * | 8 | revision of the change of this key before this one, 0 for none |
  * | 2 | length of the key |
+ * | 4 | where in the value its own revision stands, all ones for nowhere |
+ * | 4 | CRC-32 of everything else |
  * | … | key, UTF-8; then the value to the end |
+ *
+ * Types 1 to 3 are the same without the two fields before the key: format version 1, which is still read.
  */
 export interface LogRecord {
   type: RecordType;
@@ -15,6 +21,8 @@ export interface LogRecord {
   previousRevision: number;
   key: string;
   value: Uint8Array;
+  /** Where the revision stands in `value`, see `Draft`. */
+  revisionAt?: number | undefined;
 }
 
 export type RecordType = 'put' | 'tombstone' | 'delete';
@@ -28,19 +36,28 @@ export interface Head {
 /** Longest key, in bytes of UTF-8; LMDB with pages of 8 KiB could hold 4,026. */
 export const KEY_LIMIT_BYTES = 2048;
 
-const HEADER_BYTES = 19;
+const HEADER_BYTES = 27;
+const OLD_HEADER_BYTES = 19;
+const CHECKSUM_AT = 23;
+const NOWHERE = 0xffff_ffff;
 const TYPES: readonly RecordType[] = ['put', 'tombstone', 'delete'];
 
 export function encodeRecord(record: LogRecord): Buffer {
   const keyBytes = Buffer.byteLength(record.key);
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + keyBytes + record.value.length);
-  bytes[0] = TYPES.indexOf(record.type) + 1;
+  bytes[0] = TYPES.indexOf(record.type) + 1 + TYPES.length;
   bytes.writeDoubleBE(record.createRevision, 1);
   bytes.writeDoubleBE(record.previousRevision, 9);
   bytes.writeUInt16BE(keyBytes, 17);
+  bytes.writeUInt32BE(record.revisionAt ?? NOWHERE, 19);
   bytes.write(record.key, HEADER_BYTES);
   bytes.set(record.value, HEADER_BYTES + keyBytes);
+  bytes.writeUInt32BE(checksum(bytes), CHECKSUM_AT);
   return bytes;
+}
+
+function checksum(bytes: Uint8Array): number {
+  return crc32(bytes.subarray(HEADER_BYTES), crc32(bytes.subarray(0, CHECKSUM_AT)));
 }
 
 /**
@@ -53,9 +70,9 @@ export class RecordView {
 
   /** Returns undefined for bytes that are no record. */
   static open(bytes: Buffer, length: number): RecordView | undefined {
-    if (length < HEADER_BYTES || TYPES[bytes[0]! - 1] === undefined) return undefined;
-    if (HEADER_BYTES + bytes.readUInt16BE(17) > length) return undefined;
+    if (length < OLD_HEADER_BYTES || !(bytes[0]! > 0 && bytes[0]! <= 2 * TYPES.length)) return undefined;
     const view = new RecordView(bytes, length);
+    if (view.#valueStart > length) return undefined;
     return isRevision(view.createRevision) && isRevision(view.previousRevision) ? view : undefined;
   }
 
@@ -65,7 +82,7 @@ export class RecordView {
   }
 
   get type(): RecordType {
-    return TYPES[this.#bytes[0]! - 1]!;
+    return TYPES[(this.#bytes[0]! - 1) % TYPES.length]!;
   }
 
   get createRevision(): number {
@@ -77,7 +94,19 @@ export class RecordView {
   }
 
   get key(): string {
-    return this.#bytes.toString('utf8', HEADER_BYTES, this.#valueStart);
+    return this.#bytes.toString('utf8', this.#headerBytes, this.#valueStart);
+  }
+
+  get revisionAt(): number | undefined {
+    if (this.#headerBytes === OLD_HEADER_BYTES) return undefined;
+    const at = this.#bytes.readUInt32BE(19);
+    return at === NOWHERE ? undefined : at;
+  }
+
+  /** Whether the checksum holds; undefined for a record of format version 1, which has none. */
+  isSound(): boolean | undefined {
+    if (this.#headerBytes === OLD_HEADER_BYTES) return undefined;
+    return checksum(this.#bytes.subarray(0, this.#end)) === this.#bytes.readUInt32BE(CHECKSUM_AT);
   }
 
   /** A copy; in memory of its own, or next to others in `slab`. */
@@ -89,7 +118,11 @@ export class RecordView {
   }
 
   get #valueStart(): number {
-    return HEADER_BYTES + this.#bytes.readUInt16BE(17);
+    return this.#headerBytes + this.#bytes.readUInt16BE(17);
+  }
+
+  get #headerBytes(): number {
+    return this.#bytes[0]! > TYPES.length ? HEADER_BYTES : OLD_HEADER_BYTES;
   }
 }
 

@@ -15,6 +15,8 @@ export interface StoreCheckReport {
   keys: number;
   /** Changes in the log: the last of every live key, and the history. */
   logEntries: number;
+  /** Of them, written by a version that made no checksums. */
+  unverifiedEntries: number;
   /** Size of the file. */
   bytes: number;
   /** What is wrong, one sentence each; at most 100. */
@@ -50,6 +52,7 @@ export async function checkStore(directory: string): Promise<StoreCheckReport> {
       compactedRevision: 0,
       keys: 0,
       logEntries: 0,
+      unverifiedEntries: 0,
       bytes,
       problems: [error.message],
     };
@@ -74,6 +77,7 @@ class TableCheck {
   /** Revisions something leads to: an index entry, a grave, or a later change of the same key. */
   readonly #reached = new Set<number>();
   readonly #problems: string[] = [];
+  #unverified = 0;
 
   constructor(tables: LmdbTables, bytes: number) {
     this.#tables = tables;
@@ -97,6 +101,7 @@ class TableCheck {
       compactedRevision: compacted,
       keys,
       logEntries: this.#log.size,
+      unverifiedEntries: this.#unverified,
       bytes: this.#bytes,
       problems: this.#problems,
     };
@@ -107,6 +112,10 @@ class TableCheck {
       const record = this.#tables.record(revision);
       if (record === undefined) continue;
       const { type, createRevision, previousRevision, key } = record;
+      const sound = record.isSound();
+      if (sound === false)
+        this.#report(`log entry ${revision} of "${key}" is damaged: its checksum does not hold`);
+      if (sound === undefined) this.#unverified++;
       this.#log.set(revision, { type, createRevision, previousRevision, key });
       if (revision > this.#counters.revision)
         this.#report(`log entry ${revision} is above the counter, ${this.#counters.revision}`);

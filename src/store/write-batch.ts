@@ -1,7 +1,7 @@
 import { BadRequest, Conflict, NotFound } from '../base/index.ts';
 import { fillDraft } from './draft.ts';
 import type { TableChange } from './lmdb-tables.ts';
-import { type Head, KEY_LIMIT_BYTES, type RecordType } from './record.ts';
+import { type Head, KEY_LIMIT_BYTES, type LogRecord, type RecordType } from './record.ts';
 import type { Write, WriteResult } from './store.ts';
 
 /** One change of a batch, as watchers need it. */
@@ -84,7 +84,7 @@ export class WriteBatch {
     const createRevision = state.head?.createRevision ?? revision;
     this.#record(
       { type: 'put', key: write.key, revision, value, previousRevision: state.lastRevision },
-      createRevision,
+      { createRevision, revisionAt: write.value.revisionAt },
     );
     state.head = { modRevision: revision, createRevision };
     state.lastRevision = revision;
@@ -100,14 +100,14 @@ export class WriteBatch {
     const type = write.tombstone === undefined ? 'delete' : 'tombstone';
     this.#record(
       { type, key: write.key, revision, value, previousRevision: state.lastRevision },
-      head.createRevision,
+      { createRevision: head.createRevision, revisionAt: write.tombstone?.revisionAt },
     );
     state.head = undefined;
     state.lastRevision = revision;
     return { revision, value };
   }
 
-  #record(change: Change, createRevision: number): void {
+  #record(change: Change, rest: Pick<LogRecord, 'createRevision' | 'revisionAt'>): void {
     const { key, revision, type, value, previousRevision } = change;
     this.revision = revision;
     this.bytes += key.length + value.length;
@@ -115,7 +115,7 @@ export class WriteBatch {
     this.#records.push({
       table: 'log',
       revision,
-      record: { type, key, value, createRevision, previousRevision },
+      record: { type, key, value, previousRevision, ...rest },
     });
   }
 
