@@ -105,12 +105,6 @@ function addLifecycle(program: Command): void {
     .option('--token-auth-file <file>', 'fixed bearer tokens: token,user,uid[,"group1,group2"] a line')
     .option('--authentication-config <file>', "Kubernetes' AuthenticationConfiguration: JWT issuers")
     .option(
-      '--enable-admission-plugins <names>',
-      'admission plug-ins to run beside the default ones, with commas',
-    )
-    .option('--disable-admission-plugins <names>', 'admission plug-ins not to run')
-    .option('--admission-control-config-file <file>', "Kubernetes' AdmissionConfiguration")
-    .option(
       '--requestheader-client-ca-file <file>',
       'who signs the certificate of a front proxy that says for whom a request is; it is heard then',
     )
@@ -119,6 +113,12 @@ function addLifecycle(program: Command): void {
     .option('--requestheader-uid-headers <names>', 'default X-Remote-Uid')
     .option('--requestheader-group-headers <names>', 'default X-Remote-Group')
     .option('--requestheader-extra-headers-prefix <names>', 'default X-Remote-Extra-')
+    .option(
+      '--enable-admission-plugins <names>',
+      'admission plug-ins to run beside the default ones, with commas',
+    )
+    .option('--disable-admission-plugins <names>', 'admission plug-ins not to run')
+    .option('--admission-control-config-file <file>', "Kubernetes' AdmissionConfiguration")
     .option('--audit-policy-file <file>', "Kubernetes' audit Policy: which requests are written down")
     .option('--audit-log-path <file>', 'the file they are written to')
     .option(
@@ -136,6 +136,14 @@ function addLifecycle(program: Command): void {
     .addOption(new Option('--detached').hideHelp())
     .addHelpText('after', '\nExamples:\n  orrery up\n  orrery up --detach --data-dir /srv/cloud --port 7443')
     .action(async (flags) => (await import('./commands/up.ts')).up(flags));
+  const server = program
+    .command('server')
+    .description(
+      'As `orrery up`, without the node: one of several servers on a store (--store), or the only one.',
+    )
+    .addHelpText('after', '\nExample:\n  orrery server --store etcd://10.0.0.1:2379 --token-file token')
+    .action(async (flags) => (await import('./commands/up.ts')).up({ ...flags, node: false }));
+  for (const option of up.options) server.addOption(option);
   program
     .command('status')
     .description(
@@ -145,14 +153,6 @@ function addLifecycle(program: Command): void {
     .addOption(output())
     .action(async (flags) => {
       process.exitCode = await (await import('./commands/status.ts')).status(flags);
-  const server = program
-    .command('server')
-    .description(
-      'As `orrery up`, without the node: one of several servers on a store (--store), or the only one.',
-    )
-    .addHelpText('after', '\nExample:\n  orrery server --store etcd://10.0.0.1:2379 --token-file token')
-    .action(async (flags) => (await import('./commands/up.ts')).up({ ...flags, node: false }));
-  for (const option of up.options) server.addOption(option);
     });
   program
     .command('down')

@@ -35,10 +35,10 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     ...(config.authenticationConfigFile !== undefined && {
       authenticationConfigFile: config.authenticationConfigFile,
     }),
-    admission: config.admission,
     ...(config.requestHeaders !== undefined && {
       requestHeaders: await readRequestHeaders(config.requestHeaders),
     }),
+    admission: config.admission,
     ...(config.audit !== undefined && { audit: config.audit }),
     renewPki: () => ensureCredentials(directory, config),
   });
