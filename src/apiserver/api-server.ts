@@ -19,20 +19,31 @@ import {
 import { ownRequestHeaders, type RequestHeaderConfig } from './authentication/request-header.ts';
 import { Authorization } from './authorization/authorization.ts';
 import { bootstrap, storeApiServiceStatus } from './bootstrap.ts';
-import { RequestMetrics } from './discovery/metrics.ts';
+import type { HealthCheck } from './discovery/health.ts';
+import { healthChecks, type StartPhase } from './discovery/health-checks.ts';
+import { Monitoring } from './discovery/monitoring.ts';
 import { OpenApiDocuments } from './discovery/openapi.ts';
 import { versionInfo } from './discovery/version.ts';
 import { expireEvents } from './event-expiry.ts';
 import { CustomResources } from './extensions/custom-resources.ts';
+import { FlowRoom } from './flow-control/flow-room.ts';
 import { type RequestHandler, TlsListener } from './http/listener.ts';
 import type { ApiRequest, ApiResponse, User } from './http/messages.ts';
-import { type ApiServerOptions, DEFAULT_NODE_PORT_RANGE, DEFAULT_SERVICE_CIDR } from './options.ts';
+import {
+  type ApiServerOptions,
+  DEFAULT_LIMITS,
+  DEFAULT_NODE_PORT_RANGE,
+  DEFAULT_SERVICE_CIDR,
+} from './options.ts';
 import { Pipeline, type RequestWire } from './pipeline.ts';
 import { readServerCredentials, renewServerCertificate } from './pki/renewal.ts';
 import { NodeProxy } from './proxy/node-proxy.ts';
 import { REVIEW_RESOURCES, ResourceCatalog } from './registry/catalog.ts';
 import type { Registry } from './registry/registry.ts';
 import { ObjectStorage } from './storage/object-storage.ts';
+
+/** Older counts of objects are made anew for whoever reads the metrics. */
+const STATISTICS_AGE_MS = 30_000;
 
 export interface ApiServer {
   /** One request of a known user: what every transport ends in. Never rejects: errors are Status answers. */
@@ -91,10 +102,13 @@ class PipelineApiServer implements ApiServer {
   readonly #aggregation: Aggregation;
   readonly #authorization: Authorization;
   readonly #closing = new AbortController();
+  /** /readyz says no from now on. */
+  readonly #stopping = new AbortController();
+  readonly #flow: FlowRoom;
   readonly #audit: Audit | undefined;
   readonly #requestHeaders: readonly RequestHeaderConfig[];
   #listener: TlsListener | undefined;
-  #bootstrapped = false;
+  readonly #phases = new Set<StartPhase>();
 
   constructor(options: ApiServerOptions, files: IdentityFiles) {
     this.#options = options;
@@ -135,14 +149,20 @@ class PipelineApiServer implements ApiServer {
       authorizer,
     });
     const proxy = new NodeProxy(objects, () => this.#nodeCredentials());
-    const metrics = new RequestMetrics();
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const registry = new MetricRegistry();
+    const version = versionInfo(options.productVersion);
+    const monitoring = new Monitoring({ registry, version, checks: this.#healthChecks(), log: options.log });
+    this.#addGauges(registry);
+    files.audit?.count(registry);
+    this.#flow = new FlowRoom({ limits, storage, catalog, registry, clock, log: options.log });
     this.#aggregation = new Aggregation({
       storage,
       catalog,
       objects,
       pki: options.pki,
       storeStatus: (service) => storeApiServiceStatus((request, user) => this.handle(request, user), service),
-      registry: new MetricRegistry(),
+      registry,
       clock,
       log: options.log,
     });
@@ -150,10 +170,13 @@ class PipelineApiServer implements ApiServer {
       registry: this.#registry,
       catalog,
       authorizer,
-      metrics,
+      metrics: monitoring.requests,
+      requestTimeoutMs: limits.requestTimeoutMs,
+      stallLimitMs: limits.stallLimitMs,
       customResources: this.#customResources,
       aggregation: this.#aggregation,
       audit: files.audit,
+      flow: this.#flow.gate,
       log: options.log,
       dispatch: {
         authorizer,
@@ -173,9 +196,9 @@ class PipelineApiServer implements ApiServer {
           (resources) => this.#customResources.whole(resources),
           this.#aggregation.documents,
         ),
-        version: versionInfo(options.productVersion),
-        checks: this.#healthChecks(),
-        metrics: () => metrics.response(this.#gauges()),
+        version,
+        monitoring,
+        flowDump: (request, path) => this.#flow.serveDump(request, path),
         serverAddress: () => `${options.advertise.address}:${options.advertise.port}`,
       },
     });
@@ -192,14 +215,18 @@ class PipelineApiServer implements ApiServer {
 
   async bootstrap(): Promise<void> {
     await this.#customResources.start(this.#closing.signal);
+    this.#phases.add('definitions');
     await this.#aggregation.start(this.#closing.signal);
+    this.#phases.add('aggregation');
     await bootstrap((request, user) => this.handle(request, user), {
       serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
       advertise: this.#options.advertise,
       clientCaPem: await readFile(this.#options.pki.caCertificate, 'utf8'),
       requestHeaders: this.#requestHeaders,
     });
-    this.#bootstrapped = true;
+    this.#phases.add('objects');
+    await this.#flow.start(this.#closing.signal, (request, user) => this.handle(request, user));
+    this.#phases.add('flow');
   }
 
   async listen(address: { host: string; port: number }): Promise<{ host: string; port: number }> {
@@ -226,6 +253,7 @@ class PipelineApiServer implements ApiServer {
     await Promise.all([
       expireEvents({ storage, clock, log, signal, events: catalog.findStored('', 'events')! }),
       this.#authorization.run({ signal, clock, log }),
+      this.#flow.run(signal),
       renewServerCertificate({
         paths: this.#options.pki,
         proxyCa: this.#options.requestHeaders?.clientCaPem,
@@ -239,6 +267,10 @@ class PipelineApiServer implements ApiServer {
   }
 
   async close(options: { graceMs?: number } = {}): Promise<void> {
+    this.#stopping.abort();
+    const { shutdownDelayMs } = { ...DEFAULT_LIMITS, ...this.#options.limits };
+    // Time for those who balance the load to see that this server goes.
+    if (shutdownDelayMs > 0) await this.#registry.clock.sleep(shutdownDelayMs);
     this.#closing.abort();
     await this.#listener?.close(options.graceMs ?? 2000);
     this.#listener = undefined;
@@ -250,7 +282,8 @@ class PipelineApiServer implements ApiServer {
     try {
       user = await this.#authentication.requests.authenticate(request, socket);
     } catch (error) {
-      return this.#pipeline.errorResponse(error, request);
+      const hasCertificate = socket.getPeerX509Certificate() !== undefined;
+      return this.#pipeline.refuse(error, request, { ...wire, hasCertificate });
     }
     const { remoteAddress } = socket;
     return this.#pipeline.serve(request, user, {
@@ -274,45 +307,23 @@ class PipelineApiServer implements ApiServer {
     return new AdmissionChain(plugins);
   }
 
-  #healthChecks() {
+  #healthChecks(): HealthCheck[] {
     const { store } = this.#options;
-    return [
-      { name: 'ping', check: () => undefined },
-      { name: 'store', check: async () => void (await store.get('/health')) },
-      {
-        name: 'store-writes',
-        readinessOnly: true,
-        check: () => {
-          const failure = store.writeFailure?.();
-          // Whoever asks is anonymous: the message would tell where our files lie.
-          if (failure !== undefined)
-            throw new OrreryError('ServiceUnavailable', `the last write was not stored: ${failure.code}`);
-        },
-      },
-      {
-        name: 'poststarthook/bootstrap',
-        readinessOnly: true,
-        check: () => {
-          if (!this.#bootstrapped) throw new OrreryError('ServiceUnavailable', 'not finished');
-        },
-      },
-      {
-        name: 'shutdown',
-        readinessOnly: true,
-        check: () => {
-          if (this.#closing.signal.aborted)
-            throw new OrreryError('ServiceUnavailable', 'process is shutting down');
-        },
-      },
-    ];
+    return healthChecks({ store, phases: this.#phases, stopping: this.#stopping.signal });
   }
 
-  #gauges(): Record<string, number> {
-    return {
-      process_resident_memory_bytes: process.memoryUsage.rss(),
-      orrery_store_revision: this.#options.store.revision(),
-      orrery_decoded_cache_bytes: this.#registry.storage.cachedBytes,
-    };
+  #addGauges(registry: MetricRegistry): void {
+    const gauge = (name: string, help: string) => registry.gauge({ name, help }).at();
+    const revision = gauge('orrery_store_revision', 'Revision of the last write that was acknowledged.');
+    const cached = gauge(
+      'orrery_decoded_cache_bytes',
+      'Size of the JSON of the parsed objects that are kept.',
+    );
+    registry.collect(async () => {
+      revision.set(this.#options.store.revision());
+      cached.set(this.#registry.storage.cachedBytes);
+      await this.#flow.statistics.refresh(STATISTICS_AGE_MS);
+    });
   }
 
   async #nodeCredentials() {

@@ -104,12 +104,6 @@ export function entityTooLarge(limitBytes: number): OrreryError {
   return new OrreryError('RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);
 }
 
-export function tooManyRequests(retryAfterSeconds: number): OrreryError {
-  return new OrreryError('TooManyRequests', 'Too many requests, please try again later.', {
-    details: { retryAfterSeconds },
-  });
-}
-
 /** A resourceVersion the server has not reached; k8s.io/apiserver/pkg/storage.NewTooLargeResourceVersionError. */
 export function resourceVersionTooLarge(wanted: number, current: number): OrreryError {
   return new OrreryError('Timeout', `Too large resource version: ${wanted}, current: ${current}`, {

@@ -1,4 +1,5 @@
-import { type Log, NotFound, OrreryError } from '../base/index.ts';
+import { randomUUID } from 'node:crypto';
+import { BadRequest, type Log, NotFound, OrreryError } from '../base/index.ts';
 import type { Aggregation } from './aggregation/aggregation.ts';
 import type { Audit, RequestAudit } from './audit/audit.ts';
 import { impersonated } from './authentication/impersonation.ts';
@@ -8,19 +9,21 @@ import {
   forbiddenSentence,
 } from './authorization/authorizer.ts';
 import type { RequestMetrics } from './discovery/metrics.ts';
+import { requestLabels } from './discovery/request-labels.ts';
 import { type RouteParts, servePath } from './discovery/routes.ts';
 import { checkAcceptable, encodeAnswer, statusResponse, warningHeader } from './encoding/answer.ts';
 import { forbidden, methodNotAllowed, pathNotFound, qualifiedName } from './errors.ts';
 import type { CustomResources, ServedResource } from './extensions/custom-resources.ts';
-import { FlowControl } from './http/flow-control.ts';
+import { type FlowGate, Overloaded } from './flow-control/flow-control.ts';
 import {
   type ApiRequest,
   type ApiResponse,
-  MASTERS_GROUP,
   type RequestBody,
+  textResponse,
   type UpgradeRequest,
   type User,
 } from './http/messages.ts';
+import { allottedMs, withDeadline } from './http/request-deadline.ts';
 import type { ResourceCatalog } from './registry/catalog.ts';
 import { type DispatchParts, dispatch } from './registry/dispatch.ts';
 import type { Registry, ResourceRequest } from './registry/registry.ts';
@@ -45,6 +48,11 @@ export interface PipelineParts {
   aggregation: Aggregation;
   /** Undefined: nothing is written down. */
   audit: Audit | undefined;
+  flow: FlowGate;
+  /** kube-apiserver's --request-timeout. */
+  requestTimeoutMs: number;
+  /** How long a watcher may leave unread what lies ready for it. */
+  stallLimitMs: number;
   log: Log;
 }
 
@@ -57,17 +65,21 @@ export interface RequestWire {
 }
 
 /** What the handling of one request leaves beside its answer. */
-type RequestContext = RequestWire & { warn(text: string): void; audit: RequestAudit | undefined };
+type RequestContext = RequestWire & {
+  warn(text: string): void;
+  audit: RequestAudit | undefined;
+  /** How the request was classified. */
+  flowHeaders?: Readonly<Record<string, string>> | undefined;
+};
 
 const LONG_RUNNING = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
 /**
- * One request, its identity known, to its answer: request info → workspace → flow control → authorization →
+ * One request, its identity known, to its answer: request info → impersonation → flow control → authorization →
  * resource → encoding. Never throws: every error is a Status.
  */
 export class Pipeline {
   readonly #parts: PipelineParts;
-  readonly #flow = new FlowControl();
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
@@ -76,31 +88,46 @@ export class Pipeline {
   async serve(request: ApiRequest, user: User, wire: RequestWire = {}): Promise<ApiResponse> {
     const { metrics } = this.#parts;
     const startMs = performance.now();
+    const auditId = auditIdOf(request);
     let info: RequestInfo | undefined;
-    let leave: (() => void) | undefined;
+    let context: RequestContext | undefined;
     let response: ApiResponse;
     let audit: RequestAudit | undefined;
     const warnings = new Set<string>();
-    metrics.begin();
+    let leave: (() => void) | undefined;
+    let longRunning = false;
     try {
       info = readRequestInfo(request);
-      audit = this.#parts.audit?.begin({ request, user, info, remoteAddress: wire.remoteAddress });
-      if (!isLongRunning(request, info) && !user.groups.includes(MASTERS_GROUP))
-        leave = this.#flow.enter(request.method);
+      longRunning = isLongRunning(request, info);
+      if (!longRunning) leave = metrics.begin(info);
+      audit = this.#parts.audit?.begin({
+        request,
+        user,
+        info,
+        id: auditId,
+        remoteAddress: wire.remoteAddress,
+      });
       const warn = (text: string) => warnings.add(text);
-      response = await this.#answer(request, user, info, { ...wire, warn, audit });
+      context = { ...wire, warn, audit };
+      const limitMs = longRunning ? 0 : allottedMs(request, this.#parts.requestTimeoutMs);
+      const answering = this.#answer(request, user, info, context);
+      response = await (longRunning ? answering : withDeadline(answering, limitMs));
     } catch (error) {
       response = this.errorResponse(error, request);
     }
-    leave?.();
+    const always = { 'audit-id': auditId, 'cache-control': 'no-cache, private' };
+    response = { ...response, headers: { ...always, ...response.headers, ...context?.flowHeaders } };
     if (warnings.size > 0) response = withWarnings(response, [...warnings]);
     if (audit !== undefined) response = await audit.answered(response, wire.upgrade?.socket);
-    const longRunning = info !== undefined && isLongRunning(request, info);
-    metrics.end(
-      labelsOf(request, this.#served(info), response.status),
-      (performance.now() - startMs) / 1000,
+    leave?.();
+    const labels = requestLabels(request, info, this.#served(info));
+    metrics.end(labels, {
+      code: response.status,
+      seconds: (performance.now() - startMs) / 1000,
       longRunning,
-    );
+      bytes: response.body instanceof Uint8Array ? response.body.length : undefined,
+    });
+    if (response.status === 101) wire.upgrade?.socket.once('close', metrics.longRunning(labels));
     return response;
   }
 
@@ -113,8 +140,27 @@ export class Pipeline {
     return resource !== undefined && isServed ? info : undefined;
   }
 
+  /** Who could not show who he is: the answer, and a word in the audit log. */
+  refuse(error: unknown, request: ApiRequest, wire: RequestWire & { hasCertificate: boolean }): ApiResponse {
+    const response = this.errorResponse(error, request);
+    const id = auditIdOf(request);
+    const { audit, metrics } = this.#parts;
+    const info = pathInfo(request);
+    audit?.refused(
+      { request, info, id, remoteAddress: wire.remoteAddress },
+      response.status,
+      wire.hasCertificate,
+    );
+    const outcome = { code: response.status, seconds: 0, longRunning: true, bytes: undefined };
+    metrics.end(requestLabels(request, info, this.#served(info)), outcome);
+    response.headers = { 'audit-id': id, 'cache-control': 'no-cache, private', ...response.headers };
+    return response;
+  }
+
   /** The Status of an error; what is our own fault is logged with its cause. */
   errorResponse(error: unknown, request: Pick<ApiRequest, 'method' | 'path' | 'headers'>): ApiResponse {
+    // Plain text, as upstream: clients go by the code and the header.
+    if (error instanceof Overloaded) return textResponse(429, `${error.message}\n`, { ...error.headers });
     const status = statusOf(error);
     if (isServerFault(status))
       this.#parts.log.error('request failed', { method: request.method, path: request.path, error });
@@ -130,12 +176,31 @@ export class Pipeline {
     request: ApiRequest,
     asking: User,
     info: RequestInfo,
+    context: RequestContext,
+  ): Promise<ApiResponse> {
+    const { authorizer, flow } = this.#parts;
+    const user = await impersonated(request, asking, { authorizer, workspace: info.workspace });
+    if (user !== asking) context.audit?.impersonate(user);
+    // A watch has a seat until it has begun; what is long from its nature has none.
+    if (info.verb !== 'watch' && isLongRunning(request, info))
+      return this.#serveAs(user, request, info, context);
+    const entering = flow.enter(user, info, request);
+    const ticket = entering instanceof Promise ? await entering : entering;
+    context.flowHeaders = ticket.headers;
+    try {
+      return await this.#serveAs(user, request, info, context);
+    } finally {
+      ticket.release();
+    }
+  }
+
+  async #serveAs(
+    user: User,
+    request: ApiRequest,
+    info: RequestInfo,
     wire: RequestContext,
   ): Promise<ApiResponse> {
     const { upgrade } = wire;
-    const { authorizer } = this.#parts;
-    const user = await impersonated(request, asking, { authorizer, workspace: info.workspace });
-    if (user !== asking) wire.audit?.impersonate(user);
     await this.#authorize(request, user, info, wire.audit);
     checkWorkspace(info);
     const remote = this.#parts.aggregation.find(info);
@@ -171,7 +236,10 @@ export class Pipeline {
     if (wire.body !== undefined) request.body = await wire.body.read();
     const answer = await dispatch(registry, target, info.verb, parts);
     const now = new Date(registry.clock.now());
-    return encodeAnswer(answer, { request, storage: registry.storage, now });
+    if (answer.type !== 'watch') return encodeAnswer(answer, { request, storage: registry.storage, now });
+    const watch = this.#parts.metrics.watch(requestLabels(request, info, this.#served(info)));
+    const { stallLimitMs } = this.#parts;
+    return encodeAnswer(answer, { request, storage: registry.storage, now, watch, stallLimitMs });
   }
 
   async #authorize(
@@ -254,20 +322,27 @@ function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiRe
   };
 }
 
+const AUDIT_ID_LENGTH = 64;
+
+/** The client's own or a new one. Source: k8s.io/apiserver/pkg/endpoints/filters/audit_init.go. */
+function auditIdOf({ headers }: ApiRequest): string {
+  return headers?.['audit-id']?.slice(0, AUDIT_ID_LENGTH) || randomUUID();
+}
+
+/** What a request is about, whatever its path is worth. */
+function pathInfo(request: ApiRequest): RequestInfo {
+  try {
+    return readRequestInfo(request);
+  } catch (error) {
+    if (!(error instanceof BadRequest)) throw error;
+    const verb = request.method.toLowerCase();
+    return { type: 'path', path: request.path, workspace: DEFAULT_WORKSPACE, verb };
+  }
+}
+
 function isLongRunning(request: ApiRequest, info: RequestInfo): boolean {
   if (info.type === 'path') return false;
   if (info.verb === 'watch') return true;
   if (info.subresource === undefined || !LONG_RUNNING.has(info.subresource)) return false;
   return info.subresource !== 'log' || isTrue(request.query?.get('follow'));
-}
-
-function labelsOf(request: ApiRequest, resource: ResourceRequestInfo | undefined, code: number) {
-  return {
-    verb: (resource?.verb ?? request.method).toUpperCase(),
-    group: resource?.group ?? '',
-    version: resource?.version ?? '',
-    resource: resource?.resource ?? '',
-    subresource: resource?.subresource ?? '',
-    code,
-  };
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ApiServer, createApiServer, ensurePki, type Pki } from '../../src/apiserver/index.ts';
+import type { ApiServerOptions } from '../../src/apiserver/options.ts';
 import { silentLog } from '../../src/base/index.ts';
 import { openLmdbStore, type Store } from '../../src/store/index.ts';
 
@@ -17,7 +18,7 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-export async function startServer(): Promise<RunningServer> {
+export async function startServer(options: Partial<ApiServerOptions> = {}): Promise<RunningServer> {
   const directory = await mkdtemp(join(tmpdir(), 'orrery-api-'));
   const pki = await ensurePki(join(directory, 'pki'));
   const store = await openLmdbStore({ directory: join(directory, 'store'), log: silentLog });
@@ -27,6 +28,7 @@ export async function startServer(): Promise<RunningServer> {
     log: silentLog,
     productVersion: '0.1.0',
     advertise: { address: '192.0.2.1', port: 6443 },
+    ...options,
   });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   await server.bootstrap();

@@ -130,3 +130,28 @@ test('a full log is put aside and ten of those are kept', async () => {
   expect(files.length).toBeLessThanOrEqual(11);
   expect(JSON.parse(await readFile(logFile, 'utf8'))).toMatchObject({ round: 13 });
 });
+
+test('old files go by number and by age, and nothing is lost between them', async () => {
+  const path = join(directory, 'rotated', 'audit.log');
+  const log = await AuditLog.open(path, { log: silentLog, maxBytes: 100, maxBackups: 2, maxAgeDays: 1 });
+  await writeFile(`${path}.2020-01-01T00-00-00-000Z`, 'ancient');
+  for (let i = 0; i < 5; i++) {
+    log.write({ i, padding: 'x'.repeat(90) });
+    await log.flush();
+  }
+  await log.close();
+  const names = await readdir(join(directory, 'rotated'));
+  expect(names).toHaveLength(3);
+  expect(names.some((name) => name.includes('2020'))).toBe(false);
+});
+
+test('with the mode "blocking" what was done is in the file before the answer', async () => {
+  const policyFile = join(directory, 'policy.yaml');
+  const policy = { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [{ level: 'Metadata' }] };
+  await writeFile(policyFile, JSON.stringify(policy));
+  const server = await TestServer.start({ audit: { policyFile, logFile, mode: 'blocking' } });
+  const { headers } = await server.send('GET', CONFIG_MAPS, undefined, { headers: { 'audit-id': 'mine' } });
+  expect(headers['audit-id']).toBe('mine');
+  expect(await readFile(logFile, 'utf8')).toMatch(/"auditID":"mine","stage":"ResponseComplete"/);
+  await server.stop();
+});

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
-import { type Clock, type Log, systemClock } from '../../base/index.ts';
+import { type Clock, type Log, type MetricRegistry, systemClock } from '../../base/index.ts';
 import { decodeProtobufObject } from '../encoding/protobuf-object.ts';
 import { PROTOBUF } from '../encoding/protobuf-types.ts';
 import { parseYaml } from '../encoding/yaml.ts';
 import { type ApiRequest, type ApiResponse, decodeText, type User } from '../http/messages.ts';
 import type { RequestInfo } from '../request-info/request-info.ts';
-import { AuditLog } from './audit-log.ts';
+import { AuditLog, type AuditLogLimits } from './audit-log.ts';
 import {
   AUDIT_LEVELS,
   type AuditAttributes,
@@ -24,17 +25,29 @@ export interface AuditSubject {
   request: ApiRequest;
   user: User;
   info: RequestInfo;
+  /** What the answer's header Audit-Id says. */
+  id?: string | undefined;
   /** Of the connection; undefined for callers in this process. */
   remoteAddress?: string | undefined;
 }
 
+/** Kubernetes' audit Policy, and the file its events go to (`-`: the standard output). */
+export interface AuditOptions {
+  policyFile: string;
+  logFile: string;
+  limits?: AuditLogLimits;
+  /** `blocking`: a client hears nothing before what it did is in the file. Default `batch`. */
+  mode?: 'batch' | 'blocking';
+}
+
 /** @throws BadRequest naming what is wrong with the policy, or that the log cannot be written. */
 export async function openAudit(
-  files: { policyFile: string; logFile: string },
+  options: AuditOptions,
   { log, clock = systemClock }: { log: Log; clock?: Clock },
 ): Promise<Audit> {
-  const policy = await readAuditPolicy(files.policyFile);
-  return new Audit(policy, await AuditLog.open(files.logFile, { log }), clock);
+  const policy = await readAuditPolicy(options.policyFile);
+  const file = await AuditLog.open(options.logFile, { ...options.limits, log });
+  return new Audit(policy, file, { clock, isBlocking: options.mode === 'blocking' });
 }
 
 /** Writes down who asked what, as the policy says; https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/. */
@@ -42,23 +55,51 @@ export class Audit {
   readonly #policy: AuditPolicy;
   readonly #log: AuditLog;
   readonly #clock: Clock;
+  readonly #isBlocking: boolean;
+  #metrics: AuditMetrics | undefined;
 
-  constructor(policy: AuditPolicy, log: AuditLog, clock: Clock) {
+  constructor(policy: AuditPolicy, log: AuditLog, options: { clock: Clock; isBlocking: boolean }) {
     this.#policy = policy;
     this.#log = log;
-    this.#clock = clock;
+    this.#clock = options.clock;
+    this.#isBlocking = options.isBlocking;
+  }
+
+  /** From now on what is written is counted. */
+  count(registry: MetricRegistry): void {
+    this.#metrics = metricsOf(registry);
   }
 
   /** Undefined when the policy does not want this request. */
   begin(subject: AuditSubject): RequestAudit | undefined {
     const decision = decideAudit(this.#policy, attributesOf(subject));
+    this.#metrics?.levels.at(decision.level).add();
     if (decision.level === 'None') return undefined;
-    const audit = new RequestAudit(subject, decision, {
-      write: (event) => this.#log.write(event),
-      now: () => this.#clock.now(),
-    });
+    const audit = this.#audited(subject, decision);
     audit.emit('RequestReceived');
     return audit;
+  }
+
+  /** Somebody who could not show who he is; one event, of no user. Source: filters/authn_audit.go. */
+  refused(subject: Omit<AuditSubject, 'user'>, status: number, hasCertificate: boolean): void {
+    const whole = { ...subject, user: NOBODY };
+    const decision = decideAudit(this.#policy, attributesOf(whole));
+    this.#metrics?.levels.at(decision.level).add();
+    if (decision.level === 'None') return;
+    const message = attempted(subject.request, hasCertificate);
+    const responseStatus = { metadata: {}, message, code: status };
+    this.#audited(whole, decision).emit('ResponseStarted', { responseStatus });
+  }
+
+  #audited(subject: AuditSubject, decision: AuditDecision): RequestAudit {
+    return new RequestAudit(subject, decision, {
+      write: (event) => {
+        this.#metrics?.events.at().add();
+        this.#log.write(event);
+      },
+      ...(this.#isBlocking && { flushed: () => this.#log.flush() }),
+      now: () => this.#clock.now(),
+    });
   }
 
   close(): Promise<void> {
@@ -66,26 +107,30 @@ export class Audit {
   }
 }
 
+interface Out {
+  write(event: object): void;
+  /** Resolves when all is in the file; absent where nobody waits for that. */
+  flushed?(): Promise<void>;
+  now(): number;
+}
+
 /** The events of one request. */
 export class RequestAudit {
   readonly #subject: AuditSubject;
   readonly #decision: AuditDecision;
-  readonly #out: { write(event: object): void; now(): number };
+  readonly #out: Out;
   readonly #annotations: Record<string, string> = {};
   readonly #receivedAt: string;
-  readonly id = randomUUID();
+  readonly id: string;
   #impersonated: User | undefined;
   #ended = false;
 
-  constructor(
-    subject: AuditSubject,
-    decision: AuditDecision,
-    out: { write(event: object): void; now(): number },
-  ) {
+  constructor(subject: AuditSubject, decision: AuditDecision, out: Out) {
     this.#subject = subject;
     this.#decision = decision;
     this.#out = out;
     this.#receivedAt = microTime(out.now());
+    this.id = subject.id ?? randomUUID();
   }
 
   annotate(name: string, value: string): void {
@@ -96,12 +141,11 @@ export class RequestAudit {
     this.#impersonated = user;
   }
 
-  /** The answer, which tells its id; what is a stream is complete when it has been read or given up. */
+  /** The answer; what is a stream is complete when it has been read or given up. */
   async answered(
     response: ApiResponse,
     upgraded?: { once(event: 'close', listener: () => void): unknown },
   ): Promise<ApiResponse> {
-    const headers = { ...response.headers, 'audit-id': this.id };
     if (response.status === 101 && upgraded !== undefined) {
       this.emit('ResponseStarted', { responseStatus: { metadata: {}, code: 101 } });
       upgraded.once('close', () => this.#complete({ responseStatus: { metadata: {}, code: 101 } }));
@@ -111,10 +155,11 @@ export class RequestAudit {
     const outcome = await this.#outcome(response);
     if (body instanceof Uint8Array) {
       this.#complete(outcome);
-      return { ...response, headers };
+      await this.#out.flushed?.();
+      return response;
     }
     this.emit('ResponseStarted', outcome);
-    return { ...response, headers, body: this.#followed(body, outcome) };
+    return { ...response, body: this.#followed(body, outcome) };
   }
 
   /** No generator: one that nobody begins to read would not hear that it is given up. */
@@ -164,7 +209,7 @@ export class RequestAudit {
       verb: info.verb,
       user: userInfo(user),
       ...(this.#impersonated !== undefined && { impersonatedUser: userInfo(this.#impersonated) }),
-      ...(remoteAddress !== undefined && { sourceIPs: [remoteAddress] }),
+      ...(remoteAddress !== undefined && { sourceIPs: sourceAddresses(request, remoteAddress) }),
       ...(userAgent !== undefined && { userAgent }),
       ...(objectRef !== undefined && { objectRef }),
       ...(responseStatus !== undefined && { responseStatus }),
@@ -256,6 +301,44 @@ async function parsed(body: Uint8Array | undefined, contentType = ''): Promise<u
   }
 }
 
+/** Who is not known. */
+const NOBODY: User = { name: '', groups: [] };
+
+type AuditMetrics = ReturnType<typeof metricsOf>;
+
+function metricsOf(registry: MetricRegistry) {
+  return {
+    events: registry.counter({
+      name: 'apiserver_audit_event_total',
+      help: 'Counter of audit events generated and sent to the audit backend.',
+    }),
+    levels: registry.counter({
+      name: 'apiserver_audit_level_total',
+      help: 'Counter of policy levels for audit events (1 per request).',
+      labels: ['level'],
+    }),
+  };
+}
+
+function attempted({ headers, query }: ApiRequest, hasCertificate: boolean): string {
+  const methods: string[] = [];
+  const [scheme = '', credentials] = (headers?.authorization ?? '').trim().split(/ +/);
+  if (scheme.toLowerCase() === 'basic' && credentials) methods.push('basic');
+  if (scheme.toLowerCase() === 'bearer' && credentials) methods.push('bearer');
+  if (query?.get('access_token')?.trim()) methods.push('access_token');
+  if (hasCertificate) methods.push('x509');
+  return methods.length === 0
+    ? 'Authentication failed, no credentials provided'
+    : `Authentication failed, attempted: ${methods.join(', ')}`;
+}
+
+/** Those the request is said to come from, then who sent it; k8s.io/apimachinery/pkg/util/net SourceIPs. */
+function sourceAddresses({ headers }: ApiRequest, remoteAddress: string): string[] {
+  const said = [...(headers?.['x-forwarded-for'] ?? '').split(','), headers?.['x-real-ip'] ?? ''];
+  const addresses = said.map((one) => one.trim()).filter((one) => isIP(one) !== 0);
+  return [...new Set([...addresses, remoteAddress])];
+}
+
 function isStatus(object: unknown): object is Json {
   return (object as { kind?: unknown } | undefined)?.kind === 'Status';
 }
@@ -266,9 +349,9 @@ function statusOnly({ metadata, status, message, reason, details }: Json, code: 
 
 function userInfo({ name, uid, groups, extra }: User): Json {
   return {
-    username: name,
+    ...(name !== '' && { username: name }),
     ...(uid !== undefined && { uid }),
-    groups,
+    ...(groups.length > 0 && { groups }),
     ...(extra !== undefined && Object.keys(extra).length > 0 && { extra }),
   };
 }

@@ -8,7 +8,7 @@ import { type ApiRequest, type ApiResponse, encodeText, jsonResponse } from '../
 import type { ResourceCatalog } from '../registry/catalog.ts';
 import { aggregatedDiscovery } from './aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './groups.ts';
-import { type HealthCheck, health } from './health.ts';
+import type { Monitoring } from './monitoring.ts';
 import type { OpenApiDocuments } from './openapi.ts';
 import { type RemoteDiscovery, servedGroups } from './served-groups.ts';
 import type { VersionInfo } from './version.ts';
@@ -19,8 +19,9 @@ export interface RouteParts {
   openApi: OpenApiDocuments;
   openId: OpenIdDocuments;
   version: VersionInfo;
-  checks: readonly HealthCheck[];
-  metrics(): ApiResponse;
+  monitoring: Monitoring;
+  /** What waits in which queue; undefined for another path. */
+  flowDump(request: ApiRequest, path: string): ApiResponse | undefined;
   serverAddress(): string;
 }
 
@@ -32,17 +33,16 @@ export async function servePath(request: ApiRequest, path: string, parts: RouteP
       return jsonResponse(200, { paths: rootPaths(parts) });
     case '/version':
       return jsonResponse(200, parts.version);
-    case '/metrics':
-      return parts.metrics();
     case '/api':
       return discovery(request, parts, true);
     case '/apis':
       return discovery(request, parts, false);
   }
   return (
-    (await health(request, path, parts.checks)) ??
+    (await parts.monitoring.serve(request, path)) ??
     serveOpenId(path, parts.openId) ??
     (await parts.openApi.serve(request, path)) ??
+    parts.flowDump(request, path) ??
     (await groupRoute(request, path, parts)) ??
     notFound()
   );
@@ -123,6 +123,7 @@ function rootPaths({ catalog, remote }: RouteParts): string[] {
     '/healthz',
     '/livez',
     '/metrics',
+    '/metrics/slis',
     '/openapi/v2',
     '/openapi/v3',
     '/openid/v1/jwks',

@@ -1,5 +1,6 @@
 import { BadRequest } from '../../base/index.ts';
 import { type KubeObject, type metav1, type Resource, tableOf } from '../../kube/index.ts';
+import type { WatchMetrics } from '../discovery/metrics.ts';
 import { type ApiRequest, type ApiResponse, decodeText, encodeText, jsonResponse } from '../http/messages.ts';
 import type { Answer, ListAnswer, ObjectAnswer } from '../registry/registry.ts';
 import { isTrue } from '../request-info/request-info.ts';
@@ -22,6 +23,10 @@ export interface EncodeContext {
   request: ApiRequest;
   storage: ObjectStorage;
   now: Date;
+  /** Counts what a watch sends. */
+  watch?: WatchMetrics;
+  /** How long a watcher may leave unread what lies ready for it. Default 30 s. */
+  stallLimitMs?: number;
 }
 
 const CONTENT_TYPES = { json: 'application/json', yaml: 'application/yaml', protobuf: PROTOBUF };

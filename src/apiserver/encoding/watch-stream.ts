@@ -1,4 +1,5 @@
 import type { KubeObject, metav1 } from '../../kube/index.ts';
+import type { WatchMetrics } from '../discovery/metrics.ts';
 import { notAcceptable } from '../errors.ts';
 import { type ApiResponse, decodeText, encodeText } from '../http/messages.ts';
 import type { WatchAnswer, WatchItem } from '../registry/registry.ts';
@@ -16,6 +17,13 @@ import { PROTOBUF } from './protobuf-types.ts';
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
+/** A watcher that reads nothing for so long is ended: what waits for it would be kept for good. */
+const STALL_LIMIT_MS = 30_000;
+
+function stallOf({ watch, stallLimitMs }: EncodeContext): NonNullable<ApiResponse['stall']> {
+  return { limitMs: stallLimitMs ?? STALL_LIMIT_MS, ended: () => watch?.terminated() };
+}
+
 type Encoder = (item: WatchItem) => Uint8Array[];
 
 /**
@@ -27,26 +35,44 @@ export function watchResponse(answer: WatchAnswer, encoding: Encoding, context: 
     return {
       status: 200,
       headers: { 'content-type': `${PROTOBUF};stream=watch`, 'cache-control': 'no-cache, private' },
-      body: stream(answer.events, protobufEncoder(answer, encoding, context)),
+      body: stream(answer.events, protobufEncoder(answer, encoding, context), context.watch),
+      stall: stallOf(context),
     };
   if (encoding.format !== 'json') throw notAcceptable(['application/json', 'application/json;stream=watch']);
   return {
     status: 200,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' },
-    body: stream(answer.events, encoderFor(answer, encoding, context)),
+    body: stream(answer.events, encoderFor(answer, encoding, context), context.watch),
+    stall: stallOf(context),
   };
 }
 
 async function* stream(
   events: AsyncIterable<readonly WatchItem[]>,
   encode: Encoder,
+  watch: WatchMetrics | undefined,
 ): AsyncGenerator<Uint8Array> {
-  for await (const items of events) yield* joined(encoded(items, encode));
+  watch?.open();
+  try {
+    for await (const items of events) yield* joined(encoded(items, encode, watch));
+  } finally {
+    watch?.close();
+  }
 }
 
 /** One after the other: of a large batch only the chunk being sent is in memory twice. */
-function* encoded(items: readonly WatchItem[], encode: Encoder): Generator<Uint8Array[]> {
-  for (const item of items) yield encode(item);
+function* encoded(
+  items: readonly WatchItem[],
+  encode: Encoder,
+  watch: WatchMetrics | undefined,
+): Generator<Uint8Array[]> {
+  for (const item of items) {
+    const parts = encode(item);
+    let bytes = 0;
+    for (const part of parts) bytes += part.length;
+    watch?.event(bytes);
+    yield parts;
+  }
 }
 
 function encoderFor(answer: WatchAnswer, encoding: Encoding, context: EncodeContext): Encoder {

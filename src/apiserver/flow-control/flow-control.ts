@@ -26,6 +26,7 @@ export class Overloaded extends OrreryError {
 export interface FlowTicket {
   /** Tell the client how it was classified. */
   headers: Readonly<Record<string, string>> | undefined;
+  /** Called once. */
   release(): void;
 }
 
@@ -48,7 +49,7 @@ export interface FlowControlOptions {
 /** One FlowSchema made ready, with the level it leads to. */
 interface Flow {
   name: string;
-  matches: SchemaMatch;
+  match: SchemaMatch;
   level: PriorityLevel;
   distinguisher: string | undefined;
   headers: Readonly<Record<string, string>>;
@@ -68,7 +69,9 @@ export class FlowControl implements FlowGate {
   readonly #options: FlowControlOptions;
   readonly #now: () => number;
   readonly #levels = new Map<string, PriorityLevel>();
-  #flows: Flow[] = [];
+  #flows: readonly Flow[] = [];
+  /** By users as they were authenticated: what cannot be theirs needs no look at every request. */
+  #candidates = new WeakMap<User, readonly Flow[]>();
 
   constructor(options: FlowControlOptions) {
     this.#options = options;
@@ -92,7 +95,7 @@ export class FlowControl implements FlowGate {
       flows.push({
         name,
         level,
-        matches: schemaMatch(schema.spec),
+        match: schemaMatch(schema.spec),
         distinguisher: schema.spec.distinguisherMethod?.type,
         headers: {
           'x-kubernetes-pf-flowschema-uid': uid,
@@ -102,10 +105,11 @@ export class FlowControl implements FlowGate {
       });
     }
     this.#flows = flows;
+    this.#candidates = new WeakMap();
   }
 
   enter(user: User, info: RequestInfo, request: ApiRequest): FlowTicket | Promise<FlowTicket> {
-    const flow = this.#flows.find((one) => one.matches(user, info)) ?? this.#flows.at(-1)!;
+    const flow = this.#flowOf(user, info);
     const { level, cells } = flow;
     const seats = level.isExempt
       ? 1
@@ -128,6 +132,16 @@ export class FlowControl implements FlowGate {
     } catch (error) {
       throw this.#refused(flow, error);
     }
+  }
+
+  #flowOf(user: User, info: RequestInfo): Flow {
+    let candidates = this.#candidates.get(user);
+    if (candidates === undefined) {
+      candidates = this.#flows.filter(({ match }) => match.concerns(user));
+      this.#candidates.set(user, candidates);
+    }
+    for (const flow of candidates) if (flow.match.matches(user, info)) return flow;
+    return this.#flows.at(-1)!;
   }
 
   /** Lends seats that nobody needs to levels that want them; called every `BORROWING_PERIOD_MS`. */
@@ -214,14 +228,11 @@ export class FlowControl implements FlowGate {
     cells.executing.add(1);
     cells.executingSeats.add(seats);
     cells.waited.observe(seat.waitedMs / 1000);
-    let open = true;
     return {
       headers,
       release: () => {
-        if (!open) return;
-        open = false;
-        cells.executing.add(-1);
-        cells.executingSeats.add(-seats);
+        cells.executing.value--;
+        cells.executingSeats.value -= seats;
         cells.executed.observe((this.#now() - begin) / 1000);
         seat.release();
       },

@@ -23,13 +23,6 @@ export class InflightLimit implements FlowGate {
     if (limit > 0 && this.#running[kind] >= limit && !user.groups.includes(MASTERS_GROUP))
       throw new Overloaded({});
     this.#running[kind]++;
-    let open = true;
-    return {
-      headers: undefined,
-      release: () => {
-        if (open) this.#running[kind]--;
-        open = false;
-      },
-    };
+    return { headers: undefined, release: () => this.#running[kind]-- };
   }
 }

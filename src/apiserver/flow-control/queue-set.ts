@@ -31,12 +31,38 @@ export interface SeatRequest {
   details?: unknown;
 }
 
-interface Entry extends SeatRequest {
-  arrivedMs: number;
-  startedMs: number;
+/** A request from its arrival to its end; what it was granted is itself. */
+class Entry implements SeatRequest, Seat {
+  readonly schema: string;
+  readonly distinguisher: string;
+  readonly seats: number;
+  readonly details: unknown;
+  readonly arrivedMs: number;
+  readonly #finish: (entry: Entry) => void;
+  startedMs = 0;
   queue: Queue | undefined;
-  grant?: (seat: Seat) => void;
-  timer?: NodeJS.Timeout;
+  grant: ((seat: Seat) => void) | undefined;
+  timer: NodeJS.Timeout | undefined;
+  #released = false;
+
+  constructor(request: SeatRequest, arrivedMs: number, finish: (entry: Entry) => void) {
+    this.schema = request.schema;
+    this.distinguisher = request.distinguisher;
+    this.seats = request.seats;
+    this.details = request.details;
+    this.arrivedMs = arrivedMs;
+    this.#finish = finish;
+  }
+
+  get waitedMs(): number {
+    return this.startedMs - this.arrivedMs;
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#finish(this);
+  }
 }
 
 interface Queue {
@@ -84,6 +110,7 @@ export class QueueSet {
   #lastMs: number;
   #robin = 0;
   #active = 0;
+  readonly #finished = (entry: Entry) => this.#finish(entry);
   readonly demand: SeatDemand;
   seatsInUse = 0;
   executing = 0;
@@ -126,7 +153,7 @@ export class QueueSet {
   take(request: SeatRequest): Seat | Promise<Seat> {
     this.#advance();
     const { queuing } = this.#config;
-    const entry: Entry = { ...request, arrivedMs: this.#lastMs, startedMs: 0, queue: undefined };
+    const entry = new Entry(request, this.#lastMs, this.#finished);
     if (queuing === undefined) {
       if (!this.#fits(entry.seats)) throw new Refused('concurrency-limit');
       return this.#start(entry);
@@ -237,15 +264,7 @@ export class QueueSet {
       queue.nextStart += ESTIMATED_SECONDS * seats;
     }
     this.#noteDemand();
-    let released = false;
-    return {
-      waitedMs: entry.startedMs - entry.arrivedMs,
-      release: () => {
-        if (released) return;
-        released = true;
-        this.#finish(entry);
-      },
-    };
+    return entry;
   }
 
   #finish(entry: Entry): void {

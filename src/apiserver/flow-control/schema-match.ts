@@ -2,25 +2,39 @@ import type { flowcontrolv1 } from '../../kube/index.ts';
 import type { User } from '../http/messages.ts';
 import type { RequestInfo, ResourceRequestInfo } from '../request-info/request-info.ts';
 
-/** Whether a FlowSchema wants a request. */
-export type SchemaMatch = (user: User, info: RequestInfo) => boolean;
+/** What a FlowSchema wants. */
+export interface SchemaMatch {
+  /** Whether a request of this user could be wanted. */
+  concerns(user: User): boolean;
+  matches(user: User, info: RequestInfo): boolean;
+}
+
+interface RuleMatch {
+  concerns: (user: User) => boolean;
+  resources: readonly ((info: ResourceRequestInfo) => boolean)[];
+  paths: readonly ((info: RequestInfo) => boolean)[];
+}
 
 /**
  * The rules of a FlowSchema, made ready once. Source: k8s.io/apiserver/pkg/util/flowcontrol/rule.go.
  */
 export function schemaMatch({ rules = [] }: flowcontrolv1.FlowSchemaSpec): SchemaMatch {
-  const matches = rules.map(ruleMatch);
-  return (user, info) => matches.some((match) => match(user, info));
-}
-
-function ruleMatch(rule: flowcontrolv1.PolicyRulesWithSubjects): SchemaMatch {
-  const matchesUser = subjectsMatch(rule.subjects ?? []);
-  const resources = (rule.resourceRules ?? []).map(resourceMatch);
-  const paths = (rule.nonResourceRules ?? []).map(pathMatch);
-  return (user, info) => {
-    if (!matchesUser(user)) return false;
-    if (info.type === 'resource') return resources.some((match) => match(info));
-    return paths.some((match) => match(info));
+  const ready: RuleMatch[] = rules.map(({ subjects, resourceRules, nonResourceRules }) => ({
+    concerns: subjectsMatch(subjects ?? []),
+    resources: (resourceRules ?? []).map(resourceMatch),
+    paths: (nonResourceRules ?? []).map(pathMatch),
+  }));
+  return {
+    concerns: (user) => ready.some(({ concerns }) => concerns(user)),
+    matches(user, info) {
+      for (const { concerns, resources, paths } of ready) {
+        if (!concerns(user)) continue;
+        if (info.type === 'resource') {
+          for (const match of resources) if (match(info)) return true;
+        } else for (const match of paths) if (match(info)) return true;
+      }
+      return false;
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  constants,
   createSecureServer,
   type Http2SecureServer,
   type IncomingHttpHeaders,
@@ -15,6 +16,16 @@ import { methodNotAllowed } from '../errors.ts';
 import type { ServerCredentials } from '../pki/renewal.ts';
 import type { ApiRequest, ApiResponse, RequestBody, UpgradeRequest } from './messages.ts';
 import { readBodyBytes, requestOf } from './read-request.ts';
+
+/** One request on its connection. */
+interface Wire {
+  body: IncomingMessage | ServerHttp2Stream;
+  hasBody: boolean;
+  /** Somebody has begun to take the body in. */
+  isRead?: boolean;
+  socket: TLSSocket;
+  whole: Duplex | ServerResponse;
+}
 
 /** What the listener hands a request to, with the connection it came by. Neither throws. */
 export interface RequestHandler {
@@ -118,47 +129,50 @@ export class TlsListener {
     const { socket } = message;
     this.#busy.add(socket);
     response.once('close', () => this.#busy.delete(socket));
-    const answer = await this.#serve(method, message.url ?? '/', message.headers, {
+    const wire: Wire = {
       body: message,
       hasBody:
         message.headers['content-length'] !== undefined || message.headers['transfer-encoding'] !== undefined,
       socket: message.socket as TLSSocket,
       whole: response,
-    });
+    };
+    const answer = await this.#serve(method, message.url ?? '/', message.headers, wire);
     const headers: Record<string, string | number> = { ...answer.headers };
     // A body that is too large is not read to its end: the connection cannot be used again.
     if (!message.complete && !(Number(message.headers['content-length']) <= BODY_LIMIT_BYTES))
       headers.connection = 'close';
     if (answer.body instanceof Uint8Array) headers['content-length'] = answer.body.length;
+    // Somebody waits for a body that did not come in time.
+    const isAbandoned = !message.complete && wire.isRead === true;
+    if (isAbandoned) headers.connection = 'close';
     response.writeHead(answer.status, headers);
     await this.#send(response, answer, method === 'HEAD');
+    if (isAbandoned) finished(response, () => message.destroy());
   }
 
   async #http2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number): Promise<void> {
     const END_STREAM = 1;
     stream.on('error', (error) => this.#log.debug('HTTP/2 stream failed', { error: messageOf(error) }));
     const method = headers[':method'] ?? 'GET';
-    const answer = await this.#serve(method, headers[':path'] ?? '/', headers, {
+    const wire: Wire = {
       body: stream,
       hasBody: (flags & END_STREAM) === 0,
       socket: stream.session?.socket as TLSSocket,
       whole: stream,
-    });
+    };
+    const answer = await this.#serve(method, headers[':path'] ?? '/', headers, wire);
     if (stream.destroyed || stream.closed) return endUnused(answer);
+    const isUnread = wire.hasBody && !stream.readableEnded;
     stream.respond({ ':status': answer.status, ...answer.headers });
     await this.#send(stream, answer, method === 'HEAD');
+    if (isUnread) giveUp(stream, wire.isRead === true);
   }
 
   async #serve(
     method: string,
     url: string,
     headers: Readonly<Record<string, string | string[] | undefined>>,
-    wire: {
-      body: IncomingMessage | ServerHttp2Stream;
-      hasBody: boolean;
-      socket: TLSSocket;
-      whole: Duplex | ServerResponse;
-    },
+    wire: Wire,
   ): Promise<ApiResponse> {
     const request = requestOf(method, url, headers);
     if (request === undefined)
@@ -170,7 +184,11 @@ export class TlsListener {
     }
     if (!wire.hasBody) return this.#handler.handle(request, wire.socket);
     const length = request.headers?.['content-length'];
-    const body = { stream: wire.body, read: () => readBodyBytes(wire.body, length) };
+    const read = () => {
+      wire.isRead = true;
+      return readBodyBytes(wire.body, length);
+    };
+    const body = { stream: wire.body, read };
     return this.#handler.handle(request, wire.socket, body);
   }
 
@@ -188,7 +206,11 @@ export class TlsListener {
     try {
       for await (const chunk of answer.body) {
         if (to.destroyed) break;
-        if (!to.write(chunk)) await drained(to);
+        if (to.write(chunk) || (await drained(to, answer.stall?.limitMs))) continue;
+        this.#log.info('a client did not read its watch', { limitMs: answer.stall?.limitMs });
+        answer.stall?.ended();
+        to.destroy();
+        return;
       }
       to.end();
     } catch (error) {
@@ -232,15 +254,47 @@ function mayStream({ method, path, query }: ApiRequest): boolean {
   );
 }
 
-function drained(to: ServerResponse | ServerHttp2Stream): Promise<void> {
+/** How long and how much of a body that nobody wants is taken in. */
+const UNWANTED_MS = 5000;
+
+/**
+ * The answer is there, the rest of the body is not wanted. What has come of it counts against the connection's memory
+ * until the stream is closed, so it is read away; a client that is cut off would keep what it could not send (Node's
+ * does so for good, and after ten megabytes refuses its own requests). Who sends on and on is cut off all the same
+ * (RFC 9113 section 8.1).
+ */
+function giveUp(stream: ServerHttp2Stream, isRead: boolean): void {
+  let bytes = 0;
+  const cut = () => {
+    stream.close(constants.NGHTTP2_NO_ERROR);
+    stream.resume();
+  };
+  // Somebody waits for what did not come in time, or has read too much of it.
+  if (isRead) {
+    cut();
+    return;
+  }
+  const timer = setTimeout(cut, UNWANTED_MS);
+  stream.once('close', () => clearTimeout(timer));
+  stream.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > BODY_LIMIT_BYTES) cut();
+  });
+}
+
+/** False when that took longer than it may. */
+function drained(to: ServerResponse | ServerHttp2Stream, limitMs: number | undefined): Promise<boolean> {
   return new Promise((resolve) => {
-    const done = () => {
-      to.off('drain', done);
-      to.off('close', done);
-      resolve();
+    const done = (inTime: boolean) => {
+      to.off('drain', drain);
+      to.off('close', drain);
+      clearTimeout(timer);
+      resolve(inTime);
     };
-    to.once('drain', done);
-    to.once('close', done);
+    const drain = () => done(true);
+    const timer = limitMs === undefined ? undefined : setTimeout(done, limitMs, false);
+    to.once('drain', drain);
+    to.once('close', drain);
   });
 }
 
