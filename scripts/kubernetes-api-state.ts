@@ -8,6 +8,9 @@ export const machineryOf: Readonly<Record<string, string>> = {
   '/limitranges': 'give defaults and bounds to containers, pods and claims',
   '/namespaces': 'emptied before they go',
   '/nodes': 'registered by the node agent; silent ones are tainted, their pods evicted',
+  '/persistentvolumeclaims':
+    'bound to volumes, or have them made; held while pods use them; grow where their class allows it',
+  '/persistentvolumes': 'bound, released, cleared away; nodes mount hostPath and local',
   '/pods': 'scheduled and run; log, exec, attach, portforward',
   '/replicationcontrollers': 'keep their number of pods',
   '/resourcequotas': 'hold under concurrent creates; scopes',
@@ -37,8 +40,12 @@ export const machineryOf: Readonly<Record<string, string>> = {
     'one for each group version that is built in or custom; what names a service is asked whether it is available, and carried to it',
   'certificates.k8s.io/certificatesigningrequests':
     'kubelets’ client requests are approved by right; three signers sign; old ones are cleared away',
-  'scheduling.k8s.io/priorityclasses': 'resolved into the pod’s priority; no preemption yet',
-  'policy/poddisruptionbudgets': 'counted, and asked by evictions',
+  'scheduling.k8s.io/priorityclasses':
+    'resolved into the pod’s priority; the more important take the place of others',
+  'policy/poddisruptionbudgets': 'counted, asked by evictions, heeded by preemption',
+  'storage.k8s.io/csinodes': 'their limits of volumes are kept by the scheduler',
+  'storage.k8s.io/storageclasses':
+    'binding modes, topologies, growth; local-path, the default, makes folders of a node',
 };
 
 /** Served in part by design: what an object of it does not do. */
@@ -53,7 +60,6 @@ export const lackingOf: Readonly<Record<string, string>> = {
   'networking.k8s.io/ingresses': 'there is no ingress controller yet',
   'node.k8s.io/runtimeclasses':
     'overhead, node selector and tolerations go into pods; the node refuses a pod that names one',
-  'storage.k8s.io/storageclasses': 'the default one goes into claims; nothing is provisioned',
 };
 
 export interface Feature {
@@ -85,6 +91,8 @@ const TOKENS = 'src/apiserver/authentication/tokens.test.ts';
 const PROXY = 'test/conformance/proxy.test.ts';
 const WIRE_PROTOBUF = 'test/conformance/protobuf.test.ts';
 const HOSTILE = 'src/apiserver/hostile-input.test.ts';
+const PREEMPTION = 'test/e2e/preemption.test.ts';
+const VOLUMES = 'test/e2e/persistent-volumes.test.ts';
 
 export const features: readonly Feature[] = [
   feature('Verbs', 'create, with generateName', API, 'generateName gives a new name each time'),
@@ -571,6 +579,70 @@ export const features: readonly Feature[] = [
     'every kind is applied, and applied again changes nothing',
   ),
   feature('Clients', '@kubernetes/client-node', WIRE, 'creates, patches, watches and deletes'),
+  feature(
+    'Scheduling',
+    'preemption',
+    PREEMPTION,
+    'a pod of high priority takes the place of the least important one',
+  ),
+  feature('Scheduling', 'preemption by critical pods', PREEMPTION, 'a critical pod preempts too'),
+  feature(
+    'Scheduling',
+    'preemptionPolicy Never',
+    PREEMPTION,
+    'a pod whose class says Never waits, and says why',
+  ),
+  feature(
+    'Scheduling',
+    'nominated nodes',
+    PREEMPTION,
+    'while victims end, the room is kept, and taken when they are gone',
+  ),
+  feature('Scheduling', 'PodDisruptionBudgets in preemption', PREEMPTION, 'a budget chooses the victim'),
+  feature(
+    'Scheduling',
+    'the path of preemption over ReplicaSets',
+    PREEMPTION,
+    'ReplicaSets of rising priority push each other aside until all room is with the most important',
+  ),
+  feature('Storage', 'binding', VOLUMES, 'a claim gets the smallest volume that suffices, and both say so'),
+  feature(
+    'Storage',
+    'binding chosen beforehand',
+    VOLUMES,
+    'claim and volume may ask for each other beforehand; what does not fit is refused',
+  ),
+  feature(
+    'Storage',
+    'protection of claims in use',
+    VOLUMES,
+    'a claim that a pod uses is held until the pod is gone',
+  ),
+  feature(
+    'Storage',
+    'WaitForFirstConsumer',
+    VOLUMES,
+    'with WaitForFirstConsumer the pod goes where its volume is, and the claim is bound then',
+  ),
+  feature(
+    'Storage',
+    'class local-path',
+    VOLUMES,
+    'the class local-path is the default, and makes a volume on the node of the first pod',
+  ),
+  feature(
+    'Storage',
+    'generic ephemeral volumes',
+    VOLUMES,
+    'an ephemeral volume gets a claim that is its pod’s',
+  ),
+  feature(
+    'Storage',
+    'ReadWriteOncePod',
+    VOLUMES,
+    'ReadWriteOncePod: a second pod waits for the first, or takes its place when it matters more',
+  ),
+  feature('Storage', 'growth', VOLUMES, 'a bound claim of a class that allows it grows with its volume'),
 ];
 
 function feature(area: string, name: string, file: string, title: string): Feature {

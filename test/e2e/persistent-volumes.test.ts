@@ -7,9 +7,10 @@ import {
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
   PODS,
+  STATEFUL_SETS,
   STORAGE_CLASSES,
 } from '../../src/client/index.ts';
-import type { corev1, KubeObject, storagev1 } from '../../src/kube/index.ts';
+import type { appsv1, corev1, KubeObject, storagev1 } from '../../src/kube/index.ts';
 import { addNode, bootControlPlane, type ControlPlane, until } from './control-plane-fixture.ts';
 
 /** Claims and volumes over the real API server, with binder, provisioner and scheduler; nodes are objects only. */
@@ -403,4 +404,44 @@ test('a bound claim of a class that allows it grows with its volume', async () =
   );
   const volume = await client.resource<Volume>(PERSISTENT_VOLUMES).get(spec.volumeName!);
   expect(volume.spec.capacity).toEqual({ storage: '2Gi' });
+});
+
+test('claims of a StatefulSet go with the pod that is scaled away, and stay when the set is deleted', async () => {
+  const namespace = await makeNamespace();
+  const sets = client.resource<appsv1.StatefulSet>(STATEFUL_SETS);
+  await sets.create({
+    metadata: { name: 'web', namespace },
+    spec: {
+      replicas: 2,
+      serviceName: 'web',
+      podManagementPolicy: 'Parallel',
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Delete' },
+      selector: { matchLabels: { app: 'web' } },
+      template: {
+        metadata: { labels: { app: 'web' } },
+        spec: { containers: [{ name: 'c', image: 'app' }] },
+      },
+      volumeClaimTemplates: [
+        {
+          metadata: { name: 'data' },
+          spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+        },
+      ],
+    },
+  } as unknown as appsv1.StatefulSet);
+  await Promise.all(['web-0', 'web-1'].map((name) => nodeOf(namespace, name)));
+  const body = { spec: { replicas: 1 } };
+  await sets.patch('web', { type: 'merge', body }, { namespace });
+  await until<corev1.Pod, true>(client, PODS, namespace, (pods) =>
+    pods.some(({ metadata }) => metadata.name === 'web-1' && metadata.deletionTimestamp !== undefined),
+  );
+  await client.resource(PODS).delete('web-1', { namespace, gracePeriodSeconds: 0 });
+  await isGone(PERSISTENT_VOLUME_CLAIMS, namespace, 'data-web-1');
+  await sets.delete('web', { namespace });
+  await until<corev1.Pod, true>(client, PODS, namespace, (pods) =>
+    pods.every(({ metadata }) => metadata.deletionTimestamp !== undefined),
+  );
+  await client.resource(PODS).delete('web-0', { namespace, gracePeriodSeconds: 0 });
+  await isGone(PODS, namespace, 'web-0');
+  expect((await claimIs(namespace, 'data-web-0', 'Bound')).metadata.ownerReferences).toBeUndefined();
 });

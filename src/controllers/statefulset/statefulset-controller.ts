@@ -10,6 +10,7 @@ import {
   PERSISTENT_VOLUME_CLAIMS,
   PODS,
   STATEFUL_SETS,
+  withoutClusterAnnotation,
   workspaceOf,
 } from '../../client/index.ts';
 import { type appsv1, type corev1, labelSelectorAsSelector, semanticallyEqual } from '../../kube/index.ts';
@@ -18,6 +19,7 @@ import { dropOldRevisions, type Revisions, syncRevisions } from '../history/revi
 import { claimObjects } from '../ownership/claim.ts';
 import { controllerOf } from '../ownership/controller-ref.ts';
 import { nextAvailabilityMs } from '../replicaset/replicaset-status.ts';
+import { claimOwners } from './claim-retention.ts';
 import { countReplicas, planSteps, type StatefulFacts, type StatefulStep } from './stateful-plan.ts';
 import { draftClaims, draftPod, ordinalOf, revisionOf } from './stateful-pods.ts';
 
@@ -30,6 +32,7 @@ export class StatefulSetController implements RunnableController {
   readonly #sets: Informer<StatefulSet>;
   readonly #pods: Informer<corev1.Pod>;
   readonly #revisions: Informer<appsv1.ControllerRevision>;
+  readonly #claims: Informer<corev1.PersistentVolumeClaim>;
   readonly #recorder: EventRecorder;
   readonly #controller: Controller;
 
@@ -38,6 +41,7 @@ export class StatefulSetController implements RunnableController {
     this.#sets = context.informers.informer<StatefulSet>(STATEFUL_SETS);
     this.#pods = context.informers.informer<corev1.Pod>(PODS);
     this.#revisions = context.informers.informer<appsv1.ControllerRevision>(CONTROLLER_REVISIONS);
+    this.#claims = context.informers.informer<corev1.PersistentVolumeClaim>(PERSISTENT_VOLUME_CLAIMS);
     this.#recorder = context.recorder.for(this.name);
     this.#controller = new Controller({
       name: this.name,
@@ -49,7 +53,7 @@ export class StatefulSetController implements RunnableController {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    if (await cachesSynced(signal, this.#sets, this.#pods, this.#revisions))
+    if (await cachesSynced(signal, this.#sets, this.#pods, this.#revisions, this.#claims))
       await this.#controller.run(signal);
   }
 
@@ -97,6 +101,7 @@ export class StatefulSetController implements RunnableController {
     const nowMs = this.#context.clock.now();
     const facts: StatefulFacts = { set, pods, updateRevision: update.metadata.name, nowMs };
     if (set.metadata.deletionTimestamp === undefined) {
+      for (const pod of pods) await this.#giveClaims(set, pod);
       for (const step of planSteps(facts)) {
         const revision = step.type === 'create' && step.revision === 'current' ? current : update;
         await this.#take(set, step, revision);
@@ -126,7 +131,6 @@ export class StatefulSetController implements RunnableController {
   async #take(set: StatefulSet, step: StatefulStep, revision: appsv1.ControllerRevision): Promise<void> {
     if (step.type === 'create') return this.#create(set, revision, step.ordinal);
     const { name, namespace, uid } = step.pod.metadata;
-    if (step.why === 'surplus') await this.#giveClaimsTo(set, step.pod);
     try {
       await this.#api<corev1.Pod>(set, PODS).delete(name, { namespace: namespace!, preconditions: { uid } });
       const message = `delete Pod ${name} in StatefulSet ${set.metadata.name} successful`;
@@ -168,18 +172,19 @@ export class StatefulSetController implements RunnableController {
     }
   }
 
-  /** whenScaled Delete: the claims go with the pod that is scaled away. */
-  async #giveClaimsTo(set: StatefulSet, pod: corev1.Pod): Promise<void> {
-    if (set.spec.persistentVolumeClaimRetentionPolicy?.whenScaled !== 'Delete') return;
-    const { name, uid } = pod.metadata;
-    const owner = { apiVersion: 'v1', kind: 'Pod', name, uid };
-    const claims = this.#api<corev1.PersistentVolumeClaim>(set, PERSISTENT_VOLUME_CLAIMS);
+  /** Its claims go with the set or with a pod that is scaled away, as persistentVolumeClaimRetentionPolicy says. */
+  async #giveClaims(set: StatefulSet, pod: corev1.Pod): Promise<void> {
     for (const { metadata } of draftClaims(set, ordinalOf(set, pod)!)) {
-      const namespace = set.metadata.namespace!;
+      const key = makeKey(workspaceOf(set), set.metadata.namespace ?? '', metadata.name!);
+      const claim = this.#claims.get(key);
+      const ownerReferences = claim && claimOwners(set, pod, claim);
+      if (claim === undefined || ownerReferences === undefined) continue;
+      const own = withoutClusterAnnotation(claim);
       try {
-        const claim = await claims.get(metadata.name!, namespace);
-        const ownerReferences = [...(metadata.ownerReferences ?? []), owner];
-        await claims.update({ ...claim, metadata: { ...claim.metadata, ownerReferences } });
+        await this.#api<corev1.PersistentVolumeClaim>(set, PERSISTENT_VOLUME_CLAIMS).update({
+          ...own,
+          metadata: { ...own.metadata, ownerReferences },
+        });
       } catch (error) {
         if (!(error instanceof NotFound)) throw error;
       }
