@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT } from './exit.ts';
+import { requestLimitOptions } from './request-limit-options.ts';
 import { gitVersion, orreryVersion } from './version.ts';
 
 const HELP_FOOTER = `
@@ -87,7 +88,12 @@ function withOptions(command: Command, options: readonly Option[]): Command {
 }
 
 function addLifecycle(program: Command): void {
-  const up = withOptions(program.command('up'), [store(), ...etcd(), ...severalServers()])
+  const up = withOptions(program.command('up'), [
+    store(),
+    ...etcd(),
+    ...severalServers(),
+    ...requestLimitOptions(),
+  ])
     .description(
       'Start the cloud on this machine and keep it running until Ctrl-C (or in the background with --detach).',
     )
@@ -119,8 +125,6 @@ function addLifecycle(program: Command): void {
     )
     .option('--disable-admission-plugins <names>', 'admission plug-ins not to run')
     .option('--admission-control-config-file <file>', "Kubernetes' AdmissionConfiguration")
-    .option('--audit-policy-file <file>', "Kubernetes' audit Policy: which requests are written down")
-    .option('--audit-log-path <file>', 'the file they are written to')
     .option(
       '--leader-elect [boolean]',
       'controllers and scheduler run on one of several servers (default true)',
@@ -224,14 +228,41 @@ Examples:
 }
 
 function addStore(program: Command): void {
-  program
-    .command('store')
-    .description('Look after the store of the control plane.')
+  const group = program.command('store').description('Look after the store of the control plane.');
+  group
     .command('check')
     .description('Verify the consistency of the store. Orrery must not be running on it.')
     .addOption(dataDir())
     .addOption(output())
     .action(async (flags) => (await import('./commands/store.ts')).checkStoreCommand(flags));
+  const place = () => [dataDir(), store(), ...etcd(), output()];
+  withOptions(group.command('compact'), place())
+    .description(
+      'Forget history and give its room back. A store in files must not be in use; etcd is defragmented member by member.',
+    )
+    .action(async (flags) => (await import('./commands/store.ts')).compactStoreCommand(flags));
+  withOptions(group.command('backup'), place())
+    .description('Write the store into one file, as it is at one moment. Orrery may be running on it.')
+    .argument('<file>', 'the backup; replaced, when it is there, by a whole one')
+    .action(async (file: string, flags) =>
+      (await import('./commands/store.ts')).backUpStoreCommand(file, flags),
+    );
+  withOptions(group.command('restore'), place())
+    .description(
+      'Make a store from a backup, where there is none. Revisions go on far above those of the backup.',
+    )
+    .argument('<file>', 'the backup')
+    .action(async (file: string, flags) =>
+      (await import('./commands/store.ts')).restoreStoreCommand(file, flags),
+    );
+  withOptions(group.command('migrate'), [dataDir(), ...etcd(), output()])
+    .description(
+      'Copy the store from the data directory to an etcd, or back. No server may be running on it.',
+    )
+    .option('--to <url>', 'the etcd to copy to: etcd://host:port,…')
+    .option('--from <url>', 'the etcd to copy from')
+    .addHelpText('after', '\nExample:\n  orrery store migrate --to etcd://10.0.0.1:2379,10.0.0.2:2379')
+    .action(async (flags) => (await import('./commands/store.ts')).migrateStoreCommand(flags));
 }
 
 function collect(value: string, previous: string[]): string[] {

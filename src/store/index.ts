@@ -8,6 +8,16 @@
 
 export type { CompactionOptions } from './auto-compaction.ts';
 export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
+export {
+  backUpStore,
+  type CompactionResult,
+  type CopyResult,
+  compactStore,
+  migrateStore,
+  type OnProgress,
+  restoreStore,
+  type StorePlace,
+} from './maintenance.ts';
 export { type EtcdOptions, type OpenStoreOptions, openStore } from './open-store.ts';
 export type * from './store.ts';
 export { checkStore, type StoreCheckReport } from './store-check.ts';

@@ -195,6 +195,19 @@ export class LmdbTables {
     }
   }
 
+  /**
+   * A copy of what is in use, without the free pages.
+   *
+   * @throws StoreFull, StoreUnavailable
+   */
+  async copyTo(path: string): Promise<void> {
+    try {
+      await this.#root.backup(path, true);
+    } catch (error) {
+      throw await this.#explain(error);
+    }
+  }
+
   async close(): Promise<void> {
     await this.#root.close();
   }

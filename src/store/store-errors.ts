@@ -51,3 +51,11 @@ export function storeClosed(): OrreryError {
 export function storeMissing(directory: string): OrreryError {
   return new OrreryError('StoreMissing', `there is no store in ${directory}`, { details: { directory } });
 }
+
+/** A restore or migration goes only where nothing is. */
+export function storeNotEmpty(where: string): OrreryError {
+  return new OrreryError('StoreNotEmpty', `there is a store in ${where} already`, {
+    details: { where },
+    hint: 'nothing was changed; choose an empty place, or move what is there away',
+  });
+}

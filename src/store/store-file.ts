@@ -20,11 +20,7 @@ export function storePath(directory: string): string {
  * @throws StoreLocked, StoreCorrupt, StoreForeign, StoreUnavailable
  */
 export async function openStoreFile(directory: string): Promise<{ tables: LmdbTables; lock: DirectoryLock }> {
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw storeUnavailable(directory, messageOf(cause), cause);
-  }
+  await makeStoreDirectory(directory);
   const lock = await DirectoryLock.take(directory);
   try {
     const path = storePath(directory);
@@ -33,6 +29,15 @@ export async function openStoreFile(directory: string): Promise<{ tables: LmdbTa
   } catch (cause) {
     lock.release();
     throw cause instanceof OrreryError ? cause : storeUnavailable(directory, messageOf(cause), cause);
+  }
+}
+
+/** @throws StoreUnavailable */
+export async function makeStoreDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw storeUnavailable(directory, messageOf(cause), cause);
   }
 }
 
@@ -48,7 +53,7 @@ async function createStoreFile(path: string): Promise<void> {
   await syncFolder(dirname(dirname(path)));
 }
 
-async function removeStoreFile(path: string): Promise<void> {
+export async function removeStoreFile(path: string): Promise<void> {
   await rm(path, { force: true });
   await rm(`${path}-lock`, { force: true });
 }

@@ -1,8 +1,18 @@
-import { OrreryError } from '../../base/index.ts';
-import { checkStore } from '../../store/index.ts';
+import { BadRequest, OrreryError, silentLog } from '../../base/index.ts';
+import {
+  backUpStore,
+  checkStore,
+  compactStore,
+  migrateStore,
+  type OnProgress,
+  parseStoreUrl,
+  restoreStore,
+  type StorePlace,
+} from '../../store/index.ts';
 import { dataDirectoryOf } from '../config.ts';
 import { dataDirectoryAt } from '../data-directory.ts';
 import { formatBytes, outputFormat, printStructured } from '../output.ts';
+import { type EtcdFlags, etcdOptions, resolveEtcd } from '../store-options.ts';
 
 export async function checkStoreCommand(flags: { dataDir?: string; output?: string }): Promise<void> {
   const format = outputFormat(flags.output);
@@ -12,7 +22,10 @@ export async function checkStoreCommand(flags: { dataDir?: string; output?: stri
   else {
     process.stdout.write(
       `store       ${directory.store}\nrevision    ${report.revision} (history from ${report.compactedRevision})\n` +
-        `keys        ${report.keys}\nlog         ${report.logEntries} entries, ${formatBytes(report.bytes)}\n`,
+        `keys        ${report.keys}\nlog         ${report.logEntries} entries, ${formatBytes(report.bytes)}\n` +
+        (report.unverifiedEntries === 0
+          ? ''
+          : `unverified  ${report.unverifiedEntries} entries of an older version have no checksum\n`),
     );
     for (const problem of report.problems) process.stdout.write(`problem     ${problem}\n`);
   }
@@ -26,4 +39,92 @@ export async function checkStoreCommand(flags: { dataDir?: string; output?: stri
     );
   }
   if (format === 'text') process.stdout.write('consistent\n');
+}
+
+interface PlaceFlags extends EtcdFlags {
+  dataDir?: string;
+  store?: string;
+  output?: string;
+}
+
+export async function backUpStoreCommand(file: string, flags: PlaceFlags): Promise<void> {
+  const format = outputFormat(flags.output);
+  const place = await placeOf(flags.store, flags);
+  const result = await withProgress('read', (onProgress) =>
+    backUpStore(place, { file, now: new Date(), onProgress }),
+  );
+  if (format !== 'text') return printStructured(result, format);
+  process.stdout.write(
+    `backup      ${result.file} (${formatBytes(result.bytes)})\nrevision    ${result.revision}\nkeys        ${result.keys}\n`,
+  );
+}
+
+export async function restoreStoreCommand(file: string, flags: PlaceFlags): Promise<void> {
+  const format = outputFormat(flags.output);
+  const place = await placeOf(flags.store, flags);
+  const result = await withProgress('restored', (onProgress) => restoreStore(file, place, onProgress));
+  await printCopy(result, format);
+}
+
+export async function migrateStoreCommand(
+  flags: Omit<PlaceFlags, 'store'> & { from?: string; to?: string },
+): Promise<void> {
+  const format = outputFormat(flags.output);
+  if ((flags.from === undefined) === (flags.to === undefined))
+    throw new BadRequest(
+      'give --to, or --from, with the address of an etcd; the other is the data directory',
+      {
+        hint: 'for example: orrery store migrate --to etcd://10.0.0.1:2379',
+      },
+    );
+  const [from, to] = [await placeOf(flags.from, flags), await placeOf(flags.to, flags)];
+  const result = await withProgress('copied', (onProgress) => migrateStore(from, to, onProgress));
+  await printCopy(result, format);
+}
+
+export async function compactStoreCommand(flags: PlaceFlags): Promise<void> {
+  const format = outputFormat(flags.output);
+  const place = await placeOf(flags.store, flags);
+  const result = await compactStore(place, (endpoint) => {
+    if (process.stderr.isTTY) process.stderr.write(`defragmenting ${endpoint}\n`);
+  });
+  if (format !== 'text') return printStructured(result, format);
+  const { revision, bytesBefore, bytesAfter } = result;
+  process.stdout.write(
+    `revision    ${revision}\nsize        ${formatBytes(bytesAfter)}, before ${formatBytes(bytesBefore)}\n`,
+  );
+}
+
+/** The store that a URL names, or the one in the data directory. */
+async function placeOf(url: string | undefined, flags: PlaceFlags): Promise<StorePlace> {
+  if (url === undefined) {
+    const { store } = dataDirectoryAt(dataDirectoryOf(flags.dataDir));
+    return { location: { driver: 'lmdb', directory: store }, log: silentLog };
+  }
+  return { location: parseStoreUrl(url), etcd: await etcdOptions(resolveEtcd(flags)), log: silentLog };
+}
+
+/** On a terminal, one line that tells how far it is. */
+async function withProgress<T>(verb: string, work: (onProgress: OnProgress) => Promise<T>): Promise<T> {
+  if (!process.stderr.isTTY) return work(() => undefined);
+  try {
+    return await work((keys, of) => {
+      process.stderr.write(
+        `\r\x1b[2K${verb} ${keys.toLocaleString('en')} of ${of.toLocaleString('en')} keys`,
+      );
+    });
+  } finally {
+    process.stderr.write('\r\x1b[2K');
+  }
+}
+
+async function printCopy(
+  result: { keys: number; sourceRevision: number; revision: number },
+  format: 'text' | 'json' | 'yaml',
+): Promise<void> {
+  if (format !== 'text') return printStructured(result, format);
+  const { keys, sourceRevision, revision } = result;
+  process.stdout.write(
+    `keys        ${keys}\nrevision    ${revision}, of the source ${sourceRevision}: clients that watch will list again\n`,
+  );
 }

@@ -64,6 +64,7 @@ export class EtcdConnection {
   #current = 0;
   #clusterId: bigint | undefined;
   #revision = 0;
+  #offset = 0;
   #closed = false;
 
   /** Connects to nothing yet. */
@@ -95,6 +96,16 @@ export class EtcdConnection {
 
   get patienceMs(): number {
     return this.#patienceMs;
+  }
+
+  /** What our revisions are above etcd's, for everything from now on. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  set offset(offset: number) {
+    this.#revision += offset - this.#offset;
+    this.#offset = offset;
   }
 
   noteRevision(revision: number): void {
@@ -180,8 +191,8 @@ export class EtcdConnection {
     metadata.set('hasleader', 'true');
     const stream = this.#clients[at]!.makeBidiStreamRequest(
       WATCH.path,
-      bufferOf(WATCH.encode),
-      WATCH.decode,
+      (message: WatchCreateRequest) => bufferOf(WATCH.encode(message, this.#offset)),
+      (bytes) => WATCH.decode(bytes, this.#offset),
       metadata,
     );
     stream.write(request);
@@ -190,6 +201,8 @@ export class EtcdConnection {
 
   /** @throws OrreryError StoreForeign for an answer of another cluster. */
   checkCluster(header: ResponseHeader, endpoint = this.endpoint): void {
+    // Alarms and defragmentation are answered without.
+    if (header.clusterId === 0n) return;
     this.#clusterId ??= header.clusterId;
     if (header.clusterId !== this.#clusterId) throw otherCluster(endpoint);
     this.noteRevision(header.revision);
@@ -228,8 +241,8 @@ export class EtcdConnection {
     return new Promise((resolve, reject) => {
       this.#clients[at]!.makeUnaryRequest(
         method.path,
-        bufferOf(method.encode),
-        method.decode,
+        (message) => bufferOf(method.encode(message, this.#offset)),
+        (bytes) => method.decode(bytes, this.#offset),
         request,
         { deadline: Date.now() + this.#attemptMs },
         (error, response) => (error === null ? resolve(response!) : reject(error)),
@@ -253,11 +266,8 @@ function credentialsOf(grpc: Grpc, tls: EtcdTls | undefined): ChannelCredentials
   return grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.certificate ?? null);
 }
 
-function bufferOf<Request>(encode: (request: Request) => Uint8Array): (request: Request) => Buffer {
-  return (request) => {
-    const bytes = encode(request);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  };
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function pause(delayMs: number): Promise<void> {

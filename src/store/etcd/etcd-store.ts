@@ -11,14 +11,15 @@ import type {
   Write,
   WriteResult,
 } from '../store.ts';
-import { storeClosed, storeForeign } from '../store-errors.ts';
+import { storeClosed } from '../store-errors.ts';
 import { WatchHub } from '../watch-hub.ts';
 import { type ConnectionOptions, EtcdConnection } from './connection.ts';
 import { explain, gone, isCompacted, isFuture } from './etcd-errors.ts';
 import { EtcdFeed } from './feed.ts';
 import { compactTo, findFloor, SharedCompaction } from './floor.ts';
+import { claimPrefix } from './format.ts';
 import { Layout, readValue } from './layout.ts';
-import { type KeyValue, RANGE, type RangeRequest, type RangeResponse, TXN } from './messages.ts';
+import { type KeyValue, RANGE, type RangeRequest, type RangeResponse } from './messages.ts';
 import { EtcdPast } from './past.ts';
 import { EtcdWriter } from './writer.ts';
 
@@ -29,7 +30,6 @@ export interface EtcdStoreOptions extends ConnectionOptions {
   compaction?: CompactionOptions;
 }
 
-const FORMAT = JSON.stringify({ format: 'orrery-store', version: 1 });
 const PAGE_ITEMS = 500;
 const PAGE_BYTES = 16 * 2 ** 20;
 
@@ -50,18 +50,6 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
     connection.close();
     throw explain(error, options.endpoints.join(', '));
   }
-}
-
-/** Writes down what the prefix is for, or reads it. */
-async function claimPrefix(connection: EtcdConnection, layout: Layout, prefix: string): Promise<void> {
-  const { ranges } = await connection.call(TXN, {
-    compare: [{ key: layout.formatKey, modRevision: 0 }],
-    success: [{ put: { key: layout.formatKey, value: Buffer.from(FORMAT) } }],
-    failure: [{ range: { key: layout.formatKey } }],
-  });
-  const found = ranges[0]?.items[0];
-  if (found !== undefined && Buffer.from(found.value).toString() !== FORMAT)
-    throw storeForeign(`the prefix ${prefix} of etcd`, `its format is ${Buffer.from(found.value)}`);
 }
 
 class EtcdStore implements Store {

@@ -9,8 +9,9 @@ import { COMPACT, RANGE, TXN } from './messages.ts';
  * a server wrote down.
  */
 export async function findFloor(connection: EtcdConnection, layout: Layout): Promise<number> {
+  const first = connection.offset + 1;
   const { items } = await connection.call(RANGE, { key: layout.compactedKey });
-  const noted = items.length === 0 ? 1 : Number(Buffer.from(items[0]!.value));
+  const noted = items.length === 0 ? first : Number(Buffer.from(items[0]!.value));
   const readable = async (revision: number): Promise<boolean> => {
     try {
       await connection.call(RANGE, { key: layout.formatKey, revision, countOnly: true });
@@ -21,10 +22,10 @@ export async function findFloor(connection: EtcdConnection, layout: Layout): Pro
     }
   };
   let high = connection.revision;
-  let low = 1;
+  let low = first;
   if (noted < high && (await readable(noted))) {
     high = noted;
-    if (noted > 1 && !(await readable(noted - 1))) return noted;
+    if (noted > first && !(await readable(noted - 1))) return noted;
   }
   while (low < high) {
     const middle = Math.floor((low + high) / 2);

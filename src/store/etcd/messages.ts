@@ -8,8 +8,19 @@ import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
  */
 export interface Method<Request, Response> {
   path: string;
-  encode(request: Request): Uint8Array;
-  decode(bytes: Uint8Array): Response;
+  /** `offset`: what our revisions are above etcd's, see layout.ts. */
+  encode(request: Request, offset: number): Uint8Array;
+  decode(bytes: Uint8Array, offset: number): Response;
+}
+
+/** A revision of ours as etcd counts it; 0 stays 0, "none". One from before etcd's time is below zero: never equal. */
+export function toEtcd(revision: number, offset: number): number {
+  return revision === 0 ? 0 : revision - offset;
+}
+
+function fromEtcd(revision: bigint | string, offset: number): number {
+  const number = Number(revision);
+  return number === 0 ? 0 : number + offset;
 }
 
 export interface ResponseHeader {
@@ -51,7 +62,7 @@ export type Comparison =
 export type Operation =
   | { range: RangeRequest }
   | { put: { key: Uint8Array; value: Uint8Array } }
-  | { delete: { key: Uint8Array } };
+  | { delete: { key: Uint8Array; end?: Uint8Array } };
 
 export interface TxnRequest {
   compare: Comparison[];
@@ -88,11 +99,11 @@ export function readFields(
 export const LENGTH_DELIMITED = 2;
 const VARINT = 0;
 
-export function readHeader(bytes: Uint8Array): ResponseHeader {
+export function readHeader(bytes: Uint8Array, offset: number): ResponseHeader {
   const header: ResponseHeader = { clusterId: 0n, revision: 0 };
   readFields(bytes, (field, reader) => {
     if (field === 1) header.clusterId = BigInt(reader.uint64());
-    else if (field === 3) header.revision = Number(reader.int64());
+    else if (field === 3) header.revision = fromEtcd(reader.int64(), offset);
     else return false;
     return true;
   });
@@ -102,12 +113,12 @@ export function readHeader(bytes: Uint8Array): ResponseHeader {
 const NO_HEADER: ResponseHeader = { clusterId: 0n, revision: 0 };
 const NOTHING = new Uint8Array(0);
 
-export function readKeyValue(bytes: Uint8Array): KeyValue {
+export function readKeyValue(bytes: Uint8Array, offset: number): KeyValue {
   const found: KeyValue = { key: NOTHING, createRevision: 0, modRevision: 0, value: NOTHING };
   readFields(bytes, (field, reader) => {
     if (field === 1) found.key = reader.bytes();
-    else if (field === 2) found.createRevision = Number(reader.int64());
-    else if (field === 3) found.modRevision = Number(reader.int64());
+    else if (field === 2) found.createRevision = fromEtcd(reader.int64(), offset);
+    else if (field === 3) found.modRevision = fromEtcd(reader.int64(), offset);
     else if (field === 5) found.value = reader.bytes();
     else return false;
     return true;
@@ -115,22 +126,22 @@ export function readKeyValue(bytes: Uint8Array): KeyValue {
   return found;
 }
 
-function encodeRange(request: RangeRequest): Uint8Array {
+function encodeRange(request: RangeRequest, offset: number): Uint8Array {
   const writer = new BinaryWriter();
   writer.tag(1, LENGTH_DELIMITED).bytes(request.key);
   if (request.end !== undefined) writer.tag(2, LENGTH_DELIMITED).bytes(request.end);
   if (request.limit !== undefined) writer.tag(3, VARINT).int64(request.limit);
-  if (request.revision !== undefined) writer.tag(4, VARINT).int64(request.revision);
+  if (request.revision !== undefined) writer.tag(4, VARINT).int64(toEtcd(request.revision, offset));
   if (request.keysOnly) writer.tag(8, VARINT).bool(true);
   if (request.countOnly) writer.tag(9, VARINT).bool(true);
   return writer.finish();
 }
 
-function decodeRange(bytes: Uint8Array): RangeResponse {
+function decodeRange(bytes: Uint8Array, offset: number): RangeResponse {
   const response: RangeResponse = { header: NO_HEADER, items: [], more: false, count: 0 };
   readFields(bytes, (field, reader) => {
-    if (field === 1) response.header = readHeader(reader.bytes());
-    else if (field === 2) response.items.push(readKeyValue(reader.bytes()));
+    if (field === 1) response.header = readHeader(reader.bytes(), offset);
+    else if (field === 2) response.items.push(readKeyValue(reader.bytes(), offset));
     else if (field === 3) response.more = reader.bool();
     else if (field === 4) response.count = Number(reader.int64());
     else return false;
@@ -148,7 +159,7 @@ function encodePut(put: { key: Uint8Array; value: Uint8Array }): Uint8Array {
     .finish();
 }
 
-function encodeComparison(comparison: Comparison): Uint8Array {
+function encodeComparison(comparison: Comparison, offset: number): Uint8Array {
   const [equal, greater, mod] = [0, 1, 2];
   const exact = 'modRevision' in comparison;
   return new BinaryWriter()
@@ -159,39 +170,43 @@ function encodeComparison(comparison: Comparison): Uint8Array {
     .tag(3, LENGTH_DELIMITED)
     .bytes(comparison.key)
     .tag(6, VARINT)
-    .int64(exact ? comparison.modRevision : comparison.modRevisionAbove)
+    .int64(toEtcd(exact ? comparison.modRevision : comparison.modRevisionAbove, offset))
     .finish();
 }
 
-function encodeOperation(operation: Operation): Uint8Array {
+function encodeOperation(operation: Operation, offset: number): Uint8Array {
   const writer = new BinaryWriter();
-  if ('range' in operation) writer.tag(1, LENGTH_DELIMITED).bytes(encodeRange(operation.range));
+  if ('range' in operation) writer.tag(1, LENGTH_DELIMITED).bytes(encodeRange(operation.range, offset));
   else if ('put' in operation) writer.tag(2, LENGTH_DELIMITED).bytes(encodePut(operation.put));
   else {
-    const range = new BinaryWriter().tag(1, LENGTH_DELIMITED).bytes(operation.delete.key).finish();
-    writer.tag(3, LENGTH_DELIMITED).bytes(range);
+    const { key, end } = operation.delete;
+    const range = new BinaryWriter().tag(1, LENGTH_DELIMITED).bytes(key);
+    if (end !== undefined) range.tag(2, LENGTH_DELIMITED).bytes(end);
+    writer.tag(3, LENGTH_DELIMITED).bytes(range.finish());
   }
   return writer.finish();
 }
 
-function encodeTxn(request: TxnRequest): Uint8Array {
+function encodeTxn(request: TxnRequest, offset: number): Uint8Array {
   const writer = new BinaryWriter();
   for (const comparison of request.compare)
-    writer.tag(1, LENGTH_DELIMITED).bytes(encodeComparison(comparison));
-  for (const operation of request.success) writer.tag(2, LENGTH_DELIMITED).bytes(encodeOperation(operation));
-  for (const operation of request.failure) writer.tag(3, LENGTH_DELIMITED).bytes(encodeOperation(operation));
+    writer.tag(1, LENGTH_DELIMITED).bytes(encodeComparison(comparison, offset));
+  for (const operation of request.success)
+    writer.tag(2, LENGTH_DELIMITED).bytes(encodeOperation(operation, offset));
+  for (const operation of request.failure)
+    writer.tag(3, LENGTH_DELIMITED).bytes(encodeOperation(operation, offset));
   return writer.finish();
 }
 
-function decodeTxn(bytes: Uint8Array): TxnResponse {
+function decodeTxn(bytes: Uint8Array, offset: number): TxnResponse {
   const response: TxnResponse = { header: NO_HEADER, succeeded: false, ranges: [] };
   readFields(bytes, (field, reader) => {
-    if (field === 1) response.header = readHeader(reader.bytes());
+    if (field === 1) response.header = readHeader(reader.bytes(), offset);
     else if (field === 2) response.succeeded = reader.bool();
     else if (field === 3) {
       readFields(reader.bytes(), (kind, operation) => {
         if (kind !== 1) return false;
-        response.ranges.push(decodeRange(operation.bytes()));
+        response.ranges.push(decodeRange(operation.bytes(), offset));
         return true;
       });
     } else return false;
@@ -200,20 +215,20 @@ function decodeTxn(bytes: Uint8Array): TxnResponse {
   return response;
 }
 
-function decodeHeaderOnly(bytes: Uint8Array): { header: ResponseHeader } {
+function decodeHeaderOnly(bytes: Uint8Array, offset: number): { header: ResponseHeader } {
   const response = { header: NO_HEADER };
   readFields(bytes, (field, reader) => {
     if (field !== 1) return false;
-    response.header = readHeader(reader.bytes());
+    response.header = readHeader(reader.bytes(), offset);
     return true;
   });
   return response;
 }
 
-function decodeStatus(bytes: Uint8Array): StatusResponse {
+function decodeStatus(bytes: Uint8Array, offset: number): StatusResponse {
   const response: StatusResponse = { header: NO_HEADER, version: '', dbSizeBytes: 0, dbSizeInUseBytes: 0 };
   readFields(bytes, (field, reader) => {
-    if (field === 1) response.header = readHeader(reader.bytes());
+    if (field === 1) response.header = readHeader(reader.bytes(), offset);
     else if (field === 2) response.version = reader.string();
     else if (field === 3) response.dbSizeBytes = Number(reader.int64());
     else if (field === 9) response.dbSizeInUseBytes = Number(reader.int64());
@@ -237,8 +252,21 @@ export const TXN: Method<TxnRequest, TxnResponse> = {
 
 export const COMPACT: Method<{ revision: number; physical: boolean }, { header: ResponseHeader }> = {
   path: '/etcdserverpb.KV/Compact',
-  encode: ({ revision, physical }) =>
-    new BinaryWriter().tag(1, VARINT).int64(revision).tag(2, VARINT).bool(physical).finish(),
+  encode: ({ revision, physical }, offset) =>
+    new BinaryWriter().tag(1, VARINT).int64(toEtcd(revision, offset)).tag(2, VARINT).bool(physical).finish(),
+  decode: decodeHeaderOnly,
+};
+
+export const DEFRAGMENT: Method<object, { header: ResponseHeader }> = {
+  path: '/etcdserverpb.Maintenance/Defragment',
+  encode: () => NOTHING,
+  decode: decodeHeaderOnly,
+};
+
+/** Takes back the alarm NOSPACE of every member. */
+export const DISARM: Method<object, { header: ResponseHeader }> = {
+  path: '/etcdserverpb.Maintenance/Alarm',
+  encode: () => new BinaryWriter().tag(1, VARINT).int32(2).tag(3, VARINT).int32(1).finish(),
   decode: decodeHeaderOnly,
 };
 
