@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { TLSSocket } from 'node:tls';
 import { MetricRegistry, OrreryError, systemClock } from '../base/index.ts';
-import { builtinResources, type corev1 } from '../kube/index.ts';
+import { builtinResources } from '../kube/index.ts';
 import { AdmissionChain } from './admission/admission.ts';
 import {
   type PluginConfigurations,
@@ -41,6 +41,7 @@ import { NodeProxy } from './proxy/node-proxy.ts';
 import { REVIEW_RESOURCES, ResourceCatalog } from './registry/catalog.ts';
 import type { Registry } from './registry/registry.ts';
 import { ObjectStorage } from './storage/object-storage.ts';
+import { WebhookClient } from './webhooks/webhook-client.ts';
 
 /** Older counts of objects are made anew for whoever reads the metrics. */
 const STATISTICS_AGE_MS = 30_000;
@@ -145,7 +146,7 @@ class PipelineApiServer implements ApiServer {
       catalog,
       clock,
       log: options.log,
-      resolveService: async (namespace, name) => clusterAddress(objects, namespace, name),
+      webhooks: new WebhookClient(objects),
       authorizer,
     });
     const proxy = new NodeProxy(objects, () => this.#nodeCredentials());
@@ -335,18 +336,4 @@ class PipelineApiServer implements ApiServer {
     );
     return { ca: ca!, certificate: certificate!, key: key! };
   }
-}
-
-/** Where a webhook's service answers. */
-async function clusterAddress(
-  objects: CachedStoredObjects,
-  namespace: string,
-  name: string,
-): Promise<string | undefined> {
-  const service = await objects.find<corev1.Service>(
-    { group: '', resource: 'services' },
-    { workspace: 'root', namespace, name },
-  );
-  const address = service?.spec?.clusterIP;
-  return address && address !== 'None' ? address : undefined;
 }

@@ -9,7 +9,6 @@ import {
 } from '../webhooks/admission-webhooks.ts';
 import { VersionConverter } from '../webhooks/attributes.ts';
 import { RequestMatcher } from '../webhooks/rules.ts';
-import { findServiceAddress } from '../webhooks/service-address.ts';
 import { WebhookClient } from '../webhooks/webhook-client.ts';
 import type { AdmissionPlugin, StoredObjects } from './admission.ts';
 import type { PluginConfigurations } from './admission-configuration.ts';
@@ -99,13 +98,12 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
 }
 
 function webhookParts({ objects, catalog, authorizer, log }: AdmissionParts): WebhookParts {
-  const resolve = async (namespace: string, name: string) =>
-    (await findServiceAddress(objects, { workspace: 'root', namespace, name, port: 443 }))?.host;
+  const client = new WebhookClient(objects);
   return {
     objects,
     matcher: new RequestMatcher(objects, catalog),
-    converter: new VersionConverter(objects, resolve),
-    client: new WebhookClient(objects),
+    converter: new VersionConverter(objects, client),
+    client,
     meetsConditions: ({ matchConditions }, request, attributes) => {
       const decisions = new Decisions(authorizer);
       return decisions.during(() =>

@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { request as httpsRequest } from 'node:https';
-import { messageOf, OrreryError } from '../../base/index.ts';
+import { messageOf, type OrreryError } from '../../base/index.ts';
 import type { apiextensionsv1, KubeObject, metav1 } from '../../kube/index.ts';
 import { internalError } from '../errors.ts';
+import { DEFAULT_WORKSPACE } from '../request-info/request-info.ts';
+import type { WebhookClient } from '../webhooks/webhook-client.ts';
 
-const TIMEOUT_MS = 30_000;
-const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
-
-/** Where a service answers: its cluster address; undefined when there is none. */
-export type ResolveService = (namespace: string, name: string) => Promise<string | undefined>;
+const TIMEOUT_SECONDS = 30;
 
 /**
  * Conversion of custom resources by a webhook: one ConversionReview (apiextensions.k8s.io/v1) for all objects of a
@@ -16,11 +13,11 @@ export type ResolveService = (namespace: string, name: string) => Promise<string
  */
 export class ConversionWebhook {
   readonly #webhook: apiextensionsv1.WebhookConversion;
-  readonly #resolve: ResolveService;
+  readonly #client: WebhookClient;
 
-  constructor(webhook: apiextensionsv1.WebhookConversion, resolve: ResolveService) {
+  constructor(webhook: apiextensionsv1.WebhookConversion, client: WebhookClient) {
     this.#webhook = webhook;
-    this.#resolve = resolve;
+    this.#client = client;
   }
 
   /**
@@ -43,7 +40,13 @@ export class ConversionWebhook {
     };
     let response: apiextensionsv1.ConversionResponse | undefined;
     try {
-      response = ((await this.#post(review)) as apiextensionsv1.ConversionReview).response;
+      const answer = await this.#client.post({
+        clientConfig: this.#webhook.clientConfig ?? {},
+        timeoutSeconds: TIMEOUT_SECONDS,
+        workspace: DEFAULT_WORKSPACE,
+        body: review,
+      });
+      response = (answer as apiextensionsv1.ConversionReview).response;
     } catch (cause) {
       throw refused(messageOf(cause), cause);
     }
@@ -57,84 +60,6 @@ export class ConversionWebhook {
     if (converted.length !== objects.length)
       throw refused(`webhook returned ${converted.length} objects, expected ${objects.length}`);
     return converted.map((object, index) => checked(objects[index]!, object, desiredAPIVersion, refused));
-  }
-
-  async #post(review: object): Promise<unknown> {
-    const config = this.#webhook.clientConfig ?? {};
-    const ca = config.caBundle && Buffer.from(config.caBundle, 'base64').toString();
-    const target = await this.#target(config);
-    const body = Buffer.from(JSON.stringify(review));
-    return new Promise((resolve, reject) => {
-      const request = httpsRequest(
-        {
-          ...target,
-          method: 'POST',
-          timeout: TIMEOUT_MS,
-          agent: false,
-          headers: {
-            'content-type': 'application/json',
-            accept: 'application/json',
-            'content-length': body.length,
-            host: target.servername,
-          },
-          ...(ca && { ca }),
-        },
-        (response) => {
-          const chunks: Buffer[] = [];
-          let size = 0;
-          response.on('data', (chunk: Buffer) => {
-            size += chunk.length;
-            if (size > ANSWER_LIMIT_BYTES) request.destroy(new Error('the answer is too large'));
-            else chunks.push(chunk);
-          });
-          response.on('end', () => {
-            const text = Buffer.concat(chunks).toString();
-            if (response.statusCode !== 200) {
-              reject(new Error(`the server answered ${response.statusCode}: ${text.slice(0, 200)}`));
-              return;
-            }
-            try {
-              resolve(JSON.parse(text));
-            } catch (cause) {
-              reject(new Error('the answer is not JSON', { cause }));
-            }
-          });
-          response.on('error', reject);
-        },
-      );
-      request.on('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
-      request.on('error', (cause) => {
-        reject(
-          new Error(`Post "https://${target.servername}:${target.port}${target.path}": ${cause.message}`, {
-            cause,
-          }),
-        );
-      });
-      request.end(body);
-    });
-  }
-
-  async #target(
-    config: apiextensionsv1.WebhookClientConfig,
-  ): Promise<{ host: string; port: number; path: string; servername: string }> {
-    if (config.url !== undefined) {
-      const url = new URL(config.url);
-      const host = url.hostname.replace(/^\[|\]$/g, '');
-      return { host, servername: host, port: Number(url.port || 443), path: url.pathname + url.search };
-    }
-    const { namespace, name, path = '/', port = 443 } = config.service!;
-    const host = await this.#resolve(namespace, name);
-    if (host === undefined)
-      throw new OrreryError(
-        'NotFound',
-        `service ${JSON.stringify(name)} not found in namespace ${JSON.stringify(namespace)}`,
-      );
-    return {
-      host,
-      servername: `${name}.${namespace}.svc`,
-      port,
-      path: path.startsWith('/') ? path : `/${path}`,
-    };
   }
 }
 

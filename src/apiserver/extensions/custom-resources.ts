@@ -18,7 +18,8 @@ import { fingerprint } from '../encoding/fingerprint.ts';
 import { decodeText, encodeText } from '../http/messages.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
 import { type ObjectStorage, WriteRace } from '../storage/object-storage.ts';
-import { ConversionWebhook, type ResolveService } from './conversion-webhook.ts';
+import type { WebhookClient } from '../webhooks/webhook-client.ts';
+import { ConversionWebhook } from './conversion-webhook.ts';
 import { CustomStorage } from './custom-storage.ts';
 import { removeInstances } from './instance-removal.ts';
 import { ObjectView } from './object-view.ts';
@@ -60,7 +61,8 @@ export interface CustomResourcesParts {
   catalog: ResourceCatalog;
   clock: Clock;
   log: Log;
-  resolveService: ResolveService;
+  /** Asks conversion webhooks. */
+  webhooks: WebhookClient;
   authorizer: Authorizer;
 }
 
@@ -143,7 +145,7 @@ export class CustomResources {
       schemaRevision: entry.schemaRevision,
       webhook:
         conversion?.strategy === 'Webhook' && conversion.webhook !== undefined
-          ? new ConversionWebhook(conversion.webhook, this.#parts.resolveService)
+          ? new ConversionWebhook(conversion.webhook, this.#parts.webhooks)
           : undefined,
     });
     return {

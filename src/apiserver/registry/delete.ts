@@ -72,7 +72,9 @@ async function deleteOnce(
   const old: KubeObject = registry.storage.decode(resource, current.bytes);
   const { name, uid } = old.metadata;
   checkPreconditions(resource, old, options);
-  const admission = admissionRequest(request, 'DELETE', name, { oldObject: old, dryRun: options.dryRun });
+  const { dryRun, ...asked } = options;
+  const admission = admissionRequest(request, 'DELETE', name, { oldObject: old, dryRun });
+  admission.options = asked;
   await registry.admission.mutate(admission);
   await registry.admission.validate(admission);
   const next = structuredClone(old);

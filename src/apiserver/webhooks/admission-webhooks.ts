@@ -1,11 +1,19 @@
 import { BadRequest, type Log, messageOf } from '../../base/index.ts';
-import { type admissionregistrationv1, jsonPatch, type KubeObject, type Resource } from '../../kube/index.ts';
+import {
+  type admissionregistrationv1,
+  jsonPatch,
+  type KubeObject,
+  patchFailure,
+  type Resource,
+} from '../../kube/index.ts';
 import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from '../admission/admission.ts';
-import { internalError } from '../errors.ts';
+import type { AdmissionObserver, WebhookCheck } from '../admission/admission-observer.ts';
+import { forbidden, internalError } from '../errors.ts';
 import type { Attributes, VersionConverter } from './attributes.ts';
 import { deniedByWebhook } from './denial.ts';
-import { readVerdict, reviewRequest, type Verdict } from './review.ts';
+import { readVerdict, reviewRequest, UndecodablePatch, type Verdict } from './review.ts';
 import { isExempt, type RequestMatcher } from './rules.ts';
+import { noteFailedOpen, noteMutation, type WebhookPlace } from './webhook-annotations.ts';
 import type { WebhookClient } from './webhook-client.ts';
 
 type Webhook = admissionregistrationv1.MutatingWebhook;
@@ -18,31 +26,38 @@ export interface WebhookParts {
   client: WebhookClient;
   /** Decides matchConditions: false when one is not met. @throws Error when one cannot be evaluated. */
   meetsConditions(webhook: Webhook, request: AdmissionRequest, attributes: Attributes): Promise<boolean>;
+  observer?: AdmissionObserver | undefined;
   log: Log;
 }
 
-/** One webhook that is to be asked, in the version it wants. */
-interface Call {
+interface Hook {
   /** Of the webhook across configurations. */
   id: string;
+  configuration: string;
   webhook: Webhook;
+}
+
+/** One webhook that is to be asked, in the version it wants. */
+interface Call extends Hook {
   version: Resource;
   attributes: Attributes;
+  /** Among the webhooks there are. */
+  index: number;
 }
 
 /** The webhooks of one kind of configuration: by name of the configuration, then as they stand in it. */
 class Webhooks {
   readonly #parts: WebhookParts;
   readonly #resource: string;
-  readonly #mutating: boolean;
+  readonly #kind: 'mutating' | 'validating';
 
   constructor(parts: WebhookParts, kind: 'mutating' | 'validating') {
     this.#parts = parts;
     this.#resource = `${kind}webhookconfigurations`;
-    this.#mutating = kind === 'mutating';
+    this.#kind = kind;
   }
 
-  async list(workspace: string): Promise<{ id: string; webhook: Webhook }[]> {
+  async list(workspace: string): Promise<Hook[]> {
     const found = await this.#parts.objects.list<Configuration>(
       { group: 'admissionregistration.k8s.io', resource: this.#resource },
       { workspace },
@@ -53,13 +68,15 @@ class Webhooks {
       return (object.webhooks ?? []).map((webhook) => {
         const count = seen.get(webhook.name) ?? 0;
         seen.set(webhook.name, count + 1);
-        return { id: `${object.metadata.name}/${webhook.name}/${count}`, webhook };
+        const configuration = object.metadata.name;
+        return { id: `${configuration}/${webhook.name}/${count}`, configuration, webhook };
       });
     });
   }
 
   /** The call to make, undefined when the webhook is not for this request. */
-  async callFor(id: string, webhook: Webhook, request: AdmissionRequest): Promise<Call | undefined> {
+  async callFor(hook: Hook, index: number, request: AdmissionRequest): Promise<Call | undefined> {
+    const { webhook } = hook;
     const { matcher, converter, meetsConditions } = this.#parts;
     const version = await matcher.match({ ...webhook, rules: webhook.rules ?? [] }, request);
     if (version === undefined) return undefined;
@@ -69,10 +86,11 @@ class Webhooks {
         if (!(await meetsConditions(webhook, request, attributes))) return undefined;
       } catch (cause) {
         if (webhook.failurePolicy === 'Ignore') return undefined;
-        throw internalError(messageOf(cause), cause);
+        const name = request.name || request.object?.metadata.name || '';
+        throw forbidden(request.resource, name, messageOf(cause));
       }
     }
-    return { id, webhook, version, attributes };
+    return { ...hook, version, attributes, index };
   }
 
   /** What the webhook says; undefined when it could not be had and that is to be ignored. @throws what refuses the request */
@@ -81,20 +99,43 @@ class Webhooks {
     if (request.dryRun && !['None', 'NoneOnDryRun'].includes(webhook.sideEffects))
       throw new BadRequest(`admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
     let verdict: Verdict;
+    const startMs = performance.now();
+    const observe = (outcome: WebhookCheck['outcome']) =>
+      this.#parts.observer?.webhookCalled({
+        kind: this.#kind,
+        webhook: webhook.name,
+        operation: request.operation,
+        seconds: (performance.now() - startMs) / 1000,
+        outcome,
+      });
     try {
       verdict = await this.#review(call, request);
     } catch (cause) {
+      observe({ type: 'failed', isIgnored: webhook.failurePolicy === 'Ignore' });
       const failure = `failed calling webhook ${JSON.stringify(webhook.name)}: ${messageOf(cause)}`;
       if (webhook.failurePolicy !== 'Ignore') throw internalError(failure, cause);
       this.#parts.log.warn('a webhook failed, which its failure policy ignores', {
         webhook: webhook.name,
         error: failure,
       });
+      noteFailedOpen(request, this.placeOf(call, request));
       return undefined;
     }
+    for (const [key, value] of Object.entries(verdict.annotations))
+      request.annotate?.(`${webhook.name}/${key}`, value);
     for (const warning of verdict.warnings) request.warn?.(warning);
-    if (!verdict.allowed) throw deniedByWebhook(webhook.name, verdict.status);
-    return verdict;
+    if (verdict.allowed) {
+      observe({ type: 'allowed' });
+      return verdict;
+    }
+    const denial = deniedByWebhook(webhook.name, verdict.status);
+    observe({ type: 'denied', code: denial.status.code ?? 400 });
+    throw denial;
+  }
+
+  placeOf({ configuration, webhook, index }: Call, { reinvocation }: AdmissionRequest): WebhookPlace {
+    const round = reinvocation?.isSecond === true && this.#kind === 'mutating' ? 1 : 0;
+    return { kind: this.#kind, configuration, webhook: webhook.name, round, index };
   }
 
   async #review({ webhook, attributes }: Call, request: AdmissionRequest): Promise<Verdict> {
@@ -120,9 +161,10 @@ class Webhooks {
       throw new Error(`failed to call webhook: ${messageOf(cause)}`, { cause });
     }
     try {
-      return readVerdict(answer, { uid: about.uid!, version, mutating: this.#mutating });
+      return readVerdict(answer, { uid: about.uid!, version, mutating: this.#kind === 'mutating' });
     } catch (cause) {
-      throw new Error(`received invalid webhook response: ${messageOf(cause)}`, { cause });
+      const what = cause instanceof UndecodablePatch ? 'undecodable patch in' : 'invalid';
+      throw new Error(`received ${what} webhook response: ${messageOf(cause)}`, { cause });
     }
   }
 }
@@ -157,14 +199,20 @@ export class MutatingAdmissionWebhook implements AdmissionPlugin {
     const all = await this.#webhooks.list(request.workspace);
     if (all.length === 0) return;
     const round = this.#roundOf(request);
-    for (const { id, webhook } of all) {
+    for (const [index, hook] of all.entries()) {
+      const { id, webhook } = hook;
       const isSecond = request.reinvocation?.isSecond === true;
       if (isSecond && round.asked.has(id) && !round.again.has(id)) continue;
       if (isSecond && !round.asked.has(id)) continue;
-      const call = await this.#webhooks.callFor(id, webhook, request);
+      const call = await this.#webhooks.callFor(hook, index, request);
       if (call === undefined) continue;
       round.again.delete(id);
-      const changed = await this.#apply(call, request);
+      let changed = false;
+      try {
+        changed = await this.#apply(call, request);
+      } finally {
+        noteMutation(request, this.#webhooks.placeOf(call, request), changed);
+      }
       if (changed) {
         for (const other of round.asked) if (other !== id) round.again.add(other);
         if (request.reinvocation !== undefined) request.reinvocation.isWanted = true;
@@ -205,7 +253,7 @@ function patched(object: object, patch: unknown[]): object {
   try {
     return jsonPatch(object, patch) as object;
   } catch (cause) {
-    throw internalError(messageOf(cause), cause);
+    throw internalError(patchFailure(cause), cause);
   }
 }
 
@@ -221,8 +269,8 @@ export class ValidatingAdmissionWebhook implements AdmissionPlugin {
   async validate(request: AdmissionRequest): Promise<void> {
     if (isExempt(request)) return;
     const calls: Call[] = [];
-    for (const { id, webhook } of await this.#webhooks.list(request.workspace)) {
-      const call = await this.#webhooks.callFor(id, webhook, request);
+    for (const [index, hook] of (await this.#webhooks.list(request.workspace)).entries()) {
+      const call = await this.#webhooks.callFor(hook, index, request);
       if (call !== undefined) calls.push(call);
     }
     const outcomes = await Promise.allSettled(calls.map((call) => this.#webhooks.ask(call, request)));

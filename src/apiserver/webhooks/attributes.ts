@@ -9,9 +9,10 @@ import {
   scaleOf,
 } from '../../kube/index.ts';
 import type { AdmissionRequest, StoredObjects } from '../admission/admission.ts';
-import { ConversionWebhook, type ResolveService } from '../extensions/conversion-webhook.ts';
+import { ConversionWebhook } from '../extensions/conversion-webhook.ts';
 import { groupVersion } from '../storage/object-storage.ts';
 import { isNamespace } from './rules.ts';
+import type { WebhookClient } from './webhook-client.ts';
 
 /** The request as who decides on it sees it: `object` and `oldObject` in the kind and version that was asked for. */
 export interface Attributes {
@@ -48,11 +49,11 @@ export function kindOf(
 /** Turns objects of one version of a resource into another, as the server itself does. */
 export class VersionConverter {
   readonly #objects: StoredObjects;
-  readonly #resolve: ResolveService;
+  readonly #client: WebhookClient;
 
-  constructor(objects: StoredObjects, resolve: ResolveService) {
+  constructor(objects: StoredObjects, client: WebhookClient) {
     this.#objects = objects;
-    this.#resolve = resolve;
+    this.#client = client;
   }
 
   /** @throws OrreryError InternalError when a conversion webhook fails. */
@@ -79,7 +80,7 @@ export class VersionConverter {
     const webhook = definition?.spec.conversion?.webhook;
     if (definition?.spec.conversion?.strategy !== 'Webhook' || webhook === undefined)
       return { ...object, apiVersion: groupVersion(to) };
-    return (await new ConversionWebhook(webhook, this.#resolve).convert([object], groupVersion(to)))[0]!;
+    return (await new ConversionWebhook(webhook, this.#client).convert([object], groupVersion(to)))[0]!;
   }
 
   /** What one who asked for `version` sees. */

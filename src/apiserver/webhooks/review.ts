@@ -61,12 +61,17 @@ function referenceOf({ group, version, name }: Resource) {
   return { group, version, resource: name };
 }
 
+/** What should be a patch is none. */
+export class UndecodablePatch extends Error {}
+
 export interface Verdict {
   allowed: boolean;
   status?: admissionv1.AdmissionResponse['status'];
   /** JSON Patch operations. */
   patch?: unknown[];
   warnings: readonly string[];
+  /** For the audit log, under names of the webhook's own. */
+  annotations: Readonly<Record<string, string>>;
 }
 
 /**
@@ -97,6 +102,7 @@ export function readVerdict(
     ...(response.status && { status: response.status }),
     ...(patch !== undefined && { patch }),
     warnings: response.warnings ?? [],
+    annotations: response.auditAnnotations ?? {},
   };
 }
 
@@ -114,7 +120,14 @@ function checkedPatch(
   if (!patch || !asked.mutating) return undefined;
   if (patchType !== undefined && patchType !== 'JSONPatch')
     throw new Error(`webhook returned invalid response.patchType of ${JSON.stringify(patchType)}`);
-  const operations = JSON.parse(Buffer.from(patch, 'base64').toString()) as unknown;
-  if (!Array.isArray(operations)) throw new Error('response.patch is not a JSON Patch');
+  const text = Buffer.from(patch, 'base64').toString();
+  let operations: unknown;
+  try {
+    operations = JSON.parse(text);
+  } catch (cause) {
+    throw new UndecodablePatch(`invalid character in ${JSON.stringify(text.slice(0, 64))}`, { cause });
+  }
+  if (!Array.isArray(operations))
+    throw new UndecodablePatch('json: cannot unmarshal into Go value of type jsonpatch.Patch');
   return operations;
 }

@@ -8,7 +8,7 @@ export interface ServiceAddress {
 
 /**
  * Where a Service answers: one of its ready endpoints, else its cluster address. Straight to an endpoint also works
- * where this machine has no service rules.
+ * where this machine has no service rules. Undefined when there is no such Service, or it has no such port.
  */
 export async function findServiceAddress(
   objects: StoredObjects,
@@ -22,18 +22,20 @@ export async function findServiceAddress(
   if (service === undefined) return undefined;
   if (service.spec?.type === 'ExternalName' && service.spec.externalName)
     return { host: service.spec.externalName, port };
-  const portName = service.spec?.ports?.find((one) => one.port === port)?.name ?? '';
+  const found = service.spec?.ports?.find((one) => one.port === port);
+  if (found === undefined) return undefined;
+  const portName = found.name ?? '';
   const slices = await objects.list<discoveryv1.EndpointSlice>(
     { group: 'discovery.k8s.io', resource: 'endpointslices' },
     { workspace, namespace },
   );
   const ready = slices.flatMap(({ object: slice }) => {
     if (slice.metadata.labels?.['kubernetes.io/service-name'] !== name) return [];
-    const found = slice.ports?.find((one) => (one.name ?? '') === portName)?.port;
-    if (found === undefined) return [];
+    const target = slice.ports?.find((one) => (one.name ?? '') === portName)?.port;
+    if (target === undefined) return [];
     return (slice.endpoints ?? [])
       .filter(({ conditions }) => conditions?.ready !== false)
-      .flatMap(({ addresses }) => addresses.map((host) => ({ host, port: found })));
+      .flatMap(({ addresses }) => addresses.map((host) => ({ host, port: target })));
   });
   if (ready.length > 0) return ready[Math.floor(Math.random() * ready.length)];
   const address = service.spec?.clusterIP;

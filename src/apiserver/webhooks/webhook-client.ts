@@ -1,18 +1,35 @@
 import { Agent, request as httpsRequest } from 'node:https';
-import type { admissionregistrationv1 } from '../../kube/index.ts';
+import { messageOf } from '../../base/index.ts';
+import type { admissionregistrationv1, corev1 } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
 import { findServiceAddress, type ServiceAddress } from './service-address.ts';
 
 const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
 const IDLE_MS = 60_000;
 
-interface Target {
-  host: string;
+/** What a webhook is called, wherever it is. */
+interface Names {
+  servername: string;
   port: number;
   path: string;
-  servername: string;
   /** As the answer names it when it cannot be had. */
   url: string;
+}
+
+type Target = Names & ServiceAddress;
+
+function namesOf({ clientConfig, timeoutSeconds }: WebhookCall): Names {
+  if (clientConfig.url !== undefined) {
+    const url = new URL(clientConfig.url);
+    url.searchParams.set('timeout', `${timeoutSeconds}s`);
+    const servername = url.hostname.replace(/^\[|\]$/g, '');
+    const path = url.pathname + url.search;
+    return { servername, port: Number(url.port || 443), path, url: url.href };
+  }
+  const { namespace, name, path = '', port = 443 } = clientConfig.service!;
+  const servername = `${name}.${namespace}.svc`;
+  const full = `${path.startsWith('/') ? path : `/${path}`}?timeout=${timeoutSeconds}s`;
+  return { servername, port, path: full, url: `https://${servername}:${port}${full}` };
 }
 
 export interface WebhookCall {
@@ -37,7 +54,13 @@ export class WebhookClient {
 
   /** The parsed JSON of the answer. @throws Error with client-go's sentence. */
   async post(call: WebhookCall): Promise<unknown> {
-    const target = await this.#target(call);
+    const names = namesOf(call);
+    let target: Target;
+    try {
+      target = { ...names, ...(await this.#addressOf(call, names)) };
+    } catch (cause) {
+      throw new Error(`Post ${JSON.stringify(names.url)}: ${messageOf(cause)}`, { cause });
+    }
     try {
       return await this.#send(target, call).catch((error: unknown) => {
         // The webhook closed a kept connection as we took it: nothing was asked yet.
@@ -50,21 +73,24 @@ export class WebhookClient {
     }
   }
 
-  async #target({ clientConfig, timeoutSeconds, workspace }: WebhookCall): Promise<Target> {
-    const query = `timeout=${timeoutSeconds}s`;
-    if (clientConfig.url !== undefined) {
-      const url = new URL(clientConfig.url);
-      url.searchParams.set('timeout', `${timeoutSeconds}s`);
-      const host = url.hostname.replace(/^\[|\]$/g, '');
-      const path = url.pathname + url.search;
-      return { host, servername: host, port: Number(url.port || 443), path, url: url.href };
-    }
-    const { namespace, name, path = '', port = 443 } = clientConfig.service!;
-    const address = await findServiceAddress(this.#objects, { workspace, namespace, name, port });
-    if (address === undefined) throw new WebhookAnswerError(`service ${JSON.stringify(name)} not found`);
-    const servername = `${name}.${namespace}.svc`;
-    const full = `${path.startsWith('/') ? path : `/${path}`}?${query}`;
-    return { ...address, servername, path: full, url: `https://${servername}:${port}${full}` };
+  /** @throws Error in kube-apiserver's words when there is no such service, or none of its ports is meant. */
+  async #addressOf({ clientConfig, workspace }: WebhookCall, names: Names): Promise<ServiceAddress> {
+    const { service } = clientConfig;
+    if (service === undefined) return { host: names.servername, port: names.port };
+    const { namespace, name } = service;
+    const found = await findServiceAddress(this.#objects, { workspace, namespace, name, port: names.port });
+    if (found !== undefined) return found;
+    const there = await this.#objects.find<corev1.Service>(
+      { group: '', resource: 'services' },
+      { workspace, namespace, name },
+    );
+    if (there === undefined) throw new Error(`service ${JSON.stringify(name)} not found`);
+    const hasPort = there.spec?.ports?.some(({ port }) => port === names.port) === true;
+    throw new Error(
+      hasPort
+        ? `no endpoints available for service ${JSON.stringify(name)}`
+        : `no service port ${names.port} found for service ${JSON.stringify(name)}`,
+    );
   }
 
   #send(target: Target, call: WebhookCall): Promise<unknown> {

@@ -1,5 +1,5 @@
 import { applyPatch, type Operation, Pointer } from 'rfc6902';
-import { BadRequest, Invalid, OrreryError } from '../../base/index.ts';
+import { BadRequest, Invalid, messageOf, OrreryError } from '../../base/index.ts';
 import { cloneJson, isObject } from './json-value.ts';
 
 /** As kube-apiserver: more operations than this are refused. */
@@ -100,4 +100,11 @@ export function unprocessable(message: string): Invalid {
   return new Invalid('the server rejected our request due to an error in our request', [], {
     details: { causes: [{ reason: 'UnexpectedServerResponse', message }] },
   });
+}
+
+/** Why a patch does not apply: the message of such an error is the same for all, its cause is not. */
+export function patchFailure(error: unknown): string {
+  const causes = error instanceof OrreryError ? error.details.causes : undefined;
+  const [first] = (causes ?? []) as { message?: string }[];
+  return first?.message ?? messageOf(error);
 }

@@ -8,6 +8,7 @@ import {
   jsonPatch,
   mergeConfiguration,
   misnamedMessages,
+  patchFailure,
   type Resource,
   type Schema,
   schemaRef,
@@ -102,13 +103,6 @@ function operationOf(value: CelValue): Operation {
 function checkNames(value: CelValue): void {
   const problems = misnamedMessages(value);
   if (problems.length > 0) throw new Error(`type mismatch: ${problems.join('\n')}`);
-}
-
-/** The patch's own sentence: the message of such an error is the same for all. */
-function patchFailure(cause: unknown): string {
-  const causes = cause instanceof OrreryError ? cause.details.causes : undefined;
-  const [first] = (causes ?? []) as { message?: string }[];
-  return first?.message ?? messageOf(cause);
 }
 
 /** What a patch adds must be known; custom resources are pruned instead. @throws OrreryError InternalError */
