@@ -299,6 +299,12 @@ export const features: readonly Feature[] = [
   ),
   feature(
     'Aggregation',
+    'metrics.k8s.io/v1beta1 built in (`kubectl top`), until a metrics-server takes it over',
+    'test/conformance/metrics-api.test.ts',
+    'kubectl top shows nodes and pods',
+  ),
+  feature(
+    'Aggregation',
     'namespaces emptied of it, or waiting for it',
     'test/e2e/registrations.test.ts',
     'a namespace is emptied of what extension API servers have, and waits for one that is down',

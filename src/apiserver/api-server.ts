@@ -29,6 +29,9 @@ import { CustomResources } from './extensions/custom-resources.ts';
 import { FlowRoom } from './flow-control/flow-room.ts';
 import { type RequestHandler, TlsListener } from './http/listener.ts';
 import type { ApiRequest, ApiResponse, User } from './http/messages.ts';
+import { MetricsApi } from './metrics-api/metrics-api.ts';
+import { metricsResources } from './metrics-api/metrics-resources.ts';
+import { NodeUsages, type StatsSummary } from './metrics-api/node-usage.ts';
 import {
   type ApiServerOptions,
   DEFAULT_LIMITS,
@@ -116,7 +119,7 @@ class PipelineApiServer implements ApiServer {
     this.#audit = files.audit;
     this.#requestHeaders = files.requestHeaders;
     const clock = options.clock ?? systemClock;
-    const catalog = new ResourceCatalog([...builtinResources, ...REVIEW_RESOURCES]);
+    const catalog = new ResourceCatalog([...builtinResources, ...REVIEW_RESOURCES, ...metricsResources()]);
     const storage = new ObjectStorage(
       options.store,
       options.decodedCacheLimitBytes === undefined ? {} : { cacheLimitBytes: options.decodedCacheLimitBytes },
@@ -150,6 +153,11 @@ class PipelineApiServer implements ApiServer {
       authorizer,
     });
     const proxy = new NodeProxy(objects, () => this.#nodeCredentials());
+    const usages = new NodeUsages({
+      read: async (node) => (await proxy.read(node, '/stats/summary')) as StatsSummary,
+      clock,
+      log: options.log,
+    });
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const registry = new MetricRegistry();
     const version = versionInfo(options.productVersion);
@@ -185,6 +193,7 @@ class PipelineApiServer implements ApiServer {
         tokens: serviceAccounts,
         reviewToken: (...about) => tokens.review(...about),
         connect: (request) => proxy.connect(request),
+        metrics: new MetricsApi(objects, usages),
         closing: this.#closing.signal,
       },
       routes: {

@@ -7,6 +7,7 @@ import {
   semanticallyEqual,
 } from '../kube/index.ts';
 import { priorityOf } from './discovery/group-priorities.ts';
+import { metricsResources } from './metrics-api/metrics-resources.ts';
 import type { ObjectClient } from './object-client.ts';
 import { REVIEW_RESOURCES } from './registry/catalog.ts';
 
@@ -29,6 +30,7 @@ export async function ensureDefaultObjects(client: ObjectClient, serviceCidr: st
   await Promise.all([
     ensure(client, '/apis/scheduling.k8s.io/v1/priorityclasses', PRIORITY_CLASSES),
     ensure(client, '/apis/networking.k8s.io/v1/servicecidrs', [defaultServiceCidr(serviceCidr)]),
+    ensure(client, '/apis/rbac.authorization.k8s.io/v1/clusterroles', [METRICS_READER]),
     ensureApiServices(client),
     ensureFlowConfiguration(client),
   ]);
@@ -73,6 +75,19 @@ function defaultServiceCidr(serviceCidr: string) {
   };
 }
 
+/** As metrics-server's manifest has it: whoever may view a namespace may see what its pods use. */
+const METRICS_READER = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRole',
+  metadata: {
+    name: 'system:aggregated-metrics-reader',
+    labels: Object.fromEntries(
+      ['view', 'edit', 'admin'].map((role) => [`rbac.authorization.k8s.io/aggregate-to-${role}`, 'true']),
+    ),
+  },
+  rules: [{ apiGroups: ['metrics.k8s.io'], resources: ['pods', 'nodes'], verbs: ['get', 'list', 'watch'] }],
+};
+
 type Wanted = Draft<KubeObject> & { metadata: { name: string } };
 
 async function ensure(
@@ -99,7 +114,7 @@ async function ensureApiServices(client: ObjectClient): Promise<void> {
 /** All but the group that APIServices are of, which has none upstream either. */
 function builtInGroupVersions(): { group: string; version: string }[] {
   const all = new Map<string, { group: string; version: string }>();
-  for (const { group, version } of [...builtinResources, ...REVIEW_RESOURCES])
+  for (const { group, version } of [...builtinResources, ...REVIEW_RESOURCES, ...metricsResources()])
     if (group !== 'apiregistration.k8s.io') all.set(`${version}.${group}`, { group, version });
   return [...all.values()];
 }

@@ -35,6 +35,8 @@ const PRIORITIES: Readonly<Record<string, GroupVersionPriority>> = {
   'resource.k8s.io/v1beta2': { group: 15_900, version: 15 },
   'resource.k8s.io/v1beta1': { group: 15_900, version: 9 },
   'storagemigration.k8s.io/v1beta1': { group: 15_800, version: 9 },
+  // As metrics-server's own APIService.
+  'metrics.k8s.io/v1beta1': { group: 100, version: 100 },
 };
 
 const OTHERS: GroupVersionPriority = { group: 1000, version: 100 };

@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { BadRequest, messageOf, NotFound, type OrreryError } from '../../base/index.ts';
 import { type corev1, validatePodLogOptions } from '../../kube/index.ts';
@@ -8,7 +9,7 @@ import type { StoredObjects } from '../admission/admission.ts';
 import { internalError, objectInvalid, serviceUnavailable } from '../errors.ts';
 import type { ApiResponse } from '../http/messages.ts';
 import type { Answer, ResourceRequest } from '../registry/registry.ts';
-import { isTrue } from '../request-info/request-info.ts';
+import { DEFAULT_WORKSPACE, isTrue } from '../request-info/request-info.ts';
 import { joinStreams } from './joined-streams.ts';
 import { addressOfNode, chooseContainer, type NodeAddress, readPod } from './node-address.ts';
 import { ObjectProxy } from './object-proxy.ts';
@@ -54,6 +55,15 @@ export class NodeProxy {
 
   async connect(request: ResourceRequest): Promise<Answer> {
     return { type: 'response', response: await this.#response(request) };
+  }
+
+  /** What a path of the node's own server answers, as JSON. @throws as addressOfNode; what the node answered instead */
+  async read(node: string, path: string): Promise<unknown> {
+    const address = await addressOfNode(this.#objects, DEFAULT_WORKSPACE, node);
+    const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
+    const { response } = await this.#dial(address, { method: 'GET', path }, signal);
+    if (response.statusCode !== 200) throw await answeredError(response);
+    return JSON.parse(await text(response)) as unknown;
   }
 
   #response(request: ResourceRequest): Promise<ApiResponse> {

@@ -1,6 +1,7 @@
 import { BadRequest } from '../../base/index.ts';
 import type { ServiceAccountTokens } from '../authentication/service-account-tokens.ts';
 import { methodNotAllowed, pathNotFound } from '../errors.ts';
+import type { MetricsApi } from '../metrics-api/metrics-api.ts';
 import type { ResourceVerb } from '../request-info/request-info.ts';
 import { bind } from './binding.ts';
 import { REVIEW_RESOURCES } from './catalog.ts';
@@ -24,6 +25,8 @@ export interface DispatchParts extends ReviewParts {
   tokens: ServiceAccountTokens;
   /** Log, exec, attach and port-forward of a pod, carried to its node. */
   connect(request: ResourceRequest): Promise<Answer>;
+  /** NodeMetrics and PodMetrics. */
+  metrics: MetricsApi;
   closing: AbortSignal;
 }
 
@@ -113,6 +116,7 @@ function route(
   if (resource.group === '' && resource.name === 'bindings' && verb === 'create')
     return bind(registry, { ...request, resource: registry.catalog.findStored('', 'pods')! });
   if (!(resource.verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
+  if (parts.metrics.serves(resource)) return parts.metrics.answer(request);
   if (resource.namespaced && request.namespace === undefined && (verb === 'get' || verb === 'create'))
     throw new BadRequest('an empty namespace may not be set during creation');
   return MAIN[verb](registry, request, parts);
