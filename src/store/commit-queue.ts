@@ -1,4 +1,5 @@
 import { type Log, messageOf, type OrreryError } from '../base/index.ts';
+import type { DiskReserve } from './disk-reserve.ts';
 import type { Counters, LmdbTables, TableChange } from './lmdb-tables.ts';
 import type { Write, WriteResult } from './store.ts';
 import { storeClosed } from './store-errors.ts';
@@ -11,6 +12,7 @@ export interface CommitQueueOptions {
   onCommit: (changes: readonly Change[], counters: Counters) => void;
   /** History at and above this revision is still being read and must not be removed yet. */
   sweepLimit: () => number;
+  reserve: DiskReserve;
 }
 
 interface Waiting {
@@ -39,6 +41,8 @@ export class CommitQueue {
   #swept: { revision: number; resolve: () => void }[] = [];
   #sweepFailed = false;
   #failure: OrreryError | undefined;
+  /** The disk is full and the reserve in use: only deletions, until there is room again. */
+  #full: OrreryError | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -54,8 +58,9 @@ export class CommitQueue {
   }
 
   /** See `Store.writeFailure`. */
-  get failure(): OrreryError | undefined {
-    return this.#failure;
+  failure(): OrreryError | undefined {
+    this.#lookForRoom();
+    return this.#full ?? this.#failure;
   }
 
   /** See `Store.write`. */
@@ -97,6 +102,12 @@ export class CommitQueue {
     for (const { resolve } of this.#swept.splice(0)) resolve();
   }
 
+  #lookForRoom(): void {
+    if (this.#full === undefined || !this.#options.reserve.restore()) return;
+    this.#full = undefined;
+    this.#options.log.info('there is room on the disk again: writes are taken');
+  }
+
   #hasWork(): boolean {
     return this.#waiting.length > 0 || this.#floors.length > 0 || this.#sweepTarget() > this.#counters.swept;
   }
@@ -114,8 +125,10 @@ export class CommitQueue {
   }
 
   async #commitBatch(): Promise<void> {
+    this.#lookForRoom();
     const batch = new WriteBatch(this.#options.tables, this.#lastGiven);
-    const settle = this.#stage(batch);
+    const taken = this.#take();
+    const settle = this.#stage(batch, taken);
     this.#lastGiven = batch.revision;
     const floors = this.#floors.splice(0);
     if (batch.changes.length > 0) this.#sweepFailed = false;
@@ -133,6 +146,14 @@ export class CommitQueue {
       }
     } catch (error) {
       this.#failure = error as OrreryError; // commit throws nothing else
+      if (this.#failure.code === 'StoreFull' && this.#options.reserve.release()) {
+        this.#options.log.error('the disk is full: only deletions are taken until there is room again');
+        this.#full = this.#failure;
+        // Once more, the deletions alone, into the room that was kept for them.
+        this.#waiting.unshift(...taken);
+        this.#floors.unshift(...floors);
+        return;
+      }
       // Without a writer to tell, trying to sweep again at once would only turn in circles.
       this.#sweepFailed = true;
       for (const { reject } of floors) reject(error);
@@ -150,13 +171,28 @@ export class CommitQueue {
     });
   }
 
-  /** Stages who waits, up to the limits; the functions returned tell each writer how the commit went. */
-  #stage(batch: WriteBatch): ((failure: unknown) => void)[] {
+  /** Those who wait, up to the limits. */
+  #take(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { write } of this.#waiting) {
+      if (count >= BATCH_LIMIT_WRITES || bytes >= BATCH_LIMIT_BYTES) break;
+      bytes += (write.type === 'put' ? write.value : write.tombstone)?.bytes.length ?? 0;
+      count++;
+    }
+    const taken = this.#waiting.slice(0, count);
+    this.#waiting = count === this.#waiting.length ? [] : this.#waiting.slice(count);
+    return taken;
+  }
+
+  /** Stages them; the functions returned tell each writer how the commit went. */
+  #stage(batch: WriteBatch, taken: readonly Waiting[]): ((failure: unknown) => void)[] {
     const settle: ((failure: unknown) => void)[] = [];
-    let taken = 0;
-    for (const { write, resolve, reject } of this.#waiting) {
-      if (taken >= BATCH_LIMIT_WRITES || batch.bytes >= BATCH_LIMIT_BYTES) break;
-      taken++;
+    for (const { write, resolve, reject } of taken) {
+      if (this.#full !== undefined && write.type === 'put') {
+        reject(this.#full);
+        continue;
+      }
       try {
         const result = batch.stage(write);
         settle.push((failure) => (failure === undefined ? resolve(result) : reject(failure)));
@@ -165,7 +201,6 @@ export class CommitQueue {
         settle.push((failure) => reject(failure ?? error));
       }
     }
-    this.#waiting = taken === this.#waiting.length ? [] : this.#waiting.slice(taken);
     return settle;
   }
 

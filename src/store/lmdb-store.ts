@@ -2,6 +2,7 @@ import { BadRequest, type Clock, Gone, type Log, type OrreryError, systemClock }
 import { AutoCompaction, type CompactionOptions } from './auto-compaction.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { DirectoryLock } from './directory-lock.ts';
+import { DiskReserve } from './disk-reserve.ts';
 import type { LmdbTables } from './lmdb-tables.ts';
 import { readSnapshot } from './snapshot.ts';
 import type {
@@ -61,6 +62,7 @@ class LmdbStore implements Store {
     const { log, clock = systemClock } = options;
     this.#queue = new CommitQueue({
       tables: this.#tables,
+      reserve: new DiskReserve(options.directory),
       log,
       onCommit: (changes, { revision }) => {
         if (changes.length === 0) return;
@@ -144,7 +146,7 @@ class LmdbStore implements Store {
   }
 
   writeFailure(): OrreryError | undefined {
-    return this.#queue.failure;
+    return this.#queue.failure();
   }
 
   async compact(revision: number): Promise<void> {

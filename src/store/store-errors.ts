@@ -28,11 +28,15 @@ export function storeForeign(path: string, what: string): OrreryError {
 
 /** The disk has no room: this write is not stored, reads go on, later writes may succeed. */
 export function storeFull(path: string, cause: unknown): OrreryError {
-  return new OrreryError('StoreFull', `no space left on the disk of ${path}`, {
-    details: { path },
-    hint: 'free some space on that disk and try again',
-    cause,
-  });
+  return new OrreryError(
+    'StoreFull',
+    `no space left on the disk of ${path}: the store is read-only, but for deletions`,
+    {
+      details: { path },
+      hint: 'free some space on that disk and try again',
+      cause,
+    },
+  );
 }
 
 /** The operating system refused: permissions, read-only file system, a failing disk. */

@@ -9,7 +9,7 @@ import { checkStore, openLmdbStore } from '../../src/store/index.ts';
 const isRoot = process.getuid?.() === 0;
 
 test.skipIf(!isRoot)(
-  'the store refuses writes while the disk is full, goes on reading, and recovers',
+  'the store refuses writes while the disk is full, goes on reading and deleting, and recovers',
   async () => {
     const disk = mkdtempSync(join(tmpdir(), 'orrery-disk-'));
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk]).status).toBe(0);
@@ -38,11 +38,19 @@ test.skipIf(!isRoot)(
       expect(await store.count('/k/')).toBe(stored);
       expect(await store.get('/first')).toBeDefined();
 
+      // Deletions go on, in the room that was kept for them; what frees them is theirs too.
+      for (let i = 0; i < stored; i++) await store.write({ type: 'delete', key: `/k/${i}` });
+      expect(store.writeFailure!()).toMatchObject({ code: 'StoreFull' });
+      await store.compact(store.revision());
+      await expect(put('/k/refused', large[0]!)).rejects.toMatchObject({ code: 'StoreFull' });
+      stored = 0;
+
       const before = store.revision();
       rmSync(join(disk, 'filler'));
       expect((await put('/k/again', large[0]!)).revision).toBeGreaterThan(before);
       await store.close();
       expect(await checkStore(disk)).toMatchObject({ problems: [], keys: stored + 2 });
+      expect(store.writeFailure!()).toBeUndefined();
     } finally {
       await store.close();
       spawnSync('umount', [disk]);
