@@ -7,6 +7,7 @@ import {
   type PluginConfigurations,
   readAdmissionConfiguration,
 } from './admission/admission-configuration.ts';
+import { AdmissionMetrics } from './admission/admission-metrics.ts';
 import { type AdmissionParts, admissionPlugins } from './admission/plugins.ts';
 import { CachedStoredObjects } from './admission/stored-objects.ts';
 import { Aggregation } from './aggregation/aggregation.ts';
@@ -136,13 +137,21 @@ class PipelineApiServer implements ApiServer {
     const { tokens, serviceAccounts, openId } = this.#authentication;
     this.#authorization = new Authorization({ storage, catalog, objects });
     const { authorizer } = this.#authorization;
+    const registry = new MetricRegistry();
     this.#registry = {
       storage,
       catalog,
       clock,
       log: options.log,
       authorizer,
-      admission: this.#admission({ objects, catalog, storage, clock, configurations: files.plugins }),
+      admission: this.#admission({
+        objects,
+        catalog,
+        storage,
+        clock,
+        configurations: files.plugins,
+        observer: new AdmissionMetrics(registry),
+      }),
     };
     this.#customResources = new CustomResources({
       storage,
@@ -159,7 +168,6 @@ class PipelineApiServer implements ApiServer {
       log: options.log,
     });
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const registry = new MetricRegistry();
     const version = versionInfo(options.productVersion);
     const monitoring = new Monitoring({ registry, version, checks: this.#healthChecks(), log: options.log });
     this.#addGauges(registry);
@@ -303,7 +311,7 @@ class PipelineApiServer implements ApiServer {
   }
 
   #admission(
-    parts: Pick<AdmissionParts, 'objects' | 'catalog' | 'storage' | 'clock' | 'configurations'>,
+    parts: Pick<AdmissionParts, 'objects' | 'catalog' | 'storage' | 'clock' | 'configurations' | 'observer'>,
   ): AdmissionChain {
     const plugins = admissionPlugins({
       choice: this.#options.admission,

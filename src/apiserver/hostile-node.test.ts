@@ -136,6 +136,13 @@ test('changes no other node, no label that draws pods, no taint, no lease but it
     as('DELETE', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases'),
   ])
     expect((await refused).status).toBe(403);
+  const role = { 'node-role.kubernetes.io/control-plane': '' };
+  const unknown = await as('PATCH', '/api/v1/nodes/n1', { metadata: { labels: role } });
+  expect(unknown.body.message).toContain(
+    'node "n1" is not allowed to modify labels: node-role.kubernetes.io/control-plane',
+  );
+  const own = { 'topology.kubernetes.io/zone': 'z', 'node.kubernetes.io/x': 'y' };
+  expect((await as('PATCH', '/api/v1/nodes/n1', { metadata: { labels: own } })).status).toBe(200);
   expect((await as('PATCH', '/api/v1/nodes/n1', { metadata: { labels: { a: 'b' } } })).status).toBe(200);
   expect((await lease('n1')).status).toBe(201);
 });

@@ -456,3 +456,12 @@ test('expressions ask what the user may do with what is requested', async () => 
   await validate('rights', { validations });
   expect((await server.post(CONFIG_MAPS, configMap('by-admin'))).status).toBe(201);
 });
+
+test('checks of policies are counted by what they led to', async () => {
+  await validate('counted', { validations: [{ expression: 'false' }] });
+  await server.post(CONFIG_MAPS, configMap('x'));
+  const { body } = await server.get('/metrics');
+  expect(body).toContain(
+    'apiserver_validating_admission_policy_check_total{policy="counted",policy_binding="counted",error_type="no_error",enforcement_action="deny"} 1',
+  );
+});

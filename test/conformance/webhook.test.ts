@@ -500,6 +500,17 @@ test('what webhooks say and do is written into the audit log', async () => {
   });
 });
 
+test('what webhooks and policies decided is counted under upstream’s names', async () => {
+  await register('Validating', 'counted', hook('counted'));
+  webhook.answers['/counted'] = deny('no');
+  await server.post(CONFIG_MAPS, configMap('x'));
+  const { body } = await server.get('/metrics');
+  expect(body).toContain(
+    'apiserver_admission_webhook_rejection_count{name="counted.k8s.io",type="validating",operation="CREATE",error_type="no_error",rejection_code="400"} 1',
+  );
+  expect(body).toContain('apiserver_admission_webhook_fail_open_count{name="gone.k8s.io",type="admit"} 1');
+});
+
 test('should be able to convert from CR v1 to CR v2, behind a Service', async () => {
   const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
   const version = (name: string) => ({

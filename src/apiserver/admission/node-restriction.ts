@@ -6,6 +6,27 @@ import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from './admissi
 const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 /** Administrators place pods by these; a node that could take them would draw pods, and their secrets, to itself. */
 const RESTRICTED_LABELS = /^([^/]+\.)?node-restriction\.kubernetes\.io\//;
+const KUBERNETES_LABELS = /^([^/]+\.)?(kubernetes|k8s)\.io\//;
+/** What a kubelet says of itself; k8s.io/kubelet/pkg/apis IsKubeletLabel. */
+const KUBELET_NAMESPACES = /^([^/]+\.)?(kubelet|node)\.kubernetes\.io\//;
+const KUBELET_LABELS = new Set([
+  'kubernetes.io/hostname',
+  'kubernetes.io/os',
+  'kubernetes.io/arch',
+  'beta.kubernetes.io/os',
+  'beta.kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type',
+  'node.kubernetes.io/instance-type',
+  'topology.kubernetes.io/zone',
+  'topology.kubernetes.io/region',
+  'failure-domain.beta.kubernetes.io/zone',
+  'failure-domain.beta.kubernetes.io/region',
+]);
+
+function isForbiddenLabel(label: string): boolean {
+  if (RESTRICTED_LABELS.test(label)) return true;
+  return KUBERNETES_LABELS.test(label) && !KUBELET_LABELS.has(label) && !KUBELET_NAMESPACES.test(label);
+}
 
 /**
  * A node changes its own Node, and the pods bound to it, only.
@@ -95,11 +116,15 @@ function validateNode(request: AdmissionRequest, node: string): void {
   const before = request.oldObject as Readonly<corev1.Node> | undefined;
   const [now, was] = [after.metadata.labels ?? {}, before?.metadata.labels ?? {}];
   const changed = [...new Set([...Object.keys(now), ...Object.keys(was)])].filter(
-    (label) => RESTRICTED_LABELS.test(label) && now[label] !== was[label],
+    (label) => isForbiddenLabel(label) && now[label] !== was[label],
   );
-  if (changed.length > 0) refuse(`modify labels: ${changed.sort().join(', ')}`);
+  const setOrModify = before === undefined ? 'set the following labels' : 'modify labels';
+  if (changed.length > 0) refuse(`${setOrModify}: ${changed.sort().join(', ')}`);
   if (before !== undefined && !equalJson(after.spec?.taints ?? [], before.spec?.taints ?? []))
     refuse('modify taints');
+  const owners = before?.metadata.ownerReferences ?? [];
+  if (before !== undefined && !equalJson(after.metadata.ownerReferences ?? [], owners))
+    refuse('modify ownerReferences');
 }
 
 /** What the kubelet shows of a pod it runs from a file: it may name nothing that would be a right. */

@@ -12,6 +12,7 @@ import { RequestMatcher } from '../webhooks/rules.ts';
 import { WebhookClient } from '../webhooks/webhook-client.ts';
 import type { AdmissionPlugin, StoredObjects } from './admission.ts';
 import type { PluginConfigurations } from './admission-configuration.ts';
+import type { AdmissionObserver } from './admission-observer.ts';
 import { alwaysAdmit, alwaysDeny, alwaysPullImages } from './always.ts';
 import { CertificateAdmission } from './certificates.ts';
 import { PersistentVolumeClaimResize } from './claim-resize.ts';
@@ -50,6 +51,8 @@ export interface AdmissionParts extends ServiceAllocatorOptions {
   /** What an administrator wants beside the defaults. */
   choice?: PluginChoice | undefined;
   configurations?: PluginConfigurations | undefined;
+  /** Hears what policies and webhooks decide. */
+  observer?: AdmissionObserver | undefined;
   clock: Clock;
   log: Log;
 }
@@ -97,13 +100,14 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
   return all.filter(({ name }) => !isPluginName(name) || enabled.has(name));
 }
 
-function webhookParts({ objects, catalog, authorizer, log }: AdmissionParts): WebhookParts {
+function webhookParts({ objects, catalog, authorizer, observer, log }: AdmissionParts): WebhookParts {
   const client = new WebhookClient(objects);
   return {
     objects,
     matcher: new RequestMatcher(objects, catalog),
     converter: new VersionConverter(objects, client),
     client,
+    observer,
     meetsConditions: ({ matchConditions }, request, attributes) => {
       const decisions = new Decisions(authorizer);
       return decisions.during(() =>
