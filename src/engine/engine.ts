@@ -28,6 +28,11 @@ export interface Engine {
   watch(signal: AbortSignal): AsyncIterable<ContainerState>;
   exec(id: string, options: ExecOptions): Promise<ExecSession>;
   /**
+   * What the first process writes from now on, and, if it was made with `stdin`, its input.
+   * @throws NotFound @throws Conflict when it does not run
+   */
+  attach(id: string): Promise<AttachSession>;
+  /**
    * Goes on writing to a new file at `logPath` after the old one was renamed; resolves when it does.
    * @throws NotFound @throws Conflict when the container has ended
    */
@@ -72,6 +77,8 @@ export interface ContainerSpec {
   pidNamespaceOf?: string;
   tty: boolean;
   stdin: boolean;
+  /** Its input ends with the first who attached and ended theirs; else it stays open for the next. */
+  stdinOnce?: boolean;
   labels: Record<string, string>;
   resources: ContainerResources;
   security: ContainerSecurity;
@@ -163,6 +170,19 @@ export interface ExecSession {
   /** The exit code; 128 + signal when a signal ended it. */
   readonly exit: Promise<number>;
   kill(): void;
+}
+
+export interface AttachSession {
+  /** Absent when the container has no input. */
+  stdin?: Writable;
+  stdout: Readable;
+  /** Absent with a terminal: both come through stdout. */
+  stderr?: Readable;
+  resize(columns: number, rows: number): void;
+  /** Resolves when the container has ended, or `close` was called. */
+  readonly ended: Promise<void>;
+  /** Leaves the container alone. */
+  close(): void;
 }
 
 export interface ContainerUsage {

@@ -74,6 +74,7 @@ function assemble(images: DiskImageStore, containers: Containers, networks: Loca
     list: (filter) => containers.list(filter),
     watch: (signal) => containers.watch(signal),
     exec: (id, options) => containers.exec(id, options),
+    attach: (id) => containers.attach(id),
     reopenLog: (id) => containers.reopenLog(id),
     update: (id, limits) => containers.update(id, limits),
     usage: (id) => containers.usage(id),

@@ -315,6 +315,49 @@ describe.skipIf(reason !== '')(`containers${reason && ` (skipped: ${reason})`}`,
     await expect(fixture.engine.reopenLog('0'.repeat(64))).rejects.toMatchObject({ code: 'NotFound' });
   });
 
+  test('what is written to an attached container reaches it whole, its output comes back by stream, and ends', async () => {
+    const script = 'read first; echo ${#first}; echo oops >&2; cat > /dev/null; echo bye';
+    const id = await fixture.run(script, { stdin: true, stdinOnce: true });
+    const session = await fixture.engine.attach(id);
+    const output = Promise.all([textFrom(session.stdout), textFrom(session.stderr!)]);
+    // Longer than a packet, and in two writes that the kernel could take as one.
+    session.stdin!.write('x'.repeat(60_000));
+    session.stdin!.write(`${'y'.repeat(40_000)}\n`);
+    session.stdin!.end('the rest');
+    expect(await output).toEqual(['100000\nbye\n', 'oops\n']);
+    await session.ended;
+    expect(await fixture.ended(id)).toMatchObject({ exitCode: 0 });
+    await expect(fixture.engine.attach(id)).rejects.toMatchObject({ code: 'Conflict' });
+  });
+
+  test('without stdinOnce the input stays open for who attaches next; a terminal has the size that is set', async () => {
+    const script = 'read a; read b; stty size; echo "$a $b"';
+    const id = await fixture.run(script, { stdin: true, tty: true });
+    const first = await fixture.engine.attach(id);
+    first.stdin!.end('one\n');
+    await new Promise((resolve) => first.stdout.once('data', resolve));
+    first.close();
+    await first.ended;
+    const second = await fixture.engine.attach(id);
+    expect(second.stderr).toBeUndefined();
+    second.resize(77, 33);
+    const output = textFrom(second.stdout);
+    // The size goes another way than the input: the shell must not ask before it is there.
+    await expect.poll(async () => (await exec(id, 'stty size < /proc/1/fd/0')).trim()).toBe('33 77');
+    second.stdin!.write('two\n');
+    expect(await output).toContain('33 77\r\none two\r\n');
+  });
+
+  async function exec(id: string, script: string): Promise<string> {
+    const session = await fixture.engine.exec(id, {
+      command: ['sh', '-c', script],
+      tty: false,
+      stdin: false,
+    });
+    session.stderr!.resume();
+    return await textFrom(session.stdout);
+  }
+
   test('list filters by labels', async () => {
     const id = await fixture.engine.create(fixture.spec('', { labels: { app: 'a', tier: 'web' } }));
     await fixture.engine.create(fixture.spec('', { labels: { app: 'a' } }));

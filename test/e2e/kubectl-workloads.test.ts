@@ -587,7 +587,19 @@ describe.skipIf(reason !== undefined)(
           'once only\n',
         );
         expect((await k.fails('get', 'pod', 'once')).err).toContain('not found');
-        expect((await k.fails('attach', '-i', 'writer')).err).toContain('attach with stdin is not supported');
+        // The input may come before the process reads it; its end ends the pod.
+        const piped = ['run', 'piped', '-i', '--rm', '--restart=Never', '--image=local/shell', '--quiet'];
+        expect(await k.with('three words here\n', ...piped, '--command', '--', 'cat')).toBe(
+          'three words here\n',
+        );
+        const debugged = await k.ok(
+          ...['debug', 'writer', '--image=local/shell', '--image-pull-policy=IfNotPresent'],
+          ...['-c', 'look', '--quiet', '--', 'sh', '-c', 'echo seen'],
+        );
+        expect(debugged).not.toContain('rror');
+        await eventually('the debug container has ended', async () =>
+          (await k.ok('logs', 'writer', '-c', 'look')).includes('seen') ? true : undefined,
+        );
         const deleted = await k.ok('delete', 'cm/made', 'secret/made', 'sa/made', 'svc/made', 'deploy/made');
         expect(deleted.trim().split('\n')).toHaveLength(5);
         await k.ok('wait', '--for=delete', 'pod', '-l', 'app=made', '--timeout=60s');

@@ -13,6 +13,7 @@ export interface ConmonOptions {
   logPath: string;
   tty: boolean;
   stdin: boolean;
+  stdinOnce: boolean;
   /** Called with conmon's pid before it forks: the moment to put it into a control group. */
   place: (pid: number) => Promise<unknown>;
 }
@@ -83,7 +84,8 @@ function conmonArguments(options: ConmonOptions): string[] {
     ...['--log-path', `k8s-file:${options.logPath}`, '--log-level', 'error', '--no-sync-log'],
     ...['--full-attach', '--runtime', options.runc, '--runtime-arg', `--root=${options.runcRoot}`],
     ...(options.tty ? ['--terminal'] : []),
-    ...(options.stdin ? ['--stdin', '--leave-stdin-open'] : []),
+    ...(options.stdin ? ['--stdin'] : []),
+    ...(options.stdin && !options.stdinOnce ? ['--leave-stdin-open'] : []),
   ];
 }
 

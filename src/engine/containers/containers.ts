@@ -12,6 +12,7 @@ import {
   runCommand,
 } from '../../base/index.ts';
 import type {
+  AttachSession,
   ContainerLimits,
   ContainerSpec,
   ContainerState,
@@ -24,6 +25,7 @@ import type { DiskImageStore } from '../images/image-store.ts';
 import type { EnginePrograms } from '../requirements.ts';
 import { withFileLock } from '../system/lock.ts';
 import { mountsBelow } from '../system/mounts.ts';
+import { attachToContainer } from './attach.ts';
 import { type CgroupHierarchies, Cgroups, readCgroupHierarchies } from './cgroups.ts';
 import { createWithConmon, tidy } from './conmon.ts';
 import { Creation } from './creation.ts';
@@ -121,6 +123,7 @@ export class Containers {
       logPath: record.logPath,
       tty: record.tty,
       stdin: record.stdin,
+      stdinOnce: record.stdinOnce === true,
       place: (pid) => this.#cgroups.enter(this.#conmonGroup, pid),
     });
   }
@@ -324,6 +327,13 @@ export class Containers {
       },
       options,
     );
+  }
+
+  async attach(id: string): Promise<AttachSession> {
+    const record = await this.records.read(id);
+    const { status } = await this.#states.read(record);
+    if (status !== 'running') throw new Conflict(`container ${id} is not running: it is ${status}`);
+    return attachToContainer({ bundle: this.records.folderOf(id), tty: record.tty, stdin: record.stdin });
   }
 
   async reopenLog(id: string): Promise<void> {

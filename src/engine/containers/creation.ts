@@ -81,6 +81,7 @@ export class Creation {
       cgroupPath: join(spec.cgroupParent, id),
       tty: spec.tty,
       stdin: spec.stdin,
+      ...(spec.stdinOnce && { stdinOnce: true }),
       hostPid: spec.hostPid === true || spec.pidNamespaceOf !== undefined,
       resources: spec.resources,
       creator: processIdentity(process.pid)!,

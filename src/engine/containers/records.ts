@@ -22,6 +22,7 @@ export interface ContainerRecord {
   cgroupParent: string;
   tty: boolean;
   stdin: boolean;
+  stdinOnce?: boolean;
   /** Its first process does not take the others along: they share the host's or another's process namespace. */
   hostPid: boolean;
   resources?: ContainerResources;

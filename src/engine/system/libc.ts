@@ -13,6 +13,8 @@ export interface Libc {
   setNetworkNamespace(fd: number): void;
   /** A non-blocking TCP socket that has begun to connect to the loopback of the thread's network namespace. */
   connectLoopback(family: 4 | 6, port: number): { fd: number; error: string | undefined };
+  /** A connected socket of packets at a path of at most 107 bytes; reading and writing do not block. */
+  connectPackets(path: string): number;
   /** undefined while the connection is being made, '' when it stands, else the error's name. */
   connectionState(fd: number): string | undefined;
   mknod(path: string, mode: number, major: number, minor: number): void;
@@ -35,6 +37,8 @@ export const MNT_DETACH = 2;
 
 const CLONE_NEWNET = 0x40000000;
 const LOCK_EX_NB = 2 | 4;
+const AF_UNIX = 1;
+const SOCK_SEQPACKET_NONBLOCK_CLOEXEC = 5 | 0o4000 | 0o2000000;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
@@ -113,6 +117,7 @@ function deviceNumber(major: number, minor: number): number {
 }
 
 function socketCalls(c: Library, errno: () => string, must: Must) {
+  const close = c.func('int close(int)');
   const setns = c.func('int setns(int, int)');
   const socket = c.func('int socket(int, int, int)');
   const connect = c.func('int connect(int, const void*, uint)');
@@ -127,6 +132,16 @@ function socketCalls(c: Library, errno: () => string, must: Must) {
       if (connect(fd, address, address.byteLength) === 0) return { fd, error: undefined };
       const error = errno();
       return { fd, error: error === 'EINPROGRESS' ? undefined : error };
+    },
+    connectPackets: (path: string) => {
+      const fd = must(socket(AF_UNIX, SOCK_SEQPACKET_NONBLOCK_CLOEXEC, 0), 'socket', 'packets');
+      const address = Buffer.alloc(110);
+      address.writeUInt16LE(AF_UNIX, 0);
+      address.write(path, 2, 107);
+      if (connect(fd, address, address.byteLength) === 0) return fd;
+      const error = errno();
+      must(close(fd), 'close', String(fd));
+      throw new SystemCallFailed('connect', error, path);
     },
     connectionState: (fd: number) => {
       const waiting = Buffer.alloc(8);

@@ -60,6 +60,7 @@ export function containerSpec(plan: ContainerPlan): ContainerSpec {
     ...(plan.pidNamespaceOf !== undefined && { pidNamespaceOf: plan.pidNamespaceOf }),
     tty: container.tty === true,
     stdin: container.stdin === true,
+    ...(container.stdinOnce && { stdinOnce: true }),
     labels: labelsOf(plan),
     resources: containerResources(pod, container, plan.nodeMemoryBytes),
     security: containerSecurity(pod, container, plan.seccompDirectory),

@@ -54,7 +54,7 @@ export async function serveExec(
 }
 
 /** The client says its size at once, which may be before there is a terminal. */
-class LastSize {
+export class LastSize {
   #last: TerminalSize | undefined;
   #resize: ((columns: number, rows: number) => void) | undefined;
 
@@ -92,13 +92,13 @@ async function runExec(session: CommandSession, exec: ExecSession, context: Serv
 }
 
 /** The client's input to the process, with its end. A process that does not read any more is no error. */
-function feed(from: Readable, to: Writable, options: { end: boolean }): void {
+export function feed(from: Readable, to: Writable, options: { end: boolean }): void {
   to.on('error', () => from.resume());
   from.pipe(to, options);
 }
 
 /** Ends `to` when `from` has ended; a client that is gone lets the rest of `from` run dry. */
-async function copyOutput(from: Readable, to: Writable | undefined): Promise<void> {
+export async function copyOutput(from: Readable, to: Writable | undefined): Promise<void> {
   if (to === undefined) {
     from.resume();
     return;
