@@ -43,6 +43,7 @@ export const machineryOf: Readonly<Record<string, string>> = {
   'scheduling.k8s.io/priorityclasses':
     'resolved into the pod’s priority; the more important take the place of others',
   'policy/poddisruptionbudgets': 'counted, asked by evictions, heeded by preemption',
+  'networking.k8s.io/ipaddresses': 'one for each address of a service',
   'storage.k8s.io/csinodes': 'their limits of volumes are kept by the scheduler',
   'storage.k8s.io/storageclasses':
     'binding modes, topologies, growth; local-path, the default, makes folders of a node',
@@ -55,7 +56,6 @@ export const lackingOf: Readonly<Record<string, string>> = {
   'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations':
     'the defaults are there; requests are limited by a cap of their own',
   'networking.k8s.io/servicecidrs': 'the default is there; more ranges give no addresses',
-  'networking.k8s.io/ipaddresses': 'services’ addresses are allocated without them',
   'networking.k8s.io/networkpolicies': 'nothing is kept out by them',
   'networking.k8s.io/ingresses': 'there is no ingress controller yet',
   'node.k8s.io/runtimeclasses':

@@ -9,6 +9,11 @@ import {
 } from './admission/admission-configuration.ts';
 import { AdmissionMetrics } from './admission/admission-metrics.ts';
 import { type AdmissionParts, admissionPlugins } from './admission/plugins.ts';
+import {
+  type ClaimRepairParts,
+  keepServiceClaims,
+  repairServiceClaims,
+} from './admission/service-claim-repair.ts';
 import { CachedStoredObjects } from './admission/stored-objects.ts';
 import { Aggregation } from './aggregation/aggregation.ts';
 import { type Audit, openAudit } from './audit/audit.ts';
@@ -19,7 +24,7 @@ import {
 } from './authentication/jwt/authentication-configuration.ts';
 import { ownRequestHeaders, type RequestHeaderConfig } from './authentication/request-header.ts';
 import { Authorization } from './authorization/authorization.ts';
-import { bootstrap, storeApiServiceStatus } from './bootstrap.ts';
+import { bootstrap, ownObjectClient, storeApiServiceStatus } from './bootstrap.ts';
 import type { HealthCheck } from './discovery/health.ts';
 import { healthChecks, type StartPhase } from './discovery/health-checks.ts';
 import { Monitoring } from './discovery/monitoring.ts';
@@ -41,6 +46,7 @@ import {
 } from './options.ts';
 import { Pipeline, type RequestWire } from './pipeline.ts';
 import { readServerCredentials, renewServerCertificate } from './pki/renewal.ts';
+import { ServerPresence } from './presence/server-presence.ts';
 import { NodeProxy } from './proxy/node-proxy.ts';
 import { REVIEW_RESOURCES, ResourceCatalog } from './registry/catalog.ts';
 import type { Registry } from './registry/registry.ts';
@@ -112,6 +118,8 @@ class PipelineApiServer implements ApiServer {
   readonly #flow: FlowRoom;
   readonly #audit: Audit | undefined;
   readonly #requestHeaders: readonly RequestHeaderConfig[];
+  readonly #claims: ClaimRepairParts;
+  readonly #presence: ServerPresence;
   #listener: TlsListener | undefined;
   readonly #phases = new Set<StartPhase>();
 
@@ -137,6 +145,16 @@ class PipelineApiServer implements ApiServer {
     const { tokens, serviceAccounts, openId } = this.#authentication;
     this.#authorization = new Authorization({ storage, catalog, objects });
     const { authorizer } = this.#authorization;
+    this.#claims = { storage, catalog, objects, clock, log: options.log };
+    this.#presence = new ServerPresence({
+      storage,
+      client: ownObjectClient((request, user) => this.handle(request, user)),
+      own: options.advertise,
+      hostname: options.hostname ?? options.advertise.address,
+      isShared: options.isShared ?? false,
+      clock,
+      log: options.log,
+    });
     const registry = new MetricRegistry();
     this.#registry = {
       storage,
@@ -242,6 +260,8 @@ class PipelineApiServer implements ApiServer {
       clientCaPem: await readFile(this.#options.pki.caCertificate, 'utf8'),
       requestHeaders: this.#requestHeaders,
     });
+    await repairServiceClaims(this.#claims);
+    await this.#presence.begin();
     this.#phases.add('objects');
     await this.#flow.start(this.#closing.signal, (request, user) => this.handle(request, user));
     this.#phases.add('flow');
@@ -272,6 +292,8 @@ class PipelineApiServer implements ApiServer {
       expireEvents({ storage, clock, log, signal, events: catalog.findStored('', 'events')! }),
       this.#authorization.run({ signal, clock, log }),
       this.#flow.run(signal),
+      keepServiceClaims(this.#claims, signal),
+      this.#presence.run(signal),
       renewServerCertificate({
         paths: this.#options.pki,
         proxyCa: this.#options.requestHeaders?.clientCaPem,

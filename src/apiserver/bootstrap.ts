@@ -1,6 +1,6 @@
 import { NotFound, OrreryError } from '../base/index.ts';
 import type { apiregistrationv1, KubeObject } from '../kube/index.ts';
-import { firstServiceAddress } from './admission/service-allocator.ts';
+import { firstServiceAddress } from './admission/service-range.ts';
 import type { RequestHeaderConfig } from './authentication/request-header.ts';
 import { reconcileDefaultPolicy } from './bootstrap-policy/reconcile-policy.ts';
 import { ensureDefaultObjects } from './default-objects.ts';
@@ -12,7 +12,7 @@ import {
   MASTERS_GROUP,
   type User,
 } from './http/messages.ts';
-import type { ObjectClient } from './object-client.ts';
+import type { ObjectClient, SentObject } from './object-client.ts';
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const SELF: User = { name: 'system:apiserver', groups: [MASTERS_GROUP, 'system:authenticated'] };
@@ -31,9 +31,9 @@ export interface BootstrapOptions {
 
 /**
  * The objects every cluster has: four namespaces, the default roles and bindings, what extension API servers must know
- * to check our clients' certificates, and the `kubernetes` Service with its endpoints, which are this server's address.
- * Run at every start: what is there stays, what has changed (the address) is corrected.
- * Source: k8s.io/kubernetes/pkg/controlplane/controller/{systemnamespaces,kubernetesservice}, pkg/controlplane/reconcilers.
+ * to check our clients' certificates, and the `kubernetes` Service. Run at every start, perhaps on several servers at
+ * once: what is there stays.
+ * Source: k8s.io/kubernetes/pkg/controlplane/controller/{systemnamespaces,kubernetesservice}.
  */
 export async function bootstrap(
   handle: (request: ApiRequest, user: User) => Promise<ApiResponse>,
@@ -54,32 +54,6 @@ export async function bootstrap(
   });
   await ensureDefaultObjects(server, options.serviceCidr);
   await server.ensure('/api/v1/namespaces/default/services', kubernetesService(options));
-  const { address, port } = options.advertise;
-  const ports = [{ name: 'https', port, protocol: 'TCP' }];
-  // A loopback address means another host to every pod; the API refuses it in endpoints, so there are none.
-  const reachable = !address.startsWith('127.');
-  await server.replace('/api/v1/namespaces/default/endpoints', {
-    apiVersion: 'v1',
-    kind: 'Endpoints',
-    metadata: {
-      name: 'kubernetes',
-      namespace: 'default',
-      labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' },
-    },
-    ...(reachable && { subsets: [{ addresses: [{ ip: address }], ports }] }),
-  });
-  await server.replace('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: {
-      name: 'kubernetes',
-      namespace: 'default',
-      labels: { 'kubernetes.io/service-name': 'kubernetes' },
-    },
-    addressType: 'IPv4',
-    endpoints: reachable ? [{ addresses: [address], conditions: { ready: true } }] : [],
-    ports,
-  });
 }
 
 /** The status of an APIService, stored as any client does it. @throws OrreryError BootstrapFailed, of a conflict too */
@@ -110,7 +84,7 @@ function extensionAuthentication({ clientCaPem, requestHeaders }: BootstrapOptio
   };
 }
 
-function kubernetesService(options: BootstrapOptions): Sent {
+function kubernetesService(options: BootstrapOptions): SentObject {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -122,13 +96,6 @@ function kubernetesService(options: BootstrapOptions): Sent {
       ports: [{ name: 'https', port: SERVICE_PORT, protocol: 'TCP', targetPort: options.advertise.port }],
     },
   };
-}
-
-interface Sent {
-  apiVersion: string;
-  kind: string;
-  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
-  [field: string]: unknown;
 }
 
 /** The server's own way to its objects. */
@@ -147,26 +114,25 @@ class Server implements ObjectClient {
   }
 
   /** Creates unless there; what is there is its owner's. */
-  async ensure(collection: string, object: Sent): Promise<void> {
+  async ensure(collection: string, object: SentObject): Promise<void> {
     if ((await this.#find(`${collection}/${object.metadata.name}`)) === undefined)
-      await this.#send('POST', collection, object);
+      await this.create(collection, object);
   }
 
   /** As sent, whatever is there; nothing is written when nothing differs. */
-  async replace(collection: string, object: Pick<KubeObject, 'metadata'> | Sent): Promise<void> {
+  async replace(collection: string, object: Pick<KubeObject, 'metadata'> | SentObject): Promise<void> {
     const path = `${collection}/${object.metadata.name}`;
-    if ((await this.#find(path)) === undefined) await this.#send('POST', collection, object);
-    else await this.#send('PUT', path, object);
+    if ((await this.#find(path)) === undefined) await this.create(collection, object);
+    else await this.#unless(409, () => this.#send('PUT', path, object));
   }
 
   async replaceStatus(collection: string, object: KubeObject): Promise<void> {
     await this.#send('PUT', `${collection}/${object.metadata.name}/status`, object);
   }
 
-  /** Creates, or puts these fields among those that are there. */
-  async merge(collection: string, object: Sent): Promise<void> {
+  async merge(collection: string, object: SentObject): Promise<void> {
     const path = `${collection}/${object.metadata.name}`;
-    if ((await this.#find(path)) === undefined) await this.#send('POST', collection, object);
+    if ((await this.#find(path)) === undefined) await this.create(collection, object);
     else await this.#send('PATCH', path, object);
   }
 
@@ -175,11 +141,20 @@ class Server implements ObjectClient {
   }
 
   async create(collection: string, object: object): Promise<void> {
-    await this.#send('POST', collection, object);
+    await this.#unless(409, () => this.#send('POST', collection, object));
   }
 
   async delete(collection: string, name: string): Promise<void> {
-    await this.#send('DELETE', `${collection}/${name}`);
+    await this.#unless(404, () => this.#send('DELETE', `${collection}/${name}`));
+  }
+
+  /** An answer that only says that another server was faster is as good as none. */
+  async #unless(status: number, send: () => Promise<unknown>): Promise<void> {
+    try {
+      await send();
+    } catch (error) {
+      if (!(error instanceof OrreryError && error.details.status === status)) throw error;
+    }
   }
 
   async #find(path: string): Promise<unknown> {

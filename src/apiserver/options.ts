@@ -20,6 +20,10 @@ export interface ApiServerOptions {
   serviceCidr?: string;
   /** Default 30000-32767. */
   nodePortRange?: { first: number; last: number };
+  /** Of this host, in the Lease this server is known by. Default: the address it advertises. */
+  hostname?: string;
+  /** Other servers may work on the same store. Default false. */
+  isShared?: boolean;
   /** Where others reach this server: the Endpoints of the `kubernetes` Service. */
   advertise: { address: string; port: number };
   /** Bearer tokens that do not change while the server runs. */

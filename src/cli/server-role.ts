@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createApiServer, parseTokenFile, type RequestHeaderConfig } from '../apiserver/index.ts';
 import { BadRequest, messageOf, systemClock } from '../base/index.ts';
@@ -27,6 +28,8 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     log,
     productVersion: orreryVersion,
     serviceCidr: config.serviceCidr,
+    hostname: hostname().toLowerCase(),
+    isShared: config.storeUrl !== undefined,
     advertise: { address: config.nodeIp, port: config.port },
     loadDescriptions,
     ...(config.tokenAuthFile !== undefined && {

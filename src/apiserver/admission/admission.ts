@@ -36,10 +36,10 @@ export interface Reinvocation {
   isWanted: boolean;
 }
 
-/** What a write has taken and must give back when the write fails. Both are called at most once, never both. */
+/** What a write has taken and must give back when the write fails. At most one of the two is called, once; neither throws. */
 export interface Reservation {
-  commit(): void;
-  rollback(): void;
+  commit(): void | Promise<void>;
+  rollback(): void | Promise<void>;
 }
 
 /** One step between authorization and the store. Refuses by throwing Forbidden, NotFound or Invalid. */
@@ -53,24 +53,43 @@ export interface AdmissionPlugin {
   reserve?(request: AdmissionRequest): Promise<Reservation | undefined>;
 }
 
+/** A plug-in that has that step. */
+type Doing<Step extends keyof AdmissionPlugin> = AdmissionPlugin & Required<Pick<AdmissionPlugin, Step>>;
+
 /** The hook: runs the plug-ins in order. */
 export class AdmissionChain {
-  readonly #plugins: readonly AdmissionPlugin[];
+  readonly #mutating: readonly Doing<'mutate'>[];
+  readonly #validating: readonly Doing<'validate'>[];
+  readonly #reserving: readonly Doing<'reserve'>[];
 
   constructor(plugins: readonly AdmissionPlugin[]) {
-    this.#plugins = plugins;
+    const doing = <Step extends keyof AdmissionPlugin>(step: Step) =>
+      plugins.filter((plugin): plugin is Doing<Step> => plugin[step] !== undefined);
+    this.#mutating = doing('mutate');
+    this.#validating = doing('validate');
+    this.#reserving = doing('reserve');
   }
 
   async mutate(request: AdmissionRequest): Promise<void> {
     request.reinvocation = { isSecond: false, isWanted: false };
-    for (const plugin of this.#plugins) if (plugin.mutate !== undefined) await plugin.mutate(request);
+    await this.#mutateOnce(request);
     if (!request.reinvocation.isWanted) return;
     request.reinvocation = { isSecond: true, isWanted: false };
-    for (const plugin of this.#plugins) if (plugin.mutate !== undefined) await plugin.mutate(request);
+    await this.#mutateOnce(request);
+  }
+
+  async #mutateOnce(request: AdmissionRequest): Promise<void> {
+    for (const plugin of this.#mutating) {
+      const done = plugin.mutate(request);
+      if (done !== undefined) await done;
+    }
   }
 
   async validate(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.#plugins) if (plugin.validate !== undefined) await plugin.validate(request);
+    for (const plugin of this.#validating) {
+      const done = plugin.validate(request);
+      if (done !== undefined) await done;
+    }
   }
 
   /** Runs `write` with everything reserved; commits when it succeeds, gives back when it fails or was a dry run. */
@@ -78,8 +97,8 @@ export class AdmissionChain {
     const reservations: Reservation[] = [];
     let done = false;
     try {
-      for (const plugin of this.#plugins) {
-        const reservation = await plugin.reserve?.(request);
+      for (const plugin of this.#reserving) {
+        const reservation = await plugin.reserve(request);
         if (reservation !== undefined) reservations.push(reservation);
       }
       const result = await write();
@@ -87,8 +106,7 @@ export class AdmissionChain {
       return result;
     } finally {
       for (const reservation of reservations.reverse()) {
-        if (done) reservation.commit();
-        else reservation.rollback();
+        await (done ? reservation.commit() : reservation.rollback());
       }
     }
   }

@@ -93,7 +93,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new MutatingAdmissionWebhook(webhooks),
     new ValidatingAdmissionPolicyPlugin({ ...indexed, ...webhooks }),
     new ValidatingAdmissionWebhook(webhooks),
-    new ServiceAllocator(objects, parts),
+    new ServiceAllocator(parts),
     new ResourceQuotaAdmission(indexed),
     alwaysDeny,
   ];

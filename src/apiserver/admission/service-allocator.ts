@@ -1,12 +1,27 @@
-import { randomInt } from 'node:crypto';
-import type { FieldError } from '../../base/index.ts';
-import { BadRequest } from '../../base/index.ts';
+import { type FieldError, type Log, messageOf } from '../../base/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 import { internalError, objectInvalid } from '../errors.ts';
-import { ALL_WORKSPACES } from '../request-info/request-info.ts';
-import type { AdmissionPlugin, AdmissionRequest, Reservation, StoredObjects } from './admission.ts';
+import type { AdmissionPlugin, AdmissionRequest, Reservation } from './admission.ts';
+import {
+  type ClaimOwner,
+  type Holdings,
+  holdingsOf,
+  ServiceClaims,
+  type ServiceClaimsParts,
+} from './service-claims.ts';
+import {
+  addressNumber,
+  addressRange,
+  addressText,
+  candidates,
+  type NumberRange,
+  portRange,
+  someCandidate,
+} from './service-range.ts';
 
 const SERVICE_KIND = { group: '', kind: 'Service' };
+/** Random tries before all that are taken are looked at. */
+const TRIES = 8;
 
 export interface ServiceAllocatorOptions {
   /** IPv4, `10.43.0.0/16`. */
@@ -14,214 +29,183 @@ export interface ServiceAllocatorOptions {
   nodePortRange: { first: number; last: number };
 }
 
+/** One write of a Service on its way. */
+interface Allocation {
+  service: corev1.Service;
+  before: Holdings;
+  owner: ClaimOwner;
+  /** What this write has taken, and gives back when it fails. */
+  taken: Holdings;
+  dryRun: boolean;
+}
+
 /**
- * Gives Services their cluster address and node ports. The Services in the store are the only truth: the sets in
- * memory are read from them at first use, and every taking and giving back passes here before the write it belongs
- * to, so two writers never get the same one. (One process owns the store; several servers on etcd will need
- * IPAddress objects as upstream.) All workspaces share the ranges, because they share the machines.
- * Source: k8s.io/kubernetes/pkg/registry/core/service/{storage,ipallocator,portallocator}.
+ * Gives Services their cluster address and node ports: claimed in the store before the write they belong to, given
+ * back when that fails and after the Service is gone, so that several servers never give one twice. What a server
+ * that died leaves claimed, `repairServiceClaims` finds. All workspaces share the ranges, because they share the
+ * machines. Source: k8s.io/kubernetes/pkg/registry/core/service/{storage,ipallocator,portallocator}.
  */
 export class ServiceAllocator implements AdmissionPlugin {
   readonly name = 'ServiceAllocator';
-  readonly #objects: StoredObjects;
-  readonly #network: { first: number; size: number; cidr: string };
-  readonly #ports: { first: number; last: number };
-  #loading: Promise<void> | undefined;
-  readonly #addresses = new Set<string>();
-  /** `TCP/30080`: the same number may serve several protocols of one Service. */
-  readonly #nodePorts = new Map<string, string>();
+  readonly #claims: ServiceClaims;
+  readonly #network: NumberRange & { cidr: string };
+  readonly #ports: NumberRange;
+  readonly #log: Log;
 
-  constructor(objects: StoredObjects, options: ServiceAllocatorOptions) {
-    this.#objects = objects;
-    this.#network = parseCidr(options.serviceCidr);
-    this.#ports = options.nodePortRange;
+  constructor(parts: ServiceAllocatorOptions & ServiceClaimsParts & { log: Log }) {
+    this.#claims = new ServiceClaims(parts);
+    this.#network = addressRange(parts.serviceCidr);
+    this.#ports = portRange(parts.nodePortRange);
+    this.#log = parts.log;
   }
 
   async reserve(request: AdmissionRequest): Promise<Reservation | undefined> {
-    const { resource, subresource, operation } = request;
+    const { resource, subresource, dryRun } = request;
     if (resource.group !== '' || resource.name !== 'services' || subresource !== undefined) return undefined;
-    this.#loading ??= this.#load();
-    await this.#loading;
     const old = request.oldObject as Readonly<corev1.Service> | undefined;
-    const next = operation === 'DELETE' ? undefined : (request.object as corev1.Service);
-    const owner = `${request.workspace}/${request.namespace}/${request.name || next?.metadata.name}`;
-    const taken: Claims = { addresses: new Set(), ports: new Set() };
-    try {
-      if (next !== undefined) this.#allocate(next, old, owner, taken);
-    } catch (error) {
-      this.#free(taken);
-      throw error;
-    }
-    const held =
-      next === undefined ? { addresses: new Set<string>(), ports: new Set<string>() } : claimsOf(next);
-    const released = subtract(old === undefined ? undefined : claimsOf(old), held);
-    return { commit: () => this.#free(released), rollback: () => this.#free(taken) };
-  }
-
-  async #load(): Promise<void> {
-    try {
-      const services = await this.#objects.list<corev1.Service>(
-        { group: '', resource: 'services' },
-        { workspace: ALL_WORKSPACES },
-      );
-      for (const { workspace, object } of services) {
-        const claims = claimsOf(object);
-        const owner = `${workspace}/${object.metadata.namespace}/${object.metadata.name}`;
-        for (const address of claims.addresses) this.#addresses.add(address);
-        for (const port of claims.ports) this.#nodePorts.set(port, owner);
+    const service = isRemoval(request) ? undefined : (request.object as corev1.Service);
+    const name = request.name || (service?.metadata.name ?? '');
+    const owner = { namespace: request.namespace ?? '', name };
+    const taken = holdingsOf(undefined);
+    const before = holdingsOf(old);
+    if (service !== undefined)
+      try {
+        const allocation = { service, before, owner, taken, dryRun };
+        if (needsAddress(service)) await this.#allocateAddress(allocation);
+        await this.#allocatePorts(allocation);
+      } catch (error) {
+        await this.#release(taken, owner);
+        throw error;
       }
+    const released = subtract(before, holdingsOf(service));
+    return {
+      commit: () => this.#release(released, owner),
+      rollback: () => this.#release(taken, owner),
+    };
+  }
+
+  /** What cannot be given back now is found later; the write it belonged to is over. */
+  async #release({ addresses, ports }: Holdings, owner: ClaimOwner): Promise<void> {
+    try {
+      for (const address of addresses) await this.#claims.releaseAddress(address, owner);
+      for (const port of ports) await this.#claims.releasePort(port, owner);
     } catch (error) {
-      this.#loading = undefined;
-      throw error;
+      this.#log.warn('what a Service held could not be given back', { ...owner, why: messageOf(error) });
     }
   }
 
-  #free(claims: Claims): void {
-    for (const address of claims.addresses) this.#addresses.delete(address);
-    for (const port of claims.ports) this.#nodePorts.delete(port);
-  }
-
-  #allocate(
-    service: corev1.Service,
-    old: Readonly<corev1.Service> | undefined,
-    owner: string,
-    taken: Claims,
-  ): void {
-    const before = old === undefined ? undefined : claimsOf(old);
-    if (needsAddress(service)) this.#allocateAddress(service, before, taken);
-    this.#allocatePorts(service, before, owner, taken);
-  }
-
-  #allocateAddress(service: corev1.Service, before: Claims | undefined, taken: Claims): void {
+  async #allocateAddress(allocation: Allocation): Promise<void> {
+    const { service, before } = allocation;
     const spec = service.spec!;
     let address = spec.clusterIP || spec.clusterIPs?.[0] || '';
-    if (address === '') {
-      address = this.#freeAddress();
-    } else if (!before?.addresses.has(address)) {
-      const why = this.#refusal(address);
+    if (before.addresses.has(address)) return;
+    if (address === '') address = await this.#someAddress(allocation);
+    else {
+      const why = await this.#refusal(address, allocation);
       if (why !== undefined) {
         const value = JSON.stringify(spec.clusterIPs ?? [address]);
         throw objectInvalid(SERVICE_KIND, service.metadata.name, [
           invalid('spec.clusterIPs', value, `failed to allocate IP ${address}: ${why}`),
         ]);
       }
-    } else {
-      return;
     }
-    this.#addresses.add(address);
-    taken.addresses.add(address);
     spec.clusterIP = address;
     spec.clusterIPs = [address];
     spec.ipFamilies ??= ['IPv4'];
     spec.ipFamilyPolicy ??= 'SingleStack';
   }
 
-  #refusal(address: string): string | undefined {
+  async #refusal(address: string, allocation: Allocation): Promise<string | undefined> {
     const number = addressNumber(address);
-    const { first, size, cidr } = this.#network;
-    if (number === undefined || number <= first || number >= first + size - 1)
+    const { first, last, cidr } = this.#network;
+    if (number === undefined || number < first || number > last)
       return `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${cidr}`;
-    return this.#addresses.has(address) ? 'provided IP is already allocated' : undefined;
+    return (await this.#takeAddress(address, allocation)) ? undefined : 'provided IP is already allocated';
   }
 
-  /** A random start, then the next free one; the lower band is left for addresses people choose, as upstream. */
-  #freeAddress(): string {
-    const { first, size } = this.#network;
-    const usable = size - 2;
-    const band = Math.min(Math.max(16, Math.floor(usable / 16)), 256);
-    const reserved = usable > band ? band : 0;
-    const start = randomInt(usable - reserved);
-    for (let step = 0; step < usable; step++) {
-      const offset = (reserved + start + step) % usable;
-      const address = addressText(first + 1 + offset);
-      if (!this.#addresses.has(address)) return address;
-    }
-    throw internalError('failed to allocate a serviceIP: range is full');
-  }
-
-  #allocatePorts(service: corev1.Service, before: Claims | undefined, owner: string, taken: Claims): void {
-    const wanted = needsNodePorts(service);
-    const own = new Map<number, Set<string>>();
-    for (const port of service.spec?.ports ?? []) {
-      if (port.nodePort)
-        own.set(port.nodePort, (own.get(port.nodePort) ?? new Set()).add(port.protocol ?? 'TCP'));
-    }
-    for (const [index, port] of (service.spec?.ports ?? []).entries()) {
-      const protocol = port.protocol ?? 'TCP';
-      if (port.nodePort) {
-        const claim = `${protocol}/${port.nodePort}`;
-        if (before?.ports.has(claim)) continue;
-        this.#checkPort(service, index, port.nodePort, claim, owner);
-        this.#take(claim, owner, taken);
-      } else if (wanted) {
-        port.nodePort = this.#freePort(protocol, owner);
-        this.#take(`${protocol}/${port.nodePort}`, owner, taken);
-      }
-    }
-  }
-
-  #take(claim: string, owner: string, taken: Claims): void {
-    this.#nodePorts.set(claim, owner);
-    taken.ports.add(claim);
-  }
-
-  #checkPort(service: corev1.Service, index: number, port: number, claim: string, owner: string): void {
-    const { first, last } = this.#ports;
-    let why: string | undefined;
-    if (port < first || port > last)
-      why = `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
-    else if (this.#nodePorts.has(claim) || this.#heldByOther(port, owner))
-      why = 'provided port is already allocated';
-    if (why !== undefined)
-      throw objectInvalid(SERVICE_KIND, service.metadata.name, [
-        invalid(`spec.ports[${index}].nodePort`, String(port), why),
-      ]);
-  }
-
-  /** Upstream's allocator counts numbers, whatever the protocol; only one Service may use a number twice. */
-  #heldByOther(port: number, owner: string): boolean {
-    return ['TCP', 'UDP', 'SCTP'].some((protocol) => {
-      const holder = this.#nodePorts.get(`${protocol}/${port}`);
-      return holder !== undefined && holder !== owner;
+  async #someAddress(allocation: Allocation): Promise<string> {
+    const number = await someFree(this.#network, {
+      take: (candidate) => this.#takeAddress(addressText(candidate), allocation),
+      taken: async () => new Set((await this.#claims.addresses()).map(({ what }) => addressNumber(what))),
     });
+    if (number === undefined) throw internalError('failed to allocate a serviceIP: range is full');
+    return addressText(number);
   }
 
-  #freePort(protocol: string, owner: string): number {
-    const { first, last } = this.#ports;
-    const size = last - first + 1;
-    const start = randomInt(size);
-    for (let step = 0; step < size; step++) {
-      const port = first + ((start + step) % size);
-      if (!this.#nodePorts.has(`${protocol}/${port}`) && !this.#heldByOther(port, owner)) return port;
+  async #takeAddress(address: string, { owner, taken, dryRun }: Allocation): Promise<boolean> {
+    if (dryRun) return !(await this.#claims.hasAddress(address));
+    if (!(await this.#claims.takeAddress(address, owner))) return false;
+    taken.addresses.add(address);
+    return true;
+  }
+
+  async #allocatePorts(allocation: Allocation): Promise<void> {
+    const { service, before, taken } = allocation;
+    const wanted = needsNodePorts(service);
+    for (const [index, port] of (service.spec?.ports ?? []).entries()) {
+      if (!port.nodePort) {
+        if (wanted) port.nodePort = await this.#somePort(allocation);
+        continue;
+      }
+      if (before.ports.has(port.nodePort) || taken.ports.has(port.nodePort)) continue;
+      const why = await this.#portRefusal(port.nodePort, allocation);
+      if (why === undefined) continue;
+      throw objectInvalid(SERVICE_KIND, service.metadata.name, [
+        invalid(`spec.ports[${index}].nodePort`, String(port.nodePort), why),
+      ]);
     }
-    throw internalError('failed to allocate a nodePort: range is full');
+  }
+
+  async #portRefusal(port: number, allocation: Allocation): Promise<string | undefined> {
+    const { first, last } = this.#ports;
+    if (port < first || port > last)
+      return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
+    return (await this.#takePort(port, allocation)) ? undefined : 'provided port is already allocated';
+  }
+
+  async #somePort(allocation: Allocation): Promise<number> {
+    const port = await someFree(this.#ports, {
+      take: (candidate) => this.#takePort(candidate, allocation),
+      taken: async () => new Set((await this.#claims.ports()).map(({ what }) => Number(what))),
+    });
+    if (port === undefined) throw internalError('failed to allocate a nodePort: range is full');
+    return port;
+  }
+
+  async #takePort(port: number, { owner, taken, dryRun }: Allocation): Promise<boolean> {
+    if (taken.ports.has(port)) return false;
+    if (dryRun ? await this.#claims.hasPort(port) : !(await this.#claims.takePort(port, owner))) return false;
+    taken.ports.add(port);
+    return true;
   }
 }
 
-interface Claims {
-  addresses: Set<string>;
-  /** `<protocol>/<number>`. */
-  ports: Set<string>;
+/** A few at random; when all those are taken, every one that is not. */
+async function someFree(
+  range: NumberRange,
+  { take, taken }: { take(candidate: number): Promise<boolean>; taken(): Promise<ReadonlySet<unknown>> },
+): Promise<number | undefined> {
+  for (let i = 0; i < TRIES; i++) {
+    const candidate = someCandidate(range);
+    if (await take(candidate)) return candidate;
+  }
+  const known = await taken();
+  for (const candidate of candidates(range))
+    if (!known.has(candidate) && (await take(candidate))) return candidate;
+  return undefined;
 }
 
-function claimsOf(service: Readonly<corev1.Service>): Claims {
-  const claims: Claims = { addresses: new Set(), ports: new Set() };
-  const spec = service.spec;
-  if (spec === undefined) return claims;
-  if (spec.type !== 'ExternalName')
-    for (const address of [spec.clusterIP, ...(spec.clusterIPs ?? [])])
-      if (address && address !== 'None') claims.addresses.add(address);
-  for (const port of spec.ports ?? [])
-    if (port.nodePort) claims.ports.add(`${port.protocol ?? 'TCP'}/${port.nodePort}`);
-  return claims;
+/** A deletion, or the update that takes the last finalizer of what is being deleted. */
+function isRemoval({ operation, object }: AdmissionRequest): boolean {
+  if (operation === 'DELETE' || object === undefined) return true;
+  const { deletionTimestamp, finalizers = [] } = object.metadata;
+  return operation === 'UPDATE' && deletionTimestamp !== undefined && finalizers.length === 0;
 }
 
-function subtract(claims: Claims | undefined, held: Claims): Claims {
-  const left = (all: Set<string> | undefined, minus: Set<string>) =>
-    new Set([...(all ?? [])].filter((claim) => !minus.has(claim)));
+function subtract(holdings: Holdings, held: Holdings): Holdings {
   return {
-    addresses: left(claims?.addresses, held.addresses),
-    ports: left(claims?.ports, held.ports),
+    addresses: new Set([...holdings.addresses].filter((address) => !held.addresses.has(address))),
+    ports: new Set([...holdings.ports].filter((port) => !held.ports.has(port))),
   };
 }
 
@@ -239,33 +223,4 @@ function needsNodePorts(service: corev1.Service): boolean {
 
 function invalid(field: string, value: string, why: string): FieldError {
   return { type: 'FieldValueInvalid', field, message: `Invalid value: ${value}: ${why}` };
-}
-
-function parseCidr(cidr: string): { first: number; size: number; cidr: string } {
-  const [address, bits] = cidr.split('/');
-  const number = addressNumber(address ?? '');
-  const length = Number(bits);
-  if (number === undefined || !Number.isInteger(length) || length < 8 || length > 30)
-    throw new BadRequest(`the service range "${cidr}" must be an IPv4 network of /8 to /30`, {
-      details: { serviceCidr: cidr },
-    });
-  const size = 2 ** (32 - length);
-  return { first: number - (number % size), size, cidr };
-}
-
-/** The first usable address of a range: the `kubernetes` Service's. @throws BadRequest */
-export function firstServiceAddress(cidr: string): string {
-  return addressText(parseCidr(cidr).first + 1);
-}
-
-function addressNumber(address: string): number | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(address);
-  if (match === null) return undefined;
-  const bytes = match.slice(1).map(Number);
-  if (bytes.some((byte) => byte > 255)) return undefined;
-  return bytes.reduce((number, byte) => number * 256 + byte, 0);
-}
-
-function addressText(number: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.');
 }

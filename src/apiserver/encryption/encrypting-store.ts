@@ -166,13 +166,15 @@ class EncryptingStore implements Store {
   /** The resource's own, or those of the nearest wildcard. What is no resource (the server's own keys) is left alone. */
   #providersOf(kind: string) {
     const [, group, resource] = kind.split('/');
-    if (!group || !resource || this.#configuration.size === 0) return undefined;
+    if (!group || !resource || group === OWN_KEYS || this.#configuration.size === 0) return undefined;
     const name = group === 'core' ? resource : `${resource}.${group}`;
     const rule = [name, ...wildcardsOf(name)].find((one) => this.#configuration.has(one));
     return rule === undefined ? undefined : this.#configuration.get(rule);
   }
 }
 
+/** The server's own, which are no objects. */
+const OWN_KEYS = 'orrery.internal';
 const PLAIN = new Transformer([{ type: 'identity' }]);
 
 /** Before the first value of the metadata of every object that is stored; its revision is not known when it is sealed. */
