@@ -10,7 +10,7 @@ import {
   STATEFUL_SETS,
   STORAGE_CLASSES,
 } from '../../src/client/index.ts';
-import type { appsv1, corev1, KubeObject, storagev1 } from '../../src/kube/index.ts';
+import type { appsv1, corev1, Draft, KubeObject, storagev1 } from '../../src/kube/index.ts';
 import { addNode, bootControlPlane, type ControlPlane, until } from './control-plane-fixture.ts';
 
 /** Claims and volumes over the real API server, with binder, provisioner and scheduler; nodes are objects only. */
@@ -444,4 +444,71 @@ test('claims of a StatefulSet go with the pod that is scaled away, and stay when
   await client.resource(PODS).delete('web-0', { namespace, gracePeriodSeconds: 0 });
   await isGone(PODS, namespace, 'web-0');
   expect((await claimIs(namespace, 'data-web-0', 'Bound')).metadata.ownerReferences).toBeUndefined();
+});
+
+test('PersistentVolumes CSI Conformance: the lifecycle of a PV and a PVC, and their status', async () => {
+  const namespace = await makeNamespace();
+  const labels = { 'e2e-pv-pool': namespace };
+  const volumes = client.resource<Volume>(PERSISTENT_VOLUMES);
+  const claims = client.resource<Claim>(PERSISTENT_VOLUME_CLAIMS);
+  const labelSelector = `e2e-pv-pool=${namespace}`;
+  const csi = { driver: 'inline.storage.kubernetes.io', volumeHandle: 'e2e-conformance' };
+  await makeVolume('csi-1', '1Gi', { csi, hostPath: undefined, storageClassName: '' } as object);
+  await makeClaim(namespace, 'csi', { storageClassName: '', volumeName: 'csi-1' });
+  await claimIs(namespace, 'csi', 'Bound');
+  await volumes.patch('csi-1', { type: 'strategic', body: { metadata: { labels } } });
+  await claims.patch('csi', { type: 'strategic', body: { metadata: { labels } } }, { namespace });
+  expect((await volumes.list({ labelSelector })).items).toHaveLength(1);
+  expect((await claims.list({ namespace, labelSelector })).items).toHaveLength(1);
+  const condition = { type: 'StatusPatched', status: 'True', reason: 'E2E', message: 'from a test' };
+  const patched = await claims.patch(
+    'csi',
+    { type: 'merge', body: { status: { conditions: [condition] } } },
+    { namespace, subresource: 'status' },
+  );
+  expect(patched.status?.conditions).toEqual([expect.objectContaining(condition)]);
+  const said = { status: { message: 'StatusPatched', reason: 'E2E' } };
+  await volumes.patch('csi-1', { type: 'merge', body: said }, { subresource: 'status' });
+  await claims.deleteCollection({ namespace, labelSelector });
+  await isGone(PERSISTENT_VOLUME_CLAIMS, namespace, 'csi');
+  await volumeIs('csi-1', 'Released');
+  await volumes.deleteCollection({ labelSelector });
+  await isGone(PERSISTENT_VOLUMES, undefined, 'csi-1');
+});
+
+test.each([
+  ['storage.k8s.io', 'storageclasses', 'StorageClass', { provisioner: 'e2e-fake-provisioner' }],
+  [
+    'storage.k8s.io',
+    'volumeattachments',
+    'VolumeAttachment',
+    {
+      spec: {
+        attacher: 'e2e-test.storage.k8s.io',
+        nodeName: 'node-1',
+        source: { persistentVolumeName: 'none' },
+      },
+    },
+  ],
+  ['storage.k8s.io', 'csinodes', 'CSINode', { spec: { drivers: [] } }],
+  ['storage.k8s.io', 'csidrivers', 'CSIDriver', { spec: { attachRequired: false } }],
+  ['scheduling.k8s.io', 'priorityclasses', 'PriorityClass', { value: 42 }],
+])('the lifecycle of one of %s/%s', async (group, resource, kind, content) => {
+  const api = client.resource<KubeObject>({ group, version: 'v1', resource, kind, namespaced: false });
+  const labelSelector = 'e2e-lifecycle=patched';
+  const name = `e2e-${resource}`;
+  const made = await api.create({ metadata: { name }, ...content } as Draft<KubeObject>);
+  expect((await api.get(name)).metadata.uid).toBe(made.metadata.uid);
+  const body = { metadata: { labels: { 'e2e-lifecycle': 'patched' } } };
+  expect((await api.patch(name, { type: 'merge', body })).metadata.labels).toEqual(body.metadata.labels);
+  expect((await api.list({ labelSelector })).items.map((one) => one.metadata.name)).toEqual([name]);
+  const now = await api.get(name);
+  const annotations = { 'e2e-lifecycle': 'updated' };
+  const updated = await api.update({ ...now, metadata: { ...now.metadata, annotations } });
+  expect(updated.metadata.annotations).toEqual(annotations);
+  await api.delete(name);
+  await expect(api.get(name)).rejects.toThrow(`${resource}.${group} "${name}" not found`);
+  await api.create({ metadata: { name, labels: body.metadata.labels }, ...content } as Draft<KubeObject>);
+  await api.deleteCollection({ labelSelector });
+  expect((await api.list({ labelSelector })).items).toEqual([]);
 });

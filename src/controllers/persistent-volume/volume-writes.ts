@@ -89,7 +89,7 @@ export class VolumeWrites {
 
   async setVolumePhase(volume: Volume, phase: string, message = ''): Promise<Volume> {
     const { status } = volume;
-    if (status?.phase === phase && (status.message ?? '') === message) return volume;
+    if (status?.phase === phase) return volume;
     const { message: _, ...others } = status ?? {};
     const next: Volume = {
       ...withoutClusterAnnotation(volume),
@@ -97,7 +97,7 @@ export class VolumeWrites {
         ...others,
         phase,
         ...(message !== '' && { message }),
-        ...(status?.phase !== phase && { lastPhaseTransitionTime: kubeTime(this.#clock.now()) }),
+        lastPhaseTransitionTime: kubeTime(this.#clock.now()),
       },
     };
     return await this.#volumes(volume).updateStatus(next);

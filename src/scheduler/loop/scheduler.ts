@@ -273,7 +273,9 @@ class SchedulerLoop implements Scheduler {
     if (error instanceof NotFound) return;
     this.#log.warn('binding failed', { pod: queued.key, why: messageOf(error) });
     const isVolume = error instanceof OrreryError && error.code === 'VolumeBindingFailed';
-    const message = isVolume ? messageOf(error) : `binding rejected: ${messageOf(error)}`;
+    const message = isVolume
+      ? `running PreBind plugin "VolumeBinding": ${messageOf(error)}`
+      : `binding rejected: ${messageOf(error)}`;
     this.#recorder.event(pod, 'Warning', 'FailedScheduling', message);
     this.#queue.addBackingOff(queued);
   }
