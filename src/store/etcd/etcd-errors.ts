@@ -69,11 +69,15 @@ export function explain(error: unknown, endpoint: string): OrreryError {
 
 function etcdFull(endpoint: string, cause: unknown): OrreryError {
   const full = storeFull(`etcd at ${endpoint}`, cause);
-  return new OrreryError('StoreFull', 'the quota of etcd is used up (alarm NOSPACE)', {
-    details: full.details,
-    hint: 'run "orrery store compact", then "etcdctl alarm disarm"; or give etcd a larger --quota-backend-bytes',
-    cause,
-  });
+  return new OrreryError(
+    'StoreFull',
+    'the quota of etcd is used up (alarm NOSPACE): the store is read-only',
+    {
+      details: full.details,
+      hint: 'run "orrery store compact", or give etcd a larger --quota-backend-bytes',
+      cause,
+    },
+  );
 }
 
 export function valueTooLarge(cause: unknown): OrreryError {

@@ -24,12 +24,17 @@ const ORRERY: Format = { format: 'orrery-store', version: 1, revisionOffset: 0 }
  * @throws StoreForeign
  */
 export async function claimPrefix(connection: EtcdConnection, layout: Layout, prefix: string): Promise<void> {
-  const { ranges } = await connection.call(TXN, {
-    compare: [{ key: layout.formatKey, modRevision: 0 }],
-    success: [{ put: { key: layout.formatKey, value: encode(ORRERY) } }],
-    failure: [{ range: { key: layout.formatKey } }],
-  });
-  const found = ranges[0]?.items[0];
+  const range = { key: layout.formatKey };
+  // Read first: an etcd that has no room for writes can still be read.
+  let [found] = (await connection.call(RANGE, range)).items;
+  if (found === undefined) {
+    const { ranges } = await connection.call(TXN, {
+      compare: [{ key: layout.formatKey, modRevision: 0 }],
+      success: [{ put: { key: layout.formatKey, value: encode(ORRERY) } }],
+      failure: [{ range }],
+    });
+    found = ranges[0]?.items[0];
+  }
   if (found === undefined) return;
   const format = decode(found.value);
   const where = `the prefix ${prefix} of etcd`;

@@ -47,24 +47,30 @@ export class EtcdWriter {
     if (this.#inFlight >= IN_FLIGHT_LIMIT) await new Promise<void>((resolve) => this.#turns.push(resolve));
     else this.#inFlight++;
     try {
-      const revision = await this.#commit(write, id, this.#requestOf(write, id));
+      const revision = await this.#commitWithin(write, id);
       this.acknowledged = Math.max(this.acknowledged, revision);
       this.failure = undefined;
       return { revision, value: draft === undefined ? new Uint8Array(0) : fillDraft(draft, revision) };
     } catch (error) {
       const { code } = error as OrreryError;
-      if (code === 'StoreValueTooLarge' && write.type === 'delete' && draft !== undefined) {
-        // What was stored fits, but not together with the key twice; its deletion must be possible.
-        const { tombstone: _tooLarge, ...bare } = write;
-        const { revision } = await this.write(bare);
-        return { revision, value: fillDraft(draft, revision) };
-      }
       if (code === 'StoreFull' || code === 'StoreUnavailable') this.failure = error as OrreryError;
       throw error;
     } finally {
       const next = this.#turns.shift();
       if (next === undefined) this.#inFlight--;
       else next();
+    }
+  }
+
+  /** A deletion whose tombstone etcd has no room for, or does not take so large, may go alone. */
+  async #commitWithin(write: Write, id: string): Promise<number> {
+    const request = this.#requestOf(write, id);
+    try {
+      return await this.#commit(write, id, request);
+    } catch (error) {
+      const { code } = error as OrreryError;
+      if (write.type !== 'delete' || (code !== 'StoreFull' && code !== 'StoreValueTooLarge')) throw error;
+      return this.#commit(write, undefined, { ...request, success: request.success.slice(0, 1) });
     }
   }
 
@@ -99,7 +105,7 @@ export class EtcdWriter {
   }
 
   /** Tries until an answer comes. A condition makes another try harmless: of all tries at most one can succeed. */
-  async #commit(write: Write, id: string, request: TxnRequest): Promise<number> {
+  async #commit(write: Write, id: string | undefined, request: TxnRequest): Promise<number> {
     const { connection } = this.#options;
     const since = connection.revision;
     const deadline = Date.now() + connection.patienceMs;
@@ -128,7 +134,8 @@ export class EtcdWriter {
   }
 
   /** @throws StoreWriteUnknown */
-  async #find(key: string, id: string, since: number): Promise<number | undefined> {
+  async #find(key: string, id: string | undefined, since: number): Promise<number | undefined> {
+    if (id === undefined) throw writeUnknown(key, undefined);
     try {
       await this.barrier();
     } catch (error) {

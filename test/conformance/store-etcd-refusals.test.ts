@@ -1,0 +1,150 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { silentLog } from '../../src/base/index.ts';
+import { compactStore, openStore, parseStoreUrl, type Store } from '../../src/store/index.ts';
+import { freePort } from '../harness/cloud.ts';
+import { type EtcdCluster, startEtcd } from '../harness/etcd.ts';
+
+let home: string;
+let etcd: EtcdCluster;
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), 'orrery-etcd-refusals-'));
+  etcd = await startEtcd({ flags: ['--quota-backend-bytes', String(16 * 2 ** 20)] });
+});
+afterAll(async () => {
+  await etcd.stop();
+  rmSync(home, { recursive: true });
+});
+
+const open = (url: string, options: Parameters<typeof openStore>[0]['etcd'] = {}): Promise<Store> =>
+  openStore({ location: parseStoreUrl(url), etcd: { patienceMs: 300, ...options }, log: silentLog });
+
+test('an etcd that is not there is named', async () => {
+  const url = `etcd://127.0.0.1:${await freePort()}`;
+  await expect(open(url)).rejects.toMatchObject({
+    code: 'StoreUnavailable',
+    message: expect.stringContaining(url.slice(7)),
+  });
+});
+
+test('endpoints of two clusters are refused', async () => {
+  const other = await startEtcd();
+  try {
+    const both = `etcd://${[...etcd.endpoints, ...other.endpoints].join(',')}`;
+    await expect(open(both)).rejects.toMatchObject({
+      code: 'StoreForeign',
+      message: expect.stringContaining('another cluster'),
+    });
+  } finally {
+    await other.stop();
+  }
+});
+
+test('what is not etcd is refused', async () => {
+  const server = createServer((_, response) => response.writeHead(404).end());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await expect(open(`etcd://127.0.0.1:${port}`)).rejects.toMatchObject({
+    code: expect.stringMatching(/^Store(Unavailable|Foreign)$/),
+  });
+  server.closeAllConnections();
+  server.close();
+});
+
+test('over TLS: a client certificate lets in, none and an unknown authority do not', async () => {
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: home, stdio: 'pipe' });
+  const subject = (name: string) => [
+    '-subj',
+    `/CN=${name}`,
+    '-nodes',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+  ];
+  openssl('req', '-x509', ...subject('ca'), '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '1');
+  openssl(
+    'req',
+    ...subject('etcd'),
+    '-keyout',
+    'etcd.key',
+    '-out',
+    'etcd.csr',
+    '-addext',
+    'subjectAltName=IP:127.0.0.1',
+  );
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    'etcd.csr',
+    '-CA',
+    'ca.pem',
+    '-CAkey',
+    'ca.key',
+    '-out',
+    'etcd.pem',
+    '-days',
+    '1',
+    '-copy_extensions',
+    'copy',
+  );
+  const file = (name: string) => join(home, name);
+  const secure = await startEtcd({
+    flags: [
+      '--cert-file',
+      file('etcd.pem'),
+      '--key-file',
+      file('etcd.key'),
+      '--client-cert-auth',
+      '--trusted-ca-file',
+      file('ca.pem'),
+    ],
+  });
+  const pem = (name: string) => readFileSync(file(name));
+  const url = secure.url.replace('etcd:', 'etcds:');
+  try {
+    const tls = { ca: pem('ca.pem'), certificate: pem('etcd.pem'), key: pem('etcd.key') };
+    const store = await open(url, { tls, patienceMs: 5000 });
+    await store.write({ type: 'put', key: '/a', value: { bytes: Buffer.from('secret') } });
+    await store.close();
+    await expect(open(url, { tls: { ca: tls.ca } })).rejects.toMatchObject({ code: 'StoreUnavailable' });
+    await expect(open(url, { tls: { certificate: tls.certificate, key: tls.key } })).rejects.toMatchObject({
+      code: 'StoreUnavailable',
+      message: expect.stringMatching(/certificate/),
+    });
+  } finally {
+    await secure.stop();
+  }
+});
+
+test('a value larger than etcd takes is refused for what it is, and a foreign prefix is left alone', async () => {
+  const store = await open(etcd.url, { prefix: '/large' });
+  const value = { bytes: Buffer.alloc(1.6 * 2 ** 20) };
+  await expect(store.write({ type: 'put', key: '/a', value })).rejects.toMatchObject({
+    code: 'StoreValueTooLarge',
+  });
+  await store.close();
+});
+
+test('an etcd whose quota is used up refuses writes as a full disk does, and takes them again after compaction', async () => {
+  const place = { location: parseStoreUrl(etcd.url), etcd: { prefix: '/full' }, log: silentLog };
+  const store = await open(etcd.url, { prefix: '/full', patienceMs: 5000 });
+  const value = { bytes: Buffer.alloc(2 ** 20, 'x') };
+  let failure: unknown;
+  for (let i = 0; i < 64 && failure === undefined; i++)
+    await store.write({ type: 'put', key: '/a', value }).catch((error: unknown) => (failure = error));
+  expect(failure).toMatchObject({ code: 'StoreFull', message: expect.stringContaining('NOSPACE') });
+  expect(store.writeFailure!()).toMatchObject({ code: 'StoreFull' });
+  await (await open(etcd.url, { prefix: '/full' })).close();
+  expect((await store.get('/a'))?.value).toHaveLength(2 ** 20);
+  await compactStore(place, () => undefined);
+  await store.write({ type: 'put', key: '/a', value });
+  expect(store.writeFailure!()).toBeUndefined();
+  await store.close();
+});
