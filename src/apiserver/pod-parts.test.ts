@@ -135,6 +135,7 @@ describe('pods/resize', () => {
     expect((await resize({ resources: { limits: { cpu: '600m' } } })).body.message).toContain(
       'exceeded quota: quota',
     );
+    await server.send('DELETE', '/api/v1/namespaces/default/resourcequotas/quota');
   });
 
   test('the main resource still refuses to', async () => {
@@ -146,4 +147,33 @@ describe('pods/resize', () => {
     );
     expect(answer.body.message).toContain('pod updates may not change fields other than');
   });
+});
+
+test('while a pod waits at a gate its rules about nodes may be narrowed, not widened', async () => {
+  const term = (...values: string[][]) => ({
+    matchExpressions: values.map((one, index) => ({ key: `k${index}`, operator: 'In', values: one })),
+  });
+  const affinity = (nodeSelectorTerms: object[], preferred?: object) => ({
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms },
+      ...preferred,
+    },
+  });
+  const body = pod('gated') as { spec: object };
+  body.spec = { ...body.spec, schedulingGates: [{ name: 'wait' }], affinity: affinity([term(['a'])]) };
+  const made = await server.post(PODS, body);
+  expect(made.status).toBe(201);
+  const change = (next: object) => server.send('PATCH', `${PODS}/gated`, { spec: { affinity: next } }, merge);
+  const narrowed = await change(
+    affinity([term(['a'], ['b'])], {
+      preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: term(['c']) }],
+    }),
+  );
+  expect(narrowed.body.message ?? '').toBe('');
+  expect((await change(affinity([term(['a'])]))).body.message).toContain(
+    'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]: Invalid value',
+  );
+  expect((await change(affinity([term(['a'], ['b']), term(['z'])]))).body.message).toContain(
+    'no additions/deletions to non-empty NodeSelectorTerms list are allowed',
+  );
 });

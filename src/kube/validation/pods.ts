@@ -92,7 +92,10 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
     errors.push(invalid('metadata', pod.status?.qosClass ?? '', 'Pod QoS is immutable'));
   }
   const gated = (old.spec.schedulingGates ?? []).length > 0;
-  if (gated) errors.push(...validateNodeSelectorUpdate(pod.spec.nodeSelector, old.spec.nodeSelector));
+  if (gated) {
+    errors.push(...validateNodeSelectorUpdate(pod.spec.nodeSelector, old.spec.nodeSelector));
+    errors.push(...validateNodeAffinityUpdate(pod.spec.affinity, old.spec.affinity));
+  }
   const comparable = withChangeableFieldsOf(pod.spec, old.spec, gated);
   if (!semanticallyEqual(comparable, old.spec)) {
     const changes = differences(old.spec, comparable, 'spec').join('\n');
@@ -116,9 +119,60 @@ function withChangeableFieldsOf(spec: corev1.PodSpec, old: corev1.PodSpec, gated
     schedulingGates: old.schedulingGates,
     tolerations: old.tolerations,
     ...(graceFixed && { terminationGracePeriodSeconds: old.terminationGracePeriodSeconds }),
-    ...(gated && { nodeSelector: old.nodeSelector }),
+    ...(gated && {
+      nodeSelector: old.nodeSelector,
+      affinity: withNodeAffinityOf(spec.affinity, old.affinity),
+    }),
   } as corev1.PodSpec;
   return comparable;
+}
+
+/** The new affinity with the old rules about nodes; nothing when only those were there. */
+function withNodeAffinityOf(
+  affinity: corev1.Affinity | undefined,
+  old: corev1.Affinity | undefined,
+): corev1.Affinity | undefined {
+  const { nodeAffinity: _, ...others } = affinity ?? {};
+  const before = old?.nodeAffinity;
+  if (before === undefined && old === undefined && Object.keys(others).length === 0) return undefined;
+  return { ...others, ...(before !== undefined && { nodeAffinity: before }) };
+}
+
+/** Rules about nodes may be narrowed while a pod waits at a gate; preferences are free (validateNodeAffinityMutation). */
+function validateNodeAffinityUpdate(
+  affinity: corev1.Affinity | undefined,
+  old: corev1.Affinity | undefined,
+): FieldError[] {
+  const termsOf = (of: corev1.Affinity | undefined) =>
+    of?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  const [terms, before] = [termsOf(affinity), termsOf(old)];
+  const field = 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms';
+  if (before.length === 0) return [];
+  if (before.length !== terms.length) {
+    return [invalid(field, terms, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed')];
+  }
+  return before.flatMap((term, index) =>
+    onlyAdds(terms[index]!, term)
+      ? []
+      : [
+          invalid(
+            `${field}[${index}]`,
+            terms[index],
+            'only additions are allowed (no mutations or deletions)',
+          ),
+        ],
+  );
+}
+
+/** An empty term matches nothing: to fill it would widen. */
+function onlyAdds(term: corev1.NodeSelectorTerm, old: corev1.NodeSelectorTerm): boolean {
+  const lists = ['matchExpressions', 'matchFields'] as const;
+  const count = (of: corev1.NodeSelectorTerm) =>
+    lists.reduce((sum, list) => sum + (of[list] ?? []).length, 0);
+  if (count(old) === 0) return count(term) === 0;
+  return lists.every((list) =>
+    (old[list] ?? []).every((one, index) => semanticallyEqual(one, term[list]?.[index])),
+  );
 }
 
 function validateDeadlineUpdate(seconds: number | undefined, old: number | undefined): FieldError[] {
