@@ -155,8 +155,10 @@ class PipelineApiServer implements ApiServer {
       clock,
       log: options.log,
     });
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const registry = new MetricRegistry();
     this.#registry = {
+      minRequestTimeoutMs: limits.minRequestTimeoutMs,
       storage,
       catalog,
       clock,
@@ -185,7 +187,6 @@ class PipelineApiServer implements ApiServer {
       clock,
       log: options.log,
     });
-    const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const version = versionInfo(options.productVersion);
     const monitoring = new Monitoring({ registry, version, checks: this.#healthChecks(), log: options.log });
     this.#addGauges(registry);
@@ -277,8 +278,14 @@ class PipelineApiServer implements ApiServer {
       upgrade: (upgrade, socket) => this.#authenticated(upgrade.request, socket, { upgrade }),
       errorResponse: (error, request) => this.#pipeline.errorResponse(error, request),
     };
+    const { goawayChance, maxConnectionsPerClient } = { ...DEFAULT_LIMITS, ...this.#options.limits };
     const listener = new TlsListener(
-      { ...(await readServerCredentials(pki, requestHeaders?.clientCaPem)), log },
+      {
+        ...(await readServerCredentials(pki, requestHeaders?.clientCaPem)),
+        log,
+        goawayChance,
+        maxConnectionsPerClient,
+      },
       handler,
     );
     const bound = await listener.listen(address);

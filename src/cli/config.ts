@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { homedir, hostname, networkInterfaces } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import type { ApiServerOptions } from '../apiserver/index.ts';
 import { BadRequest, type LogLevel } from '../base/index.ts';
 import {
   type RequestHeaderFlags,
   type RequestHeaderOptions,
   resolveRequestHeaders,
 } from './request-headers.ts';
+import { type RequestLimitFlags, resolveAudit, resolveRequestLimits } from './request-limits.ts';
 import {
   resolveSeveralServers,
   type SeveralServersConfig,
@@ -36,7 +38,9 @@ export interface Config extends SeveralServersConfig {
   /** kube-apiserver's admission plug-ins to run, or not to run, beside its defaults; and its AdmissionConfiguration. */
   admission: { enable: string[]; disable: string[]; configFile?: string };
   /** Absolute paths of Kubernetes' audit Policy and of the file its events go to. */
-  audit?: { policyFile: string; logFile: string };
+  audit?: NonNullable<ApiServerOptions['audit']>;
+  /** What bounds requests, where it is not the default. */
+  limits: NonNullable<ApiServerOptions['limits']>;
   /** Absolute path of a file with Kubernetes' EncryptionConfiguration. */
   encryptionConfigFile?: string;
   /** Keep Secrets encrypted with a key that is made in the data directory. */
@@ -47,7 +51,7 @@ export interface Config extends SeveralServersConfig {
   etcd: EtcdConfig;
 }
 
-export interface UpFlags extends SeveralServersFlags, EtcdFlags, RequestHeaderFlags {
+export interface UpFlags extends SeveralServersFlags, EtcdFlags, RequestHeaderFlags, RequestLimitFlags {
   dataDir?: string;
   port?: string;
   bindAddress?: string;
@@ -62,8 +66,6 @@ export interface UpFlags extends SeveralServersFlags, EtcdFlags, RequestHeaderFl
   enableAdmissionPlugins?: string;
   disableAdmissionPlugins?: string;
   admissionControlConfigFile?: string;
-  auditPolicyFile?: string;
-  auditLogPath?: string;
   encryptionProviderConfig?: string;
   secretsEncryption?: boolean;
   /** False for `orrery server`. */
@@ -117,10 +119,6 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
   const tokenAuthFile = pick(flags.tokenAuthFile, 'ORRERY_TOKEN_AUTH_FILE');
   const authenticationConfig = pick(flags.authenticationConfig, 'ORRERY_AUTHENTICATION_CONFIG');
   const admissionConfig = pick(flags.admissionControlConfigFile, 'ORRERY_ADMISSION_CONTROL_CONFIG_FILE');
-  const auditPolicy = pick(flags.auditPolicyFile, 'ORRERY_AUDIT_POLICY_FILE');
-  const auditLog = pick(flags.auditLogPath, 'ORRERY_AUDIT_LOG_PATH');
-  if ((auditPolicy === undefined) !== (auditLog === undefined))
-    throw new BadRequest('--audit-policy-file and --audit-log-path need each other');
   const encryptionConfig = pick(flags.encryptionProviderConfig, 'ORRERY_ENCRYPTION_PROVIDER_CONFIG');
   const secretsEncryption = flags.secretsEncryption ?? env.ORRERY_SECRETS_ENCRYPTION === 'true';
   if (encryptionConfig !== undefined && secretsEncryption)
@@ -128,6 +126,8 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
   return {
     ...resolveSeveralServers(flags, env),
     ...resolveRequestHeaders(flags, env),
+    ...resolveRequestLimits(flags),
+    ...resolveAudit(flags, env),
     etcd: resolveEtcd(flags, env),
     dataDirectory,
     instance: instanceOf(dataDirectory),
@@ -146,10 +146,6 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
       disable: namesOf(pick(flags.disableAdmissionPlugins, 'ORRERY_DISABLE_ADMISSION_PLUGINS')),
       ...(admissionConfig !== undefined && { configFile: resolve(admissionConfig) }),
     },
-    ...(auditPolicy !== undefined &&
-      auditLog !== undefined && {
-        audit: { policyFile: resolve(auditPolicy), logFile: resolve(auditLog) },
-      }),
     ...(encryptionConfig !== undefined && { encryptionConfigFile: resolve(encryptionConfig) }),
     secretsEncryption,
     node: flags.node ?? true,

@@ -43,6 +43,7 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     }),
     admission: config.admission,
     ...(config.audit !== undefined && { audit: config.audit }),
+    limits: config.limits,
     renewPki: () => ensureCredentials(directory, config),
   });
   const end = new AbortController();

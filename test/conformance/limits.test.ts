@@ -9,7 +9,7 @@ let running: RunningServer;
 let admin: { certificate: string; key: string };
 
 beforeAll(async () => {
-  running = await startServer({ limits: { stallLimitMs: 300 } });
+  running = await startServer({ limits: { stallLimitMs: 300, maxConnectionsPerClient: 20 } });
   admin = await running.pki.issueClientCertificate({
     commonName: 'orrery-admin',
     organizations: ['system:masters'],
@@ -96,6 +96,7 @@ test('a watcher that does not read is ended, and its memory given back', async (
   stream.pause();
   const ended = once(stream, 'close');
   const writer = opened(admin);
+  expect(await openWatches(writer)).toBe(1);
   const big = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -107,7 +108,6 @@ test('a watcher that does not read is ended, and its memory given back', async (
     const body = Buffer.from(JSON.stringify({ ...big, data: { a: `${i}${big.data.a}` } }));
     expect((await send(writer, 'PUT', `${CONFIG_MAPS}/big`, body)).status).toBe(200);
   }
-  expect(await openWatches(writer)).toBe(1);
   // Wakes it to hear that it was reset.
   const asked = setInterval(() => stream.resume(), 1000);
   await ended;
@@ -124,3 +124,33 @@ async function openWatches(session: ClientHttp2Session): Promise<number> {
   const line = text.split('\n').find((one) => one.startsWith('apiserver_longrunning_requests{verb="WATCH"'));
   return Number(line?.split(' ').at(-1) ?? 0);
 }
+
+test('one address has only so many connections', async () => {
+  const sessions = Array.from({ length: 25 }, () => opened(admin));
+  const outcomes = await Promise.all(
+    sessions.map((session) =>
+      send(session, 'GET', '/version').then(
+        ({ status }) => status,
+        () => 0,
+      ),
+    ),
+  );
+  expect(outcomes.filter((status) => status === 200).length).toBeLessThanOrEqual(20);
+  expect(outcomes.filter((status) => status === 200).length).toBeGreaterThan(0);
+  await Promise.all(
+    sessions.map((session) => {
+      const closed = session.destroyed ? undefined : once(session, 'close');
+      session.destroy();
+      return closed;
+    }),
+  );
+});
+
+test('a long request head is read', async () => {
+  const session = opened(admin);
+  const selector = encodeURIComponent(
+    `a in (${Array.from({ length: 3000 }, (_, i) => `value-${i}`).join(',')})`,
+  );
+  expect((await send(session, 'GET', `${CONFIG_MAPS}?labelSelector=${selector}`)).status).toBe(200);
+  session.destroy();
+});

@@ -7,7 +7,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { type Duplex, finished, Readable } from 'node:stream';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { type Log, messageOf, OrreryError } from '../../base/index.ts';
@@ -27,6 +27,8 @@ interface Wire {
   whole: Duplex | ServerResponse;
 }
 
+const MAX_HEADER_BYTES = 1024 * 1024;
+
 /** What the listener hands a request to, with the connection it came by. Neither throws. */
 export interface RequestHandler {
   /** `body` when there is one: nothing of it is taken in before it is known whose it is. */
@@ -39,6 +41,10 @@ export interface RequestHandler {
 /** `clientCa` signs the clients' certificates. */
 export interface ListenerOptions extends ServerCredentials {
   log: Log;
+  /** The share of HTTP/2 requests after which the client is told to connect anew. Default 0. */
+  goawayChance?: number;
+  /** Connections of one address at a time. Default: any number. */
+  maxConnectionsPerClient?: number;
 }
 
 /** One TLS port for HTTP/1.1 and HTTP/2 (ALPN), client certificates asked for but not required, TLS 1.2 and newer. */
@@ -47,6 +53,9 @@ export class TlsListener {
   readonly #handler: RequestHandler;
   readonly #log: Log;
   readonly #sockets = new Set<TLSSocket>();
+  readonly #goawayChance: number;
+  readonly #maxConnectionsPerClient: number;
+  readonly #connections = new Map<string, number>();
   readonly #sessions = new Set<ServerHttp2Session>();
   /** HTTP/1.1 connections in the middle of a request. */
   readonly #busy = new Set<Duplex>();
@@ -54,13 +63,22 @@ export class TlsListener {
   constructor(options: ListenerOptions, handler: RequestHandler) {
     this.#handler = handler;
     this.#log = options.log;
+    this.#goawayChance = options.goawayChance ?? 0;
+    this.#maxConnectionsPerClient = options.maxConnectionsPerClient ?? Number.POSITIVE_INFINITY;
     this.#server = createSecureServer({
       allowHTTP1: true,
       ...secureContext(options),
       requestCert: true,
       rejectUnauthorized: false,
       maxSessionMemory: 64,
-      settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },
+      // Go's limit of a request's head; in HTTP/2 the connection's memory bounds them together.
+      ...{ maxHeaderSize: MAX_HEADER_BYTES },
+      maxHeaderListPairs: 1000,
+      settings: {
+        maxConcurrentStreams: 1000,
+        initialWindowSize: 1024 * 1024,
+        maxHeaderListSize: MAX_HEADER_BYTES,
+      },
     });
     this.#wire();
   }
@@ -96,6 +114,8 @@ export class TlsListener {
 
   #wire(): void {
     const server = this.#server;
+    // Before the handshake, which is what costs.
+    server.on('connection', (socket: Socket) => this.#admit(socket));
     server.on('secureConnection', (socket: TLSSocket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
@@ -122,6 +142,22 @@ export class TlsListener {
         if (event === 'clientError' && socket?.writable)
           socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
       });
+  }
+
+  #admit(socket: Socket): void {
+    const client = socket.remoteAddress ?? '';
+    const count = (this.#connections.get(client) ?? 0) + 1;
+    if (count > this.#maxConnectionsPerClient) {
+      this.#log.warn('a client has too many connections', { client, limit: this.#maxConnectionsPerClient });
+      socket.destroy();
+      return;
+    }
+    this.#connections.set(client, count);
+    socket.once('close', () => {
+      const left = this.#connections.get(client)! - 1;
+      if (left === 0) this.#connections.delete(client);
+      else this.#connections.set(client, left);
+    });
   }
 
   async #http1(message: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -166,6 +202,8 @@ export class TlsListener {
     stream.respond({ ':status': answer.status, ...answer.headers });
     await this.#send(stream, answer, method === 'HEAD');
     if (isUnread) giveUp(stream, wire.isRead === true);
+    // Streams that are open end in peace.
+    if (this.#goawayChance > 0 && Math.random() < this.#goawayChance) stream.session?.close();
   }
 
   async #serve(

@@ -15,6 +15,8 @@ export interface Registry {
   authorizer: Authorizer;
   clock: Clock;
   log: Log;
+  /** kube-apiserver's --min-request-timeout: a watch without a timeout of its own ends after one to two of these. */
+  minRequestTimeoutMs?: number;
 }
 
 /** One request to a resource, past authorization. */

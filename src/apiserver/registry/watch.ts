@@ -1,6 +1,7 @@
 import { Gone } from '../../base/index.ts';
 import type { StoredValue, StoreEvent } from '../../store/index.ts';
 import { encodeText } from '../http/messages.ts';
+import { DEFAULT_LIMITS } from '../options.ts';
 import { failure, statusOf } from '../status.ts';
 import { checkReached, narrowed } from './list.ts';
 import { type ListOptions, readListOptions } from './list-options.ts';
@@ -9,8 +10,6 @@ import type { Registry, ResourceRequest, WatchAnswer, WatchItem } from './regist
 import { readSelection, type Selection } from './selection.ts';
 import { presented } from './workspaces.ts';
 
-/** kube-apiserver's --min-request-timeout: a watch without its own timeout ends after one to two of these. */
-const MIN_TIMEOUT_SECONDS = 1800;
 /** Upstream's bookmarks come about once a minute. */
 const BOOKMARK_MS = 60_000;
 
@@ -137,7 +136,8 @@ function lifetime(watcher: Watcher, closing: AbortSignal): { signal: AbortSignal
   const controller = new AbortController();
   const end = () => controller.abort();
   const request = watcher.request.request.signal;
-  const seconds = watcher.options.timeoutSeconds || MIN_TIMEOUT_SECONDS * (1 + Math.random());
+  const { minRequestTimeoutMs = DEFAULT_LIMITS.minRequestTimeoutMs } = watcher.registry;
+  const seconds = watcher.options.timeoutSeconds || (minRequestTimeoutMs / 1000) * (1 + Math.random());
   const timer = setTimeout(end, Math.min(seconds * 1000, 2 ** 31 - 1));
   timer.unref();
   for (const signal of [request, closing]) {

@@ -7,6 +7,7 @@ import { dataDirectoryOf, localAddress, resolveConfig, type UpFlags } from '../c
 import { prepareDataDirectory } from '../data-directory.ts';
 import { formatBytes, painter } from '../output.ts';
 import { requestHeaderArguments } from '../request-headers.ts';
+import { requestLimitArguments } from '../request-limits.ts';
 import { severalServersArguments } from '../several-servers.ts';
 import { etcdArguments } from '../store-options.ts';
 import { Supervisor, type SupervisorStatus } from '../supervisor.ts';
@@ -148,16 +149,13 @@ function asArguments(flags: Flags): string[] {
   if (configFile !== undefined) names['--admission-control-config-file'] = configFile;
   if (config.encryptionConfigFile !== undefined)
     names['--encryption-provider-config'] = config.encryptionConfigFile;
-  if (config.audit !== undefined) {
-    names['--audit-policy-file'] = config.audit.policyFile;
-    names['--audit-log-path'] = config.audit.logFile;
-  }
   return [
     ...Object.entries(names).flat(),
     ...severalServersArguments(config),
     ...(config.secretsEncryption ? ['--secrets-encryption'] : []),
     ...etcdArguments(config.etcd),
     ...requestHeaderArguments(config.requestHeaders),
+    ...requestLimitArguments(config),
   ];
 }
 
