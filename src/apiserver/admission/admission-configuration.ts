@@ -8,11 +8,14 @@ import {
   type PodSecurityMode,
 } from '../../kube/index.ts';
 import { ConfigurationFields as Fields } from '../configuration-fields.ts';
+import type { LimitedResource } from './limited-resources.ts';
 import type { PodSecurityConfiguration } from './pod-security.ts';
 
 /** What an administrator's AdmissionConfiguration says about single plug-ins. */
 export interface PluginConfigurations {
   podSecurity?: PodSecurityConfiguration;
+  /** ResourceQuota: what may be used only where a quota speaks of it. */
+  limitedResources?: readonly LimitedResource[];
 }
 
 const WHAT = 'the admission configuration';
@@ -38,9 +41,9 @@ export async function readAdmissionConfiguration(file: string): Promise<PluginCo
         : new Fields(await readYaml(resolve(dirname(file), path)), '', `the configuration of ${name}`));
     plugin.end();
     if (fields === undefined) continue;
-    if (name !== 'PodSecurity')
-      throw new BadRequest(`${plugin.path('name')}: a configuration of ${name} is not supported`);
-    found.podSecurity = podSecurityOf(fields);
+    if (name === 'PodSecurity') found.podSecurity = podSecurityOf(fields);
+    else if (name === 'ResourceQuota') found.limitedResources = limitedResourcesOf(fields);
+    else throw new BadRequest(`${plugin.path('name')}: a configuration of ${name} is not supported`);
   }
   root.end();
   return found;
@@ -93,6 +96,37 @@ function podSecurityOf(fields: Fields): PodSecurityConfiguration {
   };
   for (const part of [defaults, exemptions, fields]) part?.end();
   return configuration;
+}
+
+function limitedResourcesOf(fields: Fields): LimitedResource[] {
+  const [kind, version] = [fields.text('kind'), fields.text('apiVersion')];
+  const versions = ['apiserver.config.k8s.io/v1', 'resourcequota.admission.k8s.io/v1beta1'];
+  if (
+    !['ResourceQuotaConfiguration', 'Configuration'].includes(kind ?? '') ||
+    !versions.includes(version ?? '')
+  )
+    throw new BadRequest(`${WHAT} of ResourceQuota must be a ResourceQuotaConfiguration of ${versions[0]}`);
+  const limited = fields.list('limitedResources').map((one) => {
+    const scopes = one.list('matchScopes').map((scope) => {
+      const found = {
+        scopeName: scope.required('scopeName'),
+        operator: scope.required('operator'),
+        values: scope.texts('values'),
+      };
+      scope.end();
+      return found;
+    });
+    const found = {
+      apiGroup: one.text('apiGroup') ?? '',
+      resource: one.required('resource'),
+      matchContains: one.texts('matchContains'),
+      matchScopes: scopes,
+    };
+    one.end();
+    return found;
+  });
+  fields.end();
+  return limited;
 }
 
 function levelOf(defaults: Fields | undefined, mode: PodSecurityMode): PodSecurityLevel {

@@ -32,6 +32,15 @@ plugins:
     kind: PodSecurityConfiguration
     defaults: {enforce: baseline, enforce-version: v1.30, audit: restricted, warn: privileged}
     exemptions: {namespaces: [free], usernames: [], runtimeClasses: []}
+- name: ResourceQuota
+  configuration:
+    apiVersion: apiserver.config.k8s.io/v1
+    kind: ResourceQuotaConfiguration
+    limitedResources:
+    - resource: pods
+      matchScopes: [{scopeName: PriorityClass, operator: In, values: [precious]}]
+    - resource: persistentvolumeclaims
+      matchContains: [gold.storageclass.storage.k8s.io/requests.storage]
 `,
   );
   await writeFile(policyFile, 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n');
@@ -196,4 +205,43 @@ test('a claim grows only when it is bound and its class lets it', async () => {
   const bound = await grow();
   expect(bound.status).toBe(403);
   expect(bound.body.message).toContain('only dynamically provisioned pvc can be resized');
+});
+
+test('what is limited is used only where a quota speaks of it', async () => {
+  await server.post('/apis/scheduling.k8s.io/v1/priorityclasses', {
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name: 'precious' },
+    value: 1000,
+  });
+  const precious = pod('precious', { priorityClassName: 'precious' });
+  expect((await server.post(`${NAMESPACE}/pods`, precious)).body.message).toBe(
+    'pods "precious" is forbidden: insufficient quota to match these scopes: [{PriorityClass In [precious]}]',
+  );
+  const claim = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'gold' },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'gold',
+      resources: { requests: { storage: '1Gi' } },
+    },
+  };
+  expect((await server.post(`${NAMESPACE}/persistentvolumeclaims`, claim)).body.message).toContain(
+    'insufficient quota to consume: gold.storageclass.storage.k8s.io/requests.storage',
+  );
+  await server.post(`${NAMESPACE}/resourcequotas`, {
+    apiVersion: 'v1',
+    kind: 'ResourceQuota',
+    metadata: { name: 'precious' },
+    spec: {
+      hard: { pods: '1' },
+      scopeSelector: {
+        matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In', values: ['precious'] }],
+      },
+    },
+  });
+  const made = await server.post(`${NAMESPACE}/pods`, precious);
+  expect(made.status, made.body.message).toBe(201);
 });

@@ -63,7 +63,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
   const indexed = { ...parts, objects };
   const webhooks = webhookParts(indexed);
   const enabled = enabledPlugins(parts.choice);
-  const { podSecurity } = parts.configurations ?? {};
+  const { podSecurity, limitedResources } = parts.configurations ?? {};
   const all: AdmissionPlugin[] = [
     objects,
     alwaysAdmit,
@@ -94,7 +94,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new ValidatingAdmissionPolicyPlugin({ ...indexed, ...webhooks }),
     new ValidatingAdmissionWebhook(webhooks),
     new ServiceAllocator(parts),
-    new ResourceQuotaAdmission(indexed),
+    new ResourceQuotaAdmission(indexed, limitedResources),
     alwaysDeny,
   ];
   return all.filter(({ name }) => !isPluginName(name) || enabled.has(name));

@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/index.ts';
 import {
   type corev1,
   type KubeObject,
@@ -9,6 +10,7 @@ import {
 } from '../../kube/index.ts';
 import { forbidden } from '../errors.ts';
 import type { AdmissionPlugin, AdmissionRequest, Reservation } from './admission.ts';
+import { type LimitedResource, limitedUse } from './limited-resources.ts';
 import { type QuotaAddress, QuotaLedger, type QuotaLedgerParts } from './quota-ledger.ts';
 
 type Quota = corev1.ResourceQuota;
@@ -23,9 +25,11 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
   readonly name = 'ResourceQuota';
   readonly #parts: QuotaLedgerParts;
   readonly #ledger: QuotaLedger;
+  readonly #limited: readonly LimitedResource[];
 
-  constructor(parts: QuotaLedgerParts) {
+  constructor(parts: QuotaLedgerParts, limited: readonly LimitedResource[] = []) {
     this.#parts = parts;
+    this.#limited = limited;
     this.#ledger = new QuotaLedger(parts);
   }
 
@@ -34,6 +38,10 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
     if (namespace === undefined || !resource.namespaced || resource.group.startsWith('events'))
       return undefined;
     const quotas = await this.#parts.objects.list<Quota>(QUOTAS, { workspace, namespace });
+    this.#checkLimited(
+      request,
+      quotas.map(({ object }) => object),
+    );
     const addresses = quotas.map(({ object }) => ({ workspace, namespace, name: object.metadata.name }));
     const own = this.#ownQuota(request);
     if (own !== undefined && !addresses.some(({ name }) => name === own.name)) addresses.push(own);
@@ -53,6 +61,15 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
     );
   }
 
+  /** @throws OrreryError Forbidden when something is used that no quota speaks of though one must. */
+  #checkLimited(request: AdmissionRequest, quotas: readonly Readonly<Quota>[]): void {
+    const { resource, operation, subresource, object, name } = request;
+    if (this.#limited.length === 0 || operation !== 'CREATE' || subresource !== undefined) return;
+    const now = new Date(this.#parts.clock.now());
+    const why = limitedUse(this.#limited, { resource, object: object!, now }, quotas);
+    if (why !== undefined) throw forbidden(resource, name || object!.metadata.name, why);
+  }
+
   /** The quota that is written itself: its status follows at once. */
   #ownQuota({ resource, operation, subresource, workspace, namespace, name, object }: AdmissionRequest) {
     if (resource.group !== '' || resource.name !== 'resourcequotas' || operation !== 'UPDATE')
@@ -66,11 +83,11 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
     quotas: readonly Readonly<Quota>[],
     addresses: readonly QuotaAddress[],
   ): Promise<Reservation | undefined> {
-    const releases: (() => void)[] = [];
+    const releases: (() => Promise<void>)[] = [];
     const charged: QuotaAddress[] = [];
     const isQuota = isNewQuota(request);
-    const giveBack = () => {
-      for (const release of releases) release();
+    const giveBack = async () => {
+      await this.#end(releases);
       this.#recount(charged);
     };
     try {
@@ -88,11 +105,11 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
         charged.push(addresses[index]!);
       }
     } catch (error) {
-      giveBack();
+      await giveBack();
       throw error;
     }
-    const commit = () => {
-      for (const release of releases) release();
+    const commit = async () => {
+      await this.#end(releases);
       // A new quota counts what is there.
       if (isQuota)
         this.#recount([
@@ -104,6 +121,14 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
         ]);
     };
     return releases.length === 0 && !isQuota ? undefined : { commit, rollback: giveBack };
+  }
+
+  /** What cannot be ended now is forgotten by itself after a while. */
+  async #end(releases: readonly (() => Promise<void>)[]): Promise<void> {
+    for (const release of releases)
+      await release().catch((error: unknown) =>
+        this.#parts.log.warn('a charge of a quota could not be ended', { why: messageOf(error) }),
+      );
   }
 
   #recount(addresses: readonly QuotaAddress[]): void {
