@@ -5,7 +5,7 @@ import { explain } from './etcd-errors.ts';
 import { compactTo } from './floor.ts';
 import { beginFilling, claimPrefix, endFilling } from './format.ts';
 import { decodeEnvelope, encodeEnvelope, Layout, WRITE_ID_BYTES } from './layout.ts';
-import { DEFRAGMENT, DISARM, RANGE, STATUS, TXN } from './messages.ts';
+import { ALARM, DEFRAGMENT, RANGE, STATUS, TXN } from './messages.ts';
 
 export interface EtcdPlace extends ConnectionOptions {
   prefix: string;
@@ -149,7 +149,8 @@ export async function compactEtcd(
         member.close();
       }
     }
-    await connection.call(DISARM, {});
+    const { members } = await connection.call(ALARM, { action: 'get', memberId: 0n });
+    for (const memberId of members) await connection.call(ALARM, { action: 'deactivate', memberId });
     return { revision, bytesBefore, bytesAfter: (await connection.call(STATUS, {})).dbSizeBytes };
   } catch (error) {
     throw explain(error, place.endpoints.join(', '));

@@ -263,11 +263,51 @@ export const DEFRAGMENT: Method<object, { header: ResponseHeader }> = {
   decode: decodeHeaderOnly,
 };
 
-/** Takes back the alarm NOSPACE of every member. */
-export const DISARM: Method<object, { header: ResponseHeader }> = {
+export interface AlarmRequest {
+  action: 'get' | 'deactivate';
+  /** 0 and 'get': of all members. */
+  memberId: bigint;
+}
+
+export interface AlarmResponse {
+  header: ResponseHeader;
+  /** Members whose alarm NOSPACE is on. */
+  members: bigint[];
+}
+
+const NOSPACE = 1;
+
+function decodeAlarm(bytes: Uint8Array, offset: number): AlarmResponse {
+  const response: AlarmResponse = { header: NO_HEADER, members: [] };
+  readFields(bytes, (field, reader) => {
+    if (field === 1) response.header = readHeader(reader.bytes(), offset);
+    else if (field === 2) {
+      let memberId = 0n;
+      readFields(reader.bytes(), (part, member) => {
+        if (part !== 1) return false;
+        memberId = BigInt(member.uint64());
+        return true;
+      });
+      response.members.push(memberId);
+    } else return false;
+    return true;
+  });
+  return response;
+}
+
+/** The alarm NOSPACE. */
+export const ALARM: Method<AlarmRequest, AlarmResponse> = {
   path: '/etcdserverpb.Maintenance/Alarm',
-  encode: () => new BinaryWriter().tag(1, VARINT).int32(2).tag(3, VARINT).int32(1).finish(),
-  decode: decodeHeaderOnly,
+  encode: ({ action, memberId }) =>
+    new BinaryWriter()
+      .tag(1, VARINT)
+      .int32(action === 'get' ? 0 : 2)
+      .tag(2, VARINT)
+      .uint64(memberId)
+      .tag(3, VARINT)
+      .int32(NOSPACE)
+      .finish(),
+  decode: decodeAlarm,
 };
 
 export const STATUS: Method<object, StatusResponse> = {
