@@ -348,6 +348,7 @@ class PipelineApiServer implements ApiServer {
       authorizer: this.#authorization.authorizer,
       security: [this.#authorization.admission, this.#authentication.admission],
       log: this.#options.log,
+      isShared: this.#options.isShared ?? false,
       serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
       nodePortRange: this.#options.nodePortRange ?? DEFAULT_NODE_PORT_RANGE,
     });

@@ -48,6 +48,7 @@ export interface AdmissionParts extends ServiceAllocatorOptions {
   /** Plug-ins that belong to who decides on identities and rights. */
   security: readonly AdmissionPlugin[];
   storage: ObjectStorage;
+  isShared: boolean;
   /** What an administrator wants beside the defaults. */
   choice?: PluginChoice | undefined;
   configurations?: PluginConfigurations | undefined;

@@ -11,8 +11,11 @@ import {
 import type { ResourceCatalog } from '../registry/catalog.ts';
 import { type ObjectStorage, WriteRace } from '../storage/object-storage.ts';
 import type { StoredObjects } from './admission.ts';
+import { QuotaCharges } from './quota-charges.ts';
 
 type Quota = corev1.ResourceQuota;
+
+const RECOUNT_MS = 1_000;
 
 export interface QuotaLedgerParts {
   objects: StoredObjects;
@@ -20,6 +23,8 @@ export interface QuotaLedgerParts {
   catalog: ResourceCatalog;
   clock: Clock;
   log: Log;
+  /** Several servers charge the same quotas. Default false. */
+  isShared?: boolean;
 }
 
 export interface QuotaAddress {
@@ -41,40 +46,47 @@ interface Account {
 
 /**
  * Keeps `status.used` of quotas by compare-and-set, so that writers, also those of other servers, cannot overrun one
- * together. What is given back is counted anew from what is stored: nothing is ever given back twice.
+ * together. What is given back is counted anew from what is stored: nothing is ever given back twice. On a shared store
+ * a charge is noted there before it is made, so that another server's count does not lose a write that is on its way.
  */
 export class QuotaLedger {
   readonly #parts: QuotaLedgerParts;
   readonly #accounts = new Map<string, Account>();
+  readonly #charges: QuotaCharges | undefined;
 
   constructor(parts: QuotaLedgerParts) {
     this.#parts = parts;
+    this.#charges = parts.isShared === true ? new QuotaCharges(parts.storage.store, parts.clock) : undefined;
   }
 
   /** Adds `charge(quota)` to what is used, while `charge` does not throw; undefined when nothing is to be charged. */
   async charge(
     address: QuotaAddress,
     charge: (quota: Readonly<Quota>) => ResourceAmounts | undefined,
-  ): Promise<(() => void) | undefined> {
+  ): Promise<(() => Promise<void>) | undefined> {
     const account = this.#account(address);
     return this.#inLine(account, async () => {
       let charged: ResourceAmounts | undefined;
-      await this.#change(address, async (quota) => {
-        const current = isCurrent(quota) ? quota : await this.#counted(address, quota, account);
-        charged = charge(current);
-        if (charged === undefined) return undefined;
-        const used = { ...current.status?.used };
-        for (const [name, amount] of Object.entries(charged))
-          used[name] = parseQuantity(used[name] ?? 0)
-            .add(amount)
-            .toString();
-        return { ...current, status: { ...current.status, used } };
-      });
+      const note = this.#charges?.note(address);
+      try {
+        await this.#change(address, async (quota) => {
+          charged = undefined;
+          const current = isCurrent(quota) ? quota : await this.#counted(address, quota, account);
+          charged = charge(current);
+          if (charged === undefined) return undefined;
+          await note?.write(charged);
+          return withCharge(current, charged);
+        });
+      } finally {
+        // Refused after all, when another server was faster.
+        if (charged === undefined) await note?.end();
+      }
       if (charged === undefined) return undefined;
       const delta = charged;
       account.inFlight.add(delta);
-      return () => {
+      return async () => {
         account.inFlight.delete(delta);
+        await note?.end();
         if (account.isCountStale && account.inFlight.size === 0) this.recount(address);
       };
     });
@@ -95,6 +107,14 @@ export class QuotaLedger {
     }).catch((error: unknown) => {
       this.#parts.log.warn('a quota could not be counted', { ...address, error: messageOf(error) });
     });
+  }
+
+  /** What others had on its way may be counted twice now. */
+  #recountLater(address: QuotaAddress): void {
+    const account = this.#account(address);
+    if (account.isCountStale) return;
+    account.isCountStale = true;
+    void this.#parts.clock.sleep(RECOUNT_MS).then(() => this.recount(address));
   }
 
   #account({ workspace, namespace, name }: QuotaAddress): Account {
@@ -152,17 +172,30 @@ export class QuotaLedger {
         return subject === undefined ? [] : [[`${subject.group}/${subject.name}`, subject] as const];
       }),
     );
+    // Before the objects: a charge that ends meanwhile has its object stored by then.
+    const others = (await this.#charges?.ofOthers({ workspace, namespace, name: quota.metadata.name })) ?? [];
     for (const subject of subjects.values()) {
       const reference = { group: subject.group, resource: subject.name };
       for (const { object } of await this.#parts.objects.list(reference, { workspace, namespace }))
         if (quotaMatches(quota.spec, subject, object)) add(quotaUsage(subject, object, now));
     }
     for (const amounts of account.inFlight) add(amounts);
+    for (const amounts of others) add(amounts);
+    if (others.length > 0) this.#recountLater({ workspace, namespace, name: quota.metadata.name });
     const used = Object.fromEntries(
       Object.entries(totals).map(([name, amount]) => [name, amount.toString()]),
     );
     return { ...quota, status: { hard, used } };
   }
+}
+
+function withCharge(quota: Quota, charged: ResourceAmounts): Quota {
+  const used = { ...quota.status?.used };
+  for (const [name, amount] of Object.entries(charged))
+    used[name] = parseQuantity(used[name] ?? 0)
+      .add(amount)
+      .toString();
+  return { ...quota, status: { ...quota.status, used } };
 }
 
 /** The status says what is used of everything the spec limits. */
