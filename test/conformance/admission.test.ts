@@ -1,50 +1,23 @@
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CONFIG_MAPS, configMap, pod, TestServer } from '../../src/apiserver/api-server.test-support.ts';
-import { makeAuthority, makeCertificate } from '../../src/apiserver/pki/certificates.ts';
+import { patchOf, WebhookServer } from './webhook-server.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: reviews are looked at as the JSON they are.
 type Json = any;
 
 const REGISTRATION = '/apis/admissionregistration.k8s.io/v1';
 let server: TestServer;
-let webhook: Server;
-let port: number;
-let caBundle: string;
-let reviews: Json[] = [];
-/** What the webhook answers to a review, by path. */
-let answers: Record<string, (request: Json) => Json> = {};
+let webhook: WebhookServer;
 
 beforeAll(async () => {
-  const authority = await makeAuthority('webhook-ca', Date.now(), 1);
-  const usages: ('client' | 'server')[] = ['server'];
-  const request = { commonName: 'webhook', hosts: ['127.0.0.1', 'hook.default.svc'], usages, validDays: 1 };
-  const pair = await makeCertificate(authority, request, Date.now());
-  caBundle = Buffer.from(authority.certificate).toString('base64');
-  webhook = createServer({ key: pair.key, cert: pair.certificate }, async (incoming, outgoing) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk as Buffer);
-    const review = JSON.parse(Buffer.concat(chunks).toString()) as Json;
-    reviews.push({ path: incoming.url, ...review });
-    const answer = answers[incoming.url!.split('?')[0]!];
-    if (answer === undefined) return;
-    const response = { uid: review.request.uid, ...answer(review.request) };
-    outgoing.writeHead(200, { 'content-type': 'application/json' });
-    outgoing.end(JSON.stringify({ kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', response }));
-  });
-  await new Promise<void>((resolve) => webhook.listen(0, '127.0.0.1', resolve));
-  port = (webhook.address() as AddressInfo).port;
+  webhook = await WebhookServer.start(['hook.default.svc']);
 });
 
-afterAll(async () => {
-  webhook.closeAllConnections();
-  await new Promise((resolve) => webhook.close(resolve));
-});
+afterAll(() => webhook.stop());
 
 beforeEach(async () => {
-  reviews = [];
-  answers = {};
+  webhook.reviews = [];
+  webhook.answers = {};
   server = await TestServer.start();
   await server.post('/api/v1/namespaces/default/serviceaccounts', {
     apiVersion: 'v1',
@@ -58,7 +31,7 @@ afterEach(() => server.stop());
 function hook(name: string, more: Json = {}): Json {
   return {
     name: `${name}.example.com`,
-    clientConfig: { url: `https://127.0.0.1:${port}/${name}`, caBundle },
+    clientConfig: { url: `https://127.0.0.1:${webhook.port}/${name}`, caBundle: webhook.caBundle },
     rules: [{ operations: ['*'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }],
     sideEffects: 'None',
     admissionReviewVersions: ['v1'],
@@ -76,16 +49,11 @@ async function register(kind: 'Mutating' | 'Validating', name: string, ...webhoo
   expect(answer.status, JSON.stringify(answer.body)).toBe(201);
 }
 
-const patchOf = (...operations: Json[]) => ({
-  allowed: true,
-  patchType: 'JSONPatch',
-  patch: Buffer.from(JSON.stringify(operations)).toString('base64'),
-});
 const addData = (key: string) => patchOf({ op: 'add', path: `/data/${key}`, value: 'yes' });
 
 test('a validating webhook denies in its own words, and warns', async () => {
   await register('Validating', 'deny', hook('deny'));
-  answers['/deny'] = () => ({
+  webhook.answers['/deny'] = () => ({
     allowed: false,
     warnings: ['mind the gap'],
     status: { code: 403, reason: 'Forbidden', message: 'not this one' },
@@ -95,8 +63,8 @@ test('a validating webhook denies in its own words, and warns', async () => {
   expect(answer.body.message).toBe('admission webhook "deny.example.com" denied the request: not this one');
   expect(answer.body.reason).toBe('Forbidden');
   expect(answer.headers.warning).toBe('299 - "mind the gap"');
-  const { request } = reviews[0];
-  expect(reviews[0].path).toBe('/deny?timeout=10s');
+  const { request } = webhook.reviews[0];
+  expect(webhook.reviews[0].path).toBe('/deny?timeout=10s');
   expect(request).toMatchObject({
     kind: { group: '', version: 'v1', kind: 'ConfigMap' },
     resource: { group: '', version: 'v1', resource: 'configmaps' },
@@ -113,7 +81,7 @@ test('a validating webhook denies in its own words, and warns', async () => {
 
 test('a denial without a code is a 400 without explanation', async () => {
   await register('Validating', 'deny', hook('deny'));
-  answers['/deny'] = () => ({ allowed: false });
+  webhook.answers['/deny'] = () => ({ allowed: false });
   const answer = await server.post(CONFIG_MAPS, configMap('a'));
   expect(answer.status).toBe(400);
   expect(answer.body.message).toBe(
@@ -124,11 +92,11 @@ test('a denial without a code is a 400 without explanation', async () => {
 test('mutating webhooks run in the order of their names, and what they make is checked', async () => {
   await register('Mutating', 'b', hook('second'));
   await register('Mutating', 'a', hook('first'));
-  answers['/first'] = () => addData('first');
-  answers['/second'] = ({ object }) => (object.data.first ? addData('second') : { allowed: false });
+  webhook.answers['/first'] = () => addData('first');
+  webhook.answers['/second'] = ({ object }) => (object.data.first ? addData('second') : { allowed: false });
   const answer = await server.post(CONFIG_MAPS, configMap('a'));
   expect(answer.body.data).toEqual({ a: 'b', first: 'yes', second: 'yes' });
-  answers['/second'] = () => patchOf({ op: 'add', path: '/data/no~1key', value: 'x' });
+  webhook.answers['/second'] = () => patchOf({ op: 'add', path: '/data/no~1key', value: 'x' });
   const bad = await server.post(CONFIG_MAPS, configMap('b'));
   expect(bad.status).toBe(422);
 });
@@ -136,17 +104,17 @@ test('mutating webhooks run in the order of their names, and what they make is c
 test('a webhook that asks for it sees what later ones changed', async () => {
   await register('Mutating', 'a', hook('first', { reinvocationPolicy: 'IfNeeded' }));
   await register('Mutating', 'b', hook('second'));
-  answers['/first'] = ({ object }) => (object.data.second ? addData('again') : addData('first'));
-  answers['/second'] = () => addData('second');
+  webhook.answers['/first'] = ({ object }) => (object.data.second ? addData('again') : addData('first'));
+  webhook.answers['/second'] = () => addData('second');
   const answer = await server.post(CONFIG_MAPS, configMap('a'));
   expect(answer.body.data).toEqual({ a: 'b', first: 'yes', second: 'yes', again: 'yes' });
-  expect(reviews).toHaveLength(3);
+  expect(webhook.reviews).toHaveLength(3);
 });
 
 test('a mutated pod gets defaults, and the other plug-ins, again', async () => {
   const rules = [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }];
   await register('Mutating', 'sidecar', hook('sidecar', { rules }));
-  answers['/sidecar'] = () =>
+  webhook.answers['/sidecar'] = () =>
     patchOf({ op: 'add', path: '/spec/containers/-', value: { name: 'sidecar', image: 'y' } });
   const answer = await server.post('/api/v1/namespaces/default/pods', pod('a'));
   expect(answer.status, JSON.stringify(answer.body)).toBe(201);
@@ -159,7 +127,7 @@ test('a mutated pod gets defaults, and the other plug-ins, again', async () => {
 });
 
 test('a webhook that cannot be reached fails the request, or is ignored', async () => {
-  const clientConfig = { url: 'https://127.0.0.1:1/x', caBundle };
+  const clientConfig = { url: 'https://127.0.0.1:1/x', caBundle: webhook.caBundle };
   await register('Validating', 'gone', hook('gone', { clientConfig }));
   const refused = await server.post(CONFIG_MAPS, configMap('a'));
   expect(refused.status).toBe(500);
@@ -178,18 +146,18 @@ test('a webhook that does not answer in time fails by its deadline', async () =>
   await register('Validating', 'slow', hook('slow', { timeoutSeconds: 1 }));
   const answer = await server.post(CONFIG_MAPS, configMap('a'));
   expect(answer.body.message).toContain(
-    `Post "https://127.0.0.1:${port}/slow?timeout=1s": context deadline exceeded`,
+    `Post "https://127.0.0.1:${webhook.port}/slow?timeout=1s": context deadline exceeded`,
   );
 });
 
 test('a webhook whose certificate its CA did not sign is not believed', async () => {
-  const clientConfig = { url: `https://127.0.0.1:${port}/x` };
+  const clientConfig = { url: `https://127.0.0.1:${webhook.port}/x` };
   await register('Validating', 'stranger', hook('stranger', { clientConfig }));
   const answer = await server.post(CONFIG_MAPS, configMap('a'));
   expect(answer.body.message).toContain(
     'tls: failed to verify certificate: x509: certificate signed by unknown authority',
   );
-  expect(reviews).toHaveLength(0);
+  expect(webhook.reviews).toHaveLength(0);
 });
 
 test('a service is asked under its own name', async () => {
@@ -199,26 +167,26 @@ test('a service is asked under its own name', async () => {
     metadata: { name: 'hook' },
     spec: { type: 'ExternalName', externalName: 'localhost' },
   });
-  const service = { namespace: 'default', name: 'hook', path: '/svc', port };
-  await register('Validating', 'svc', hook('svc', { clientConfig: { service, caBundle } }));
-  answers['/svc'] = () => ({ allowed: true });
+  const service = { namespace: 'default', name: 'hook', path: '/svc', port: webhook.port };
+  await register('Validating', 'svc', hook('svc', { clientConfig: { service, caBundle: webhook.caBundle } }));
+  webhook.answers['/svc'] = () => ({ allowed: true });
   expect((await server.post(CONFIG_MAPS, configMap('a'))).status).toBe(201);
-  expect(reviews[0].path).toBe('/svc?timeout=10s');
+  expect(webhook.reviews[0].path).toBe('/svc?timeout=10s');
 });
 
 test('selectors of namespaces and objects, and operations, choose what a webhook sees', async () => {
   const only = { matchLabels: { hooked: 'yes' } };
   await register('Validating', 'by-object', hook('by-object', { objectSelector: only }));
   await register('Validating', 'by-namespace', hook('by-namespace', { namespaceSelector: only }));
-  answers['/by-object'] = answers['/by-namespace'] = () => ({ allowed: true });
+  webhook.answers['/by-object'] = webhook.answers['/by-namespace'] = () => ({ allowed: true });
   await server.post(CONFIG_MAPS, configMap('plain'));
-  expect(reviews).toHaveLength(0);
+  expect(webhook.reviews).toHaveLength(0);
   await server.post(CONFIG_MAPS, configMap('labelled', { metadata: { labels: { hooked: 'yes' } } }));
-  expect(reviews.map(({ path }) => path)).toEqual(['/by-object?timeout=10s']);
+  expect(webhook.reviews.map(({ path }) => path)).toEqual(['/by-object?timeout=10s']);
   await server.patch('/api/v1/namespaces/default', { metadata: { labels: { hooked: 'yes' } } });
   await server.delete(`${CONFIG_MAPS}/plain`);
-  expect(reviews[1].path).toBe('/by-namespace?timeout=10s');
-  expect(reviews[1].request).toMatchObject({
+  expect(webhook.reviews[1].path).toBe('/by-namespace?timeout=10s');
+  expect(webhook.reviews[1].request).toMatchObject({
     operation: 'DELETE',
     object: null,
     oldObject: { data: { a: 'b' } },
@@ -229,11 +197,11 @@ test('a webhook whose conditions are not met is not asked', async () => {
   const expression = "object.metadata.name.startsWith('asked') && request.userInfo.username == 'admin'";
   const matchConditions = [{ name: 'not-ours', expression }];
   await register('Validating', 'conditional', hook('conditional', { matchConditions }));
-  answers['/conditional'] = () => ({ allowed: true });
+  webhook.answers['/conditional'] = () => ({ allowed: true });
   await server.post(CONFIG_MAPS, configMap('other'));
-  expect(reviews).toHaveLength(0);
+  expect(webhook.reviews).toHaveLength(0);
   await server.post(CONFIG_MAPS, configMap('asked'));
-  expect(reviews).toHaveLength(1);
+  expect(webhook.reviews).toHaveLength(1);
 });
 
 test('an equivalent version of the resource is converted for the webhook', async () => {
@@ -247,7 +215,7 @@ test('an equivalent version of the resource is converted for the webhook', async
   ];
   await register('Validating', 'equivalent', hook('equivalent', { rules }));
   await register('Validating', 'exact', hook('exact', { rules, matchPolicy: 'Exact' }));
-  answers['/equivalent'] = () => ({ allowed: true });
+  webhook.answers['/equivalent'] = () => ({ allowed: true });
   const answer = await server.post('/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers', {
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
@@ -255,8 +223,8 @@ test('an equivalent version of the resource is converted for the webhook', async
     spec: { maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'x' } },
   });
   expect(answer.status, JSON.stringify(answer.body)).toBe(201);
-  expect(reviews).toHaveLength(1);
-  expect(reviews[0].request).toMatchObject({
+  expect(webhook.reviews).toHaveLength(1);
+  expect(webhook.reviews[0].request).toMatchObject({
     kind: { group: 'autoscaling', version: 'v1' },
     requestKind: { group: 'autoscaling', version: 'v2' },
     object: { apiVersion: 'autoscaling/v1', spec: { maxReplicas: 3 } },
@@ -265,9 +233,9 @@ test('an equivalent version of the resource is converted for the webhook', async
 
 test('a webhook is told of a dry run', async () => {
   await register('Validating', 'effects', hook('quiet', { sideEffects: 'NoneOnDryRun' }));
-  answers['/quiet'] = () => ({ allowed: true });
+  webhook.answers['/quiet'] = () => ({ allowed: true });
   expect((await server.post(`${CONFIG_MAPS}?dryRun=All`, configMap('a'))).status).toBe(201);
-  expect(reviews[0].request).toMatchObject({ dryRun: true, options: { dryRun: ['All'] } });
+  expect(webhook.reviews[0].request).toMatchObject({ dryRun: true, options: { dryRun: ['All'] } });
 });
 
 test('custom resources are mutated in the version the webhook wants', async () => {
@@ -298,7 +266,7 @@ test('custom resources are mutated in the version the webhook wants', async () =
     { operations: ['*'], apiGroups: ['example.com'], apiVersions: ['v1'], resources: ['widgets'] },
   ];
   await register('Mutating', 'widgets', hook('widgets', { rules }));
-  answers['/widgets'] = () =>
+  webhook.answers['/widgets'] = () =>
     patchOf(
       { op: 'add', path: '/spec', value: { a: 'from the webhook', unknown: 'pruned' } },
       { op: 'add', path: '/metadata/labels', value: { mutated: 'yes' } },
@@ -311,7 +279,7 @@ test('custom resources are mutated in the version the webhook wants', async () =
     metadata: { labels: { mutated: 'yes' } },
   });
   expect(answer.body.spec).toEqual({ a: 'from the webhook' });
-  expect(reviews[0].request).toMatchObject({
+  expect(webhook.reviews[0].request).toMatchObject({
     kind: { group: 'example.com', version: 'v1', kind: 'Widget' },
     requestKind: { version: 'v2' },
     object: { apiVersion: 'example.com/v1' },
@@ -323,13 +291,16 @@ test('connections to pods are asked about', async () => {
     { operations: ['CONNECT'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods/attach'] },
   ];
   await register('Validating', 'attach', hook('attach', { rules }));
-  answers['/attach'] = () => ({ allowed: false, status: { message: 'attaching to pods is not allowed' } });
+  webhook.answers['/attach'] = () => ({
+    allowed: false,
+    status: { message: 'attaching to pods is not allowed' },
+  });
   await server.post('/api/v1/namespaces/default/pods', pod('a'));
   const answer = await server.post('/api/v1/namespaces/default/pods/a/attach?stdin=true&container=main', '');
   expect(answer.body.message).toBe(
     'admission webhook "attach.example.com" denied the request: attaching to pods is not allowed',
   );
-  expect(reviews[0].request).toMatchObject({
+  expect(webhook.reviews[0].request).toMatchObject({
     kind: { group: '', version: 'v1', kind: 'PodAttachOptions' },
     subResource: 'attach',
     operation: 'CONNECT',
@@ -342,12 +313,12 @@ test('evictions are asked about', async () => {
     { operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods/eviction'] },
   ];
   await register('Validating', 'eviction', hook('eviction', { rules }));
-  answers['/eviction'] = () => ({ allowed: false, status: { message: 'not now' } });
+  webhook.answers['/eviction'] = () => ({ allowed: false, status: { message: 'not now' } });
   await server.post('/api/v1/namespaces/default/pods', pod('a'));
   const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'a' } };
   const answer = await server.post('/api/v1/namespaces/default/pods/a/eviction', eviction);
   expect(answer.body.message).toBe('admission webhook "eviction.example.com" denied the request: not now');
-  expect(reviews[0].request).toMatchObject({
+  expect(webhook.reviews[0].request).toMatchObject({
     kind: { group: 'policy', version: 'v1', kind: 'Eviction' },
     subResource: 'eviction',
     object: { kind: 'Eviction', metadata: { name: 'a' } },

@@ -3,7 +3,14 @@ import { readBody } from '../encoding/body.ts';
 import { objectConflict, objectInvalid } from '../errors.ts';
 import { WriteRace } from '../storage/object-storage.ts';
 import { readNamed } from './get.ts';
-import { type Answer, objectAnswer, type Registry, type ResourceRequest, unstored } from './registry.ts';
+import {
+  type Answer,
+  admissionRequest,
+  objectAnswer,
+  type Registry,
+  type ResourceRequest,
+  unstored,
+} from './registry.ts';
 import { isFinished } from './replace.ts';
 import { checkNamed } from './update.ts';
 import { readWriteOptions } from './write-options.ts';
@@ -29,6 +36,13 @@ export async function finalize(registry: Registry, request: ResourceRequest): Pr
     next.spec = { ...next.spec };
     if (finalizers?.length) next.spec.finalizers = finalizers;
     else delete next.spec.finalizers;
+    const admission = admissionRequest(request, 'UPDATE', request.name!, {
+      object: next,
+      oldObject: registry.storage.decode<corev1.Namespace>(resource, current.bytes),
+      dryRun: options.dryRun,
+    });
+    await registry.admission.mutate(admission);
+    await registry.admission.validate(admission);
     if (options.dryRun)
       return objectAnswer(200, resource, unstored(current.key, resource, next, current.revision), warnings);
     try {
