@@ -132,7 +132,7 @@ export class LocalPathProvisioner implements RunnableController {
     if (this.#volumes.get(makeKey(workspace, '', volumeNameFor(claim))) !== undefined) return;
     const node = selected === undefined ? undefined : this.#nodes.get(makeKey(workspace, '', selected));
     const problem =
-      whyNotLocal(claim) ??
+      whyNotLocal(claim, storageClass) ??
       (selected === undefined ? 'configuration error, no node was specified' : undefined) ??
       (this.#directory === undefined ? 'this server was given no folder for local volumes' : undefined);
     if (problem !== undefined) {

@@ -32,7 +32,9 @@ export function folderFor(claim: Claim): string {
 }
 
 /** Why a claim cannot be a folder of a node; undefined when it can. */
-export function whyNotLocal(claim: Claim): string | undefined {
+export function whyNotLocal(claim: Claim, { parameters }: storagev1.StorageClass): string | undefined {
+  const [parameter] = Object.keys(parameters ?? {});
+  if (parameter !== undefined) return `parameter ${parameter} of the class is not supported`;
   if (claim.spec.volumeMode === 'Block') return 'block volumes are not supported';
   if (claim.spec.selector !== undefined) return 'claim.Spec.Selector is not supported';
   if (claim.spec.dataSourceRef !== undefined || claim.spec.dataSource !== undefined)

@@ -6,8 +6,12 @@ import { type corev1, LOCAL_PATH_REMOVAL } from '../../kube/index.ts';
 import { absent } from './atomic-writer.ts';
 import { removeFolderWithMounts } from './mount-point.ts';
 
-/** `pvc-<uid>_<namespace>_<claim>`: one path segment that leads nowhere else. */
 const FOLDER = /^pvc-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}_[a-z0-9-]+_[a-z0-9.-]+$/;
+
+/** `pvc-<uid>_<namespace>_<claim>`: one path segment that leads nowhere else; of this volume, if one is named. */
+export function isFolderName(name: string, volume = ''): boolean {
+  return FOLDER.test(name) && name.startsWith(volume === '' ? '' : `${volume}_`);
+}
 
 export interface LocalPathFoldersOptions {
   nodeName: string;
@@ -34,7 +38,7 @@ export class LocalPathFolders {
   /** Makes the folder, for whatever user the pod has, unless it is there. @throws BadRequest when its name is not ours */
   async make(path: string): Promise<void> {
     const name = path.slice(this.#options.directory.length + 1);
-    if (!this.owns(path) || !FOLDER.test(name)) throw new BadRequest(`"${path}" is no folder of local-path`);
+    if (!this.owns(path) || !isFolderName(name)) throw new BadRequest(`"${path}" is no folder of local-path`);
     await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
     if ((await lstat(path).catch(absent)) !== undefined) return;
     await mkdir(path);
@@ -74,7 +78,7 @@ export class LocalPathFolders {
     const { client, directory, log, nodeName } = this.#options;
     const folder = removals.get(volume);
     if (folder === undefined) return undefined;
-    if (!FOLDER.test(folder) || !folder.startsWith(`${volume}_`)) {
+    if (!isFolderName(folder, volume)) {
       log.error('not removed: no folder of a local volume', { volume, folder });
       return undefined;
     }

@@ -130,6 +130,8 @@ export class PersistentVolumes {
   async #prepare(pod: corev1.Pod, volume: corev1.Volume, { metadata, spec }: Volume): Promise<string> {
     const failed = (step: string, why: string) =>
       new VolumeNotReady(`MountVolume.${step} failed for volume "${metadata.name}" : ${why}`);
+    if (spec.mountOptions?.length)
+      throw failed('MountOptionSupport check', 'Mount options are not supported for this volume type');
     if (spec.hostPath !== undefined) {
       const { path } = spec.hostPath;
       try {
