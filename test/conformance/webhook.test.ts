@@ -112,6 +112,20 @@ async function register(kind: 'Mutating' | 'Validating', name: string, ...webhoo
   expect(answer.status, JSON.stringify(answer.body)).toBe(201);
 }
 
+/** The annotations of the audit event about the creation of a ConfigMap. */
+async function auditOf(name: string): Promise<Json> {
+  for (;;) {
+    const lines = (await readFile(auditLog, 'utf8')).split('\n').filter((line) => line !== '');
+    const events = lines.map((line) => JSON.parse(line) as Json);
+    const found = events.find(
+      ({ stage, objectRef }) =>
+        stage === 'ResponseComplete' && objectRef?.resource === 'configmaps' && objectRef.name === name,
+    );
+    if (found !== undefined) return found.annotations;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 const deny = (message: string) => () => ({ allowed: false, status: { message } });
 
 async function defineWidgets(): Promise<void> {
@@ -479,16 +493,7 @@ test('what webhooks say and do is written into the audit log', async () => {
     auditAnnotations: { seen: 'yes' },
   });
   await server.post(CONFIG_MAPS, configMap('audited'));
-  let annotations: Json;
-  while (annotations === undefined) {
-    const lines = (await readFile(auditLog, 'utf8')).split('\n').filter((line) => line !== '');
-    const events = lines.map((line) => JSON.parse(line) as Json);
-    annotations = events.find(
-      ({ stage, objectRef }) =>
-        stage === 'ResponseComplete' && objectRef?.resource === 'configmaps' && objectRef.name === 'audited',
-    )?.annotations;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  const annotations = await auditOf('audited');
   expect(annotations).toMatchObject({
     'audited.k8s.io/seen': 'yes',
     'failed-open.mutation.webhook.admission.k8s.io/round_0_index_1': 'gone.k8s.io',
@@ -498,6 +503,43 @@ test('what webhooks say and do is written into the audit log', async () => {
     webhook: 'audited.k8s.io',
     mutated: true,
   });
+});
+
+test('what policies find, and note, is written into the audit log', async () => {
+  const common = { apiVersion: 'admissionregistration.k8s.io/v1', metadata: { name: 'noted' } };
+  const policies = `${REGISTRATION}/validatingadmissionpolicies`;
+  await server.post(policies, {
+    ...common,
+    kind: 'ValidatingAdmissionPolicy',
+    spec: {
+      matchConstraints: { resourceRules: [rule('configmaps', ['CREATE'])] },
+      validations: [{ expression: 'true' }, { expression: "'b' in object.data", message: 'b is missing' }],
+      auditAnnotations: [
+        { key: 'keys', valueExpression: "'keys: ' + string(size(object.data))" },
+        { key: 'nothing', valueExpression: 'null' },
+      ],
+    },
+  });
+  const binding = { policyName: 'noted', validationActions: ['Audit'] };
+  await server.post(policies.replace('policies', 'policybindings'), {
+    ...common,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    spec: binding,
+  });
+  expect((await server.post(CONFIG_MAPS, configMap('noted'))).status).toBe(201);
+  const annotations = await auditOf('noted');
+  expect(annotations['noted/keys']).toBe('keys: 1');
+  expect(annotations).not.toHaveProperty('noted/nothing');
+  expect(JSON.parse(annotations['validation.policy.admission.k8s.io/validation_failure'])).toEqual([
+    {
+      message: 'b is missing',
+      policy: 'noted',
+      binding: 'noted',
+      expressionIndex: 1,
+      validationActions: ['Audit'],
+    },
+  ]);
+  await server.delete(policies);
 });
 
 test('what webhooks and policies decided is counted under upstream’s names', async () => {
