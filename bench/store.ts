@@ -18,19 +18,32 @@ import {
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../src/base/index.ts';
-import { openLmdbStore, type Store } from '../src/store/index.ts';
+import { openLmdbStore, openStore, parseStoreUrl, type Store } from '../src/store/index.ts';
+import { startEtcd } from '../test/harness/etcd.ts';
 
 const SECONDS = 3;
 const VALUE_BYTES = 1500;
 const home = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'orrery-bench-store-'));
-const rows: [what: string, result: string, note: string][] = [];
-const row = (what: string, result: string, note = ''): void => {
-  rows.push([what, result, note]);
-  console.log(`${what.padEnd(46)} ${result.padStart(16)}  ${note}`);
+type Driver = 'LMDB' | 'etcd';
+interface Row {
+  results: Partial<Record<Driver, { text: string; perSecond: number }>>;
+  note: string;
+}
+const rows = new Map<string, Row>();
+let driver: Driver = 'LMDB';
+/** `perSecond`: what the drivers are compared by. */
+const row = (what: string, text: string, perSecond: number, note = ''): void => {
+  const entry: Row = rows.get(what) ?? { results: {}, note: '' };
+  rows.set(what, entry);
+  entry.results[driver] = { text: note.startsWith('p50') ? `${text} (${note})` : text, perSecond };
+  if (!note.startsWith('p50')) entry.note = note;
+  console.log(`${driver}  ${what.padEnd(46)} ${text.padStart(16)}  ${note}`);
 };
+const rated = (what: string, count: number, ms: number, note = ''): void =>
+  row(what, `${Math.round((count / ms) * 1000).toLocaleString('en')}/s`, (count / ms) * 1000, note);
+const timed = (what: string, ms: number, note = ''): void =>
+  row(what, `${ms.toFixed(ms < 10 ? 2 : 0)} ms`, 1000 / ms, note);
 const value = { bytes: Buffer.alloc(VALUE_BYTES, 'value-') };
-const rate = (count: number, ms: number): string =>
-  `${Math.round((count / ms) * 1000).toLocaleString('en')}/s`;
 const percentile = (sorted: number[], p: number): string =>
   `${sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))]!.toFixed(1)} ms`;
 
@@ -43,7 +56,7 @@ function benchDisk(): void {
     fdatasyncSync(file);
   }
   closeSync(file);
-  row('the disk alone: pwrite and fdatasync', rate(count, 1000), 'a commit of LMDB needs two');
+  rated('the disk alone: pwrite and fdatasync', count, 1000, 'a commit of LMDB needs two');
 }
 
 async function benchWrites(store: Store, writers: number): Promise<void> {
@@ -61,7 +74,7 @@ async function benchWrites(store: Store, writers: number): Promise<void> {
   const elapsed = performance.now() - start;
   latencies.sort((a, b) => a - b);
   const note = `p50 ${percentile(latencies, 0.5)}, p99 ${percentile(latencies, 0.99)}`;
-  row(`durable writes, ${writers} writers`, rate(latencies.length, elapsed), note);
+  rated(`durable writes, ${writers} writers`, latencies.length, elapsed, note);
 }
 
 async function benchReads(store: Store): Promise<void> {
@@ -69,8 +82,16 @@ async function benchReads(store: Store): Promise<void> {
     Array.from({ length: 10_000 }, (_, i) => store.write({ type: 'put', key: `/list/${i}`, value })),
   );
   let start = performance.now();
-  for (let i = 0; i < 200_000; i++) await store.get(`/list/${(i * 7919) % 10_000}`);
-  row('gets, random of 10,000 keys', rate(200_000, performance.now() - start));
+  let gets = 0;
+  for (; performance.now() - start < 1500; gets++) await store.get(`/list/${(gets * 7919) % 10_000}`);
+  rated('gets, one after the other', gets, performance.now() - start, 'random of 10,000 keys');
+  start = performance.now();
+  gets = 0;
+  const getter = async (): Promise<void> => {
+    for (; performance.now() - start < 1500; gets++) await store.get(`/list/${(gets * 7919) % 10_000}`);
+  };
+  await Promise.all(Array.from({ length: 64 }, getter));
+  rated('gets, 64 at once', gets, performance.now() - start);
   const times: number[] = [];
   for (let i = 0; i < 20; i++) {
     start = performance.now();
@@ -78,17 +99,17 @@ async function benchReads(store: Store): Promise<void> {
     times.push(performance.now() - start);
   }
   times.sort((a, b) => a - b);
-  row('list of 10,000 keys', percentile(times, 0.5), `${VALUE_BYTES} bytes each, in steps of 500`);
+  timed('list of 10,000 keys', times[10]!, `${VALUE_BYTES} bytes each, in steps`);
   const old = store.revision();
   await Promise.all(
     Array.from({ length: 10_000 }, (_, i) => store.write({ type: 'put', key: `/list/${i}`, value })),
   );
   start = performance.now();
   await store.list({ prefix: '/list/', revision: old });
-  row('the same, of a revision 10,000 changes ago', `${(performance.now() - start).toFixed(1)} ms`);
+  timed('the same, of a revision 10,000 changes ago', performance.now() - start);
   start = performance.now();
   for (let i = 0; i < 100; i++) await store.count('/list/');
-  row('count of 10,000 keys', `${((performance.now() - start) / 100).toFixed(2)} ms`);
+  timed('count of 10,000 keys', (performance.now() - start) / 100);
 }
 
 /** How long from the acknowledgement of writes until every watcher has heard of them. */
@@ -115,51 +136,67 @@ async function benchWatch(store: Store, watchers: number, shared: boolean): Prom
   );
   await all;
   const note = shared ? 'all watch all' : 'each its own prefix';
-  row(
+  rated(
     `watch: ${writes} writes to ${watchers} watchers`,
-    rate(expected, performance.now() - start),
+    expected,
+    performance.now() - start,
     `events; ${note}`,
   );
   ending.abort();
 }
 
-async function benchOpen(directory: string): Promise<void> {
-  const start = performance.now();
-  const store = await openLmdbStore({ directory, log: silentLog });
-  const keys = await store.count('');
+async function benchStore(name: Driver, open: () => Promise<Store>): Promise<void> {
+  driver = name;
+  let start = performance.now();
+  const before = process.memoryUsage().rss;
+  const store = await open();
+  timed('open, empty', performance.now() - start, 'loads the driver, makes the store');
+  const grownMiB = (process.memoryUsage().rss - before) / 2 ** 20;
   row(
-    `open with ${keys.toLocaleString('en')} keys`,
-    `${(performance.now() - start).toFixed(0)} ms`,
-    'pages checked',
+    'memory of an open, empty store',
+    `${grownMiB.toFixed(0)} MiB`,
+    1 / Math.max(1, grownMiB),
+    'resident, in our process',
   );
+  for (const writers of [1, 64, 512]) await benchWrites(store, writers);
+  await benchReads(store);
+  await benchWatch(store, 1000, false);
+  await benchWatch(store, 100, true);
   await store.close();
+  start = performance.now();
+  const again = await open();
+  await again.count('');
+  timed('open, some 20,000 keys', performance.now() - start);
+  await again.close();
 }
 
-const directory = join(home, 'store');
 benchDisk();
-const start = performance.now();
-const before = process.memoryUsage().rss;
-const store = await openLmdbStore({ directory, log: silentLog });
-row('open, empty', `${(performance.now() - start).toFixed(0)} ms`, 'loads lmdb, makes the file');
-row(
-  'memory of an open, empty store',
-  `${((process.memoryUsage().rss - before) / 2 ** 20).toFixed(0)} MiB`,
-  'resident',
-);
-for (const writers of [1, 64, 512]) await benchWrites(store, writers);
-await benchReads(store);
-await benchWatch(store, 1000, false);
-await benchWatch(store, 100, true);
-await store.close();
-await benchOpen(directory);
+await benchStore('LMDB', () => openLmdbStore({ directory: join(home, 'store'), log: silentLog }));
+const etcd = await startEtcd();
+await benchStore('etcd', () => openStore({ location: parseStoreUrl(etcd.url), log: silentLog }));
+await etcd.stop();
 rmSync(home, { recursive: true });
 
-const table = rows.map(([what, result, note]) => `| ${what} | ${result} | ${note} |`).join('\n');
+const table = [...rows]
+  .map(
+    ([
+      what,
+      {
+        results: { LMDB, etcd },
+        note,
+      },
+    ]) => {
+      const ratio = LMDB && etcd ? (etcd.perSecond / LMDB.perSecond).toPrecision(2) : '';
+      return `| ${what} | ${LMDB?.text ?? ''} | ${etcd?.text ?? ''} | ${ratio} | ${note} |`;
+    },
+  )
+  .join('\n');
 const results = join(import.meta.dirname, 'results');
 mkdirSync(results, { recursive: true });
 writeFileSync(
   join(results, 'store.md'),
   `# Store\n\n\`node bench/store.ts\`, values of ${VALUE_BYTES} bytes, Node ${process.versions.node}, ` +
-    `${cpus().length} cores (${cpus()[0]?.model.trim()}), shared with other work: compare, do not quote.\n\n` +
-    `| what | result | |\n|---|---|---|\n${table}\n`,
+    `${cpus().length} cores (${cpus()[0]?.model.trim()}), shared with other work: compare, do not quote. ` +
+    `etcd is one member (Debian's, on the same disk), over loopback; ratio: etcd to LMDB.\n\n` +
+    `| what | LMDB | etcd | ratio | |\n|---|---|---|---|---|\n${table}\n`,
 );

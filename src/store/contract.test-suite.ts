@@ -309,6 +309,25 @@ export function testStoreContract(
         expect(lines(await next)).toEqual([`+${now + 1} /a=three (was two)`]);
       });
 
+      test('a watcher that begins in the past while others write, and history is removed, misses nothing', async () => {
+        const start = store.revision();
+        const written: number[] = [];
+        const writing = (async () => {
+          for (let i = 0; i < 60; i++)
+            written.push(...(await Promise.all(Array.from({ length: 20 }, (_, k) => put(`/k${k}`, `${i}`)))));
+        })();
+        const slow = watch('/', start)[Symbol.asyncIterator]();
+        const seen: number[] = [];
+        while (seen.length < 1200) {
+          const batch: WatchBatch = (await slow.next()).value!;
+          seen.push(...batch.events.map(({ revision }) => revision));
+          // Below what it has seen, it needs nothing.
+          if (seen.length < 1100) await store.compact(Math.max(start, batch.revision - 1));
+        }
+        await writing;
+        expect(seen).toEqual(written.sort((a, b) => a - b));
+      });
+
       test('throws Gone to a consumer that was too slow', async () => {
         const iterator = watch('/', store.revision())[Symbol.asyncIterator]();
         const first = iterator.next();

@@ -1,9 +1,9 @@
 /**
- * store: revisioned bytes. Revisions, compare-and-set, ranges, watch, compaction.
+ * store: revisioned bytes, in a file (LMDB) or in etcd. Revisions, compare-and-set, ranges, watch, compaction.
  *
  * Guarantees: an acknowledged write is on disk; revisions rise strictly; a watcher sees every change once
  * and in order, or Gone. Does not guarantee: fairness between writers, or that a revision number without a
- * change of its own exists. Knows nothing of Kubernetes. Only `apiserver` may enter.
+ * change of its own exists. Knows nothing of Kubernetes. Only `apiserver` may enter, and `cli` to open and look after it.
  */
 
 export type { CompactionOptions } from './auto-compaction.ts';
