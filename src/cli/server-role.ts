@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createApiServer, parseTokenFile, type RequestHeaderConfig } from '../apiserver/index.ts';
 import { BadRequest, messageOf, systemClock } from '../base/index.ts';
+import { labelOwnNode } from '../controllers/index.ts';
 import type { Descriptions } from '../kube/index.ts';
 import { componentClients } from './component-clients.ts';
 import { type Config, localAddress } from './config.ts';
@@ -53,8 +54,9 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
   });
   await api.bootstrap();
 
+  const clients = componentClients(api);
   const plane = createControlPlane({
-    clients: componentClients(api),
+    clients,
     config: {
       caPem: pki.caCertificatePem,
       clusterCidr: config.clusterCidr,
@@ -68,7 +70,17 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
   });
   const endPlane = new AbortController();
   const planning = plane.run(endPlane.signal);
-  const running = Promise.all([api.run(end.signal), planning]);
+  const labelling = labelOwnNode(
+    {
+      client: clients.controllerManager,
+      writer: clients.controller('node-controller'),
+      clock: systemClock,
+      log,
+      nodeName: config.nodeName,
+    },
+    endPlane.signal,
+  );
+  const running = Promise.all([api.run(end.signal), planning, labelling]);
   running.catch((error: unknown) => {
     log.error('control plane failed', { error });
     process.exit(70);
@@ -79,7 +91,7 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     stop: async () => {
       // While there still is an API to give the leases up through.
       endPlane.abort();
-      await planning;
+      await Promise.all([planning, labelling]);
       end.abort();
       await api.close();
       await running;

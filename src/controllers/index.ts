@@ -10,3 +10,4 @@
  */
 export type { ControllersConfig } from './context.ts';
 export * from './create-controllers.ts';
+export { labelOwnNode } from './node-role/node-role.ts';

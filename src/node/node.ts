@@ -53,8 +53,6 @@ export interface NodeOptions {
   };
   /** Orrery's own, without a `v`. */
   version: string;
-  /** Shown as `node-role.kubernetes.io/<role>`. Default: control-plane. */
-  roles?: readonly string[];
   /** Default: cluster.local. */
   clusterDomain?: string;
   /** Addresses of the cluster's DNS servers; none yet. */
@@ -171,9 +169,9 @@ class LocalNode implements Node {
   }
 
   #registration(serverPort: number): NodeRegistration {
-    const { client, clock, directory, engine, ip, log, name, roles, version } = this.#options;
+    const { client, clock, directory, engine, ip, log, name, version } = this.#options;
     return new NodeRegistration({
-      identity: { name, ip, roles: roles ?? ['control-plane'], version },
+      identity: { name, ip, version },
       client,
       engine,
       events: this.#recorder,
@@ -209,12 +207,12 @@ class LocalNode implements Node {
   }
 
   #podServices(host: HostFacts): PodServices {
-    const { client, clock, directory, engine, instance, ip, log, name, roles, version } = this.#options;
+    const { client, clock, directory, engine, instance, ip, log, name, version } = this.#options;
     const events = new PodEvents(this.#recorder);
     const tokens = new ServiceAccountTokens({ client, clock });
     const images = new PodImages({ images: engine.images, events, clock });
     const allocatable = nodeAllocatable(host);
-    const labels = nodeLabels({ name, ip, roles: roles ?? ['control-plane'], version }, host);
+    const labels = nodeLabels({ name, ip, version }, host);
     const services = this.#informers.informer<corev1.Service>(SERVICES);
     return {
       engine,

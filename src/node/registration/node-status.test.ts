@@ -20,7 +20,7 @@ const host: HostFacts = {
   systemUuid: 's',
   bootId: 'b',
 };
-const identity = { name: 'sun', ip: '192.0.2.1', roles: ['control-plane'], version: '0.1.0' };
+const identity = { name: 'sun', ip: '192.0.2.1', version: '0.1.0' };
 const nowMs = Date.UTC(2026, 0, 1);
 
 function statusOf(changes: Partial<HostFacts> = {}, more: object = {}) {
@@ -88,7 +88,6 @@ test('carries the labels selectors look for', () => {
     'kubernetes.io/hostname': 'sun',
     'kubernetes.io/os': 'linux',
     'kubernetes.io/arch': 'amd64',
-    'node-role.kubernetes.io/control-plane': 'true',
   });
 });
 

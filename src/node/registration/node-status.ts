@@ -6,8 +6,6 @@ import type { HostFacts } from './host-facts.ts';
 export interface NodeIdentity {
   name: string;
   ip: string;
-  /** Shown as `node-role.kubernetes.io/<role>`. */
-  roles: readonly string[];
   version: string;
 }
 
@@ -32,14 +30,13 @@ const storageReserveShare = 0.1;
 const inodesReserveShare = 0.05;
 const mostImages = 50;
 
-export function nodeLabels({ name, roles }: NodeIdentity, host: HostFacts): Record<string, string> {
+export function nodeLabels({ name }: NodeIdentity, host: HostFacts): Record<string, string> {
   return {
     'beta.kubernetes.io/arch': host.architecture,
     'beta.kubernetes.io/os': 'linux',
     'kubernetes.io/arch': host.architecture,
     'kubernetes.io/hostname': name,
     'kubernetes.io/os': 'linux',
-    ...Object.fromEntries(roles.map((role) => [`node-role.kubernetes.io/${role}`, 'true'])),
   };
 }
 
