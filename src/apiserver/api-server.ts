@@ -14,6 +14,7 @@ import {
   keepServiceClaims,
   repairServiceClaims,
 } from './admission/service-claim-repair.ts';
+import { StepMetrics } from './admission/step-metrics.ts';
 import { CachedStoredObjects } from './admission/stored-objects.ts';
 import { Aggregation } from './aggregation/aggregation.ts';
 import { type Audit, openAudit } from './audit/audit.ts';
@@ -25,6 +26,7 @@ import {
 import { ownRequestHeaders, type RequestHeaderConfig } from './authentication/request-header.ts';
 import { Authorization } from './authorization/authorization.ts';
 import { bootstrap, ownObjectClient, storeApiServiceStatus } from './bootstrap.ts';
+import { AccessMetrics } from './discovery/access-metrics.ts';
 import type { HealthCheck } from './discovery/health.ts';
 import { healthChecks, type StartPhase } from './discovery/health-checks.ts';
 import { Monitoring } from './discovery/monitoring.ts';
@@ -116,6 +118,7 @@ class PipelineApiServer implements ApiServer {
   /** /readyz says no from now on. */
   readonly #stopping = new AbortController();
   readonly #flow: FlowRoom;
+  readonly #access: AccessMetrics;
   readonly #audit: Audit | undefined;
   readonly #requestHeaders: readonly RequestHeaderConfig[];
   readonly #claims: ClaimRepairParts;
@@ -157,6 +160,7 @@ class PipelineApiServer implements ApiServer {
     });
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const registry = new MetricRegistry();
+    this.#access = new AccessMetrics(registry);
     this.#registry = {
       minRequestTimeoutMs: limits.minRequestTimeoutMs,
       storage,
@@ -164,14 +168,17 @@ class PipelineApiServer implements ApiServer {
       clock,
       log: options.log,
       authorizer,
-      admission: this.#admission({
-        objects,
-        catalog,
-        storage,
-        clock,
-        configurations: files.plugins,
-        observer: new AdmissionMetrics(registry),
-      }),
+      admission: this.#admission(
+        {
+          objects,
+          catalog,
+          storage,
+          clock,
+          configurations: files.plugins,
+          observer: new AdmissionMetrics(registry),
+        },
+        new StepMetrics(registry),
+      ),
     };
     this.#customResources = new CustomResources({
       storage,
@@ -207,6 +214,7 @@ class PipelineApiServer implements ApiServer {
       catalog,
       authorizer,
       metrics: monitoring.requests,
+      access: this.#access,
       requestTimeoutMs: limits.requestTimeoutMs,
       stallLimitMs: limits.stallLimitMs,
       customResources: this.#customResources,
@@ -326,9 +334,12 @@ class PipelineApiServer implements ApiServer {
 
   async #authenticated(request: ApiRequest, socket: TLSSocket, wire: RequestWire): Promise<ApiResponse> {
     let user: User;
+    const sinceMs = performance.now();
     try {
       user = await this.#authentication.requests.authenticate(request, socket);
+      this.#access.authenticated(true, (performance.now() - sinceMs) / 1000);
     } catch (error) {
+      this.#access.authenticated(false, (performance.now() - sinceMs) / 1000);
       const hasCertificate = socket.getPeerX509Certificate() !== undefined;
       return this.#pipeline.refuse(error, request, { ...wire, hasCertificate });
     }
@@ -341,6 +352,7 @@ class PipelineApiServer implements ApiServer {
 
   #admission(
     parts: Pick<AdmissionParts, 'objects' | 'catalog' | 'storage' | 'clock' | 'configurations' | 'observer'>,
+    metrics: StepMetrics,
   ): AdmissionChain {
     const plugins = admissionPlugins({
       choice: this.#options.admission,
@@ -352,7 +364,7 @@ class PipelineApiServer implements ApiServer {
       serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
       nodePortRange: this.#options.nodePortRange ?? DEFAULT_NODE_PORT_RANGE,
     });
-    return new AdmissionChain(plugins);
+    return new AdmissionChain(plugins, metrics);
   }
 
   #healthChecks(): HealthCheck[] {

@@ -8,6 +8,7 @@ import {
   type Authorizer,
   forbiddenSentence,
 } from './authorization/authorizer.ts';
+import type { AccessMetrics } from './discovery/access-metrics.ts';
 import type { RequestMetrics } from './discovery/metrics.ts';
 import { requestLabels } from './discovery/request-labels.ts';
 import { type RouteParts, servePath } from './discovery/routes.ts';
@@ -44,6 +45,7 @@ export interface PipelineParts {
   dispatch: DispatchParts;
   routes: RouteParts;
   metrics: RequestMetrics;
+  access: AccessMetrics;
   customResources: CustomResources;
   aggregation: Aggregation;
   /** Undefined: nothing is written down. */
@@ -255,7 +257,9 @@ export class Pipeline {
       path: info.path,
       ...(info.type === 'resource' && { resource: resourceAttributes(info, request) }),
     };
+    const sinceMs = performance.now();
     const decision = await this.#parts.authorizer.authorize(attributes);
+    this.#parts.access.authorized(decision.verdict, (performance.now() - sinceMs) / 1000);
     audit?.annotate('authorization.k8s.io/decision', decision.verdict === 'allow' ? 'allow' : 'forbid');
     audit?.annotate('authorization.k8s.io/reason', decision.reason ?? '');
     if (decision.verdict === 'allow') return;

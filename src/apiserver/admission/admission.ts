@@ -1,5 +1,6 @@
 import type { KubeObject, Resource } from '../../kube/index.ts';
 import type { User } from '../http/messages.ts';
+import type { AdmissionStep, StepMetrics } from './step-metrics.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -62,7 +63,10 @@ export class AdmissionChain {
   readonly #validating: readonly Doing<'validate'>[];
   readonly #reserving: readonly Doing<'reserve'>[];
 
-  constructor(plugins: readonly AdmissionPlugin[]) {
+  readonly #metrics: StepMetrics | undefined;
+
+  constructor(plugins: readonly AdmissionPlugin[], metrics?: StepMetrics) {
+    this.#metrics = metrics;
     const doing = <Step extends keyof AdmissionPlugin>(step: Step) =>
       plugins.filter((plugin): plugin is Doing<Step> => plugin[step] !== undefined);
     this.#mutating = doing('mutate');
@@ -78,18 +82,36 @@ export class AdmissionChain {
     await this.#mutateOnce(request);
   }
 
-  async #mutateOnce(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.#mutating) {
-      const done = plugin.mutate(request);
-      if (done !== undefined) await done;
-    }
+  #mutateOnce(request: AdmissionRequest): Promise<void> {
+    return this.#step('admit', request, this.#mutating, (plugin) => plugin.mutate(request));
   }
 
-  async validate(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.#validating) {
-      const done = plugin.validate(request);
-      if (done !== undefined) await done;
+  validate(request: AdmissionRequest): Promise<void> {
+    return this.#step('validate', request, this.#validating, (plugin) => plugin.validate(request));
+  }
+
+  /** Plug-ins answer at once where they can, and then nothing is waited for. */
+  async #step<P extends AdmissionPlugin>(
+    type: AdmissionStep,
+    { operation }: AdmissionRequest,
+    plugins: readonly P[],
+    run: (plugin: P) => Promise<void> | void,
+  ): Promise<void> {
+    const beginMs = performance.now();
+    let sinceMs = beginMs;
+    for (const plugin of plugins) {
+      let rejected = true;
+      try {
+        const done = run(plugin);
+        if (done !== undefined) await done;
+        rejected = false;
+      } finally {
+        this.#metrics?.plugin(plugin.name, type, { operation, rejected, sinceMs });
+        if (rejected) this.#metrics?.step(type, operation, true, beginMs);
+      }
+      sinceMs = performance.now();
     }
+    this.#metrics?.step(type, operation, false, beginMs);
   }
 
   /** Runs `write` with everything reserved; commits when it succeeds, gives back when it fails or was a dry run. */
