@@ -273,7 +273,7 @@ describe('what an extension API server serves', () => {
   test('stands in every form of discovery, in the order of its priorities', async () => {
     const groups = (await get('/apis')).body.groups.map((one: Json) => one.name);
     expect(groups[0]).toBe('apiregistration.k8s.io');
-    expect(groups.at(-1)).toBe(GROUP);
+    expect(groups.slice(-2)).toEqual([GROUP, 'metrics.k8s.io']);
     expect((await get(`/apis/${GROUP}`)).body).toMatchObject({
       kind: 'APIGroup',
       name: GROUP,
@@ -315,10 +315,15 @@ describe('what an extension API server serves', () => {
     ]);
   });
 
-  test('is read by a server that has no aggregated discovery as well', async () => {
+  test('is read of a server that has neither aggregated discovery nor OpenAPI 3 as well', async () => {
     await extension.stop();
     const { port, authority } = extension;
-    extension = await startExtension({ port, authority, speaksAggregatedDiscovery: false });
+    extension = await startExtension({
+      port,
+      authority,
+      speaksAggregatedDiscovery: false,
+      speaksOpenApi3: false,
+    });
     // Another backend, so all of it is read anew.
     await merge(`${SERVICES}/${NAME}`, { spec: { caBundle: null, insecureSkipTLSVerify: true } });
     await eventually('discovery is read', async () => {
@@ -329,6 +334,14 @@ describe('what an extension API server serves', () => {
       freshness: 'Current',
       resources: [{ resource: 'flunders' }, { resource: 'fischers', shortNames: ['fi'] }],
     });
+    const path = `apis/${GROUP}/v1alpha1`;
+    const converted = await eventually('OpenAPI 3 is made of OpenAPI 2', async () => {
+      const { serverRelativeURL } = (await get('/openapi/v3')).body.paths[path];
+      return serverRelativeURL.endsWith('hash=A1') ? undefined : (serverRelativeURL as string);
+    });
+    const { paths, components } = (await get(converted)).body;
+    expect(Object.keys(paths)).toEqual([`${BASE}/flunders`]);
+    expect(components.schemas).toHaveProperty(['com.example.wardle.v1alpha1.Flunder']);
     await merge(`${SERVICES}/${NAME}`, extension.apiService({ insecureSkipTLSVerify: null }));
   });
 

@@ -17,6 +17,8 @@ export interface ExtensionServerOptions {
   requestHeaderCa: string;
   /** False: discovery as before Kubernetes 1.26. Default true. */
   speaksAggregatedDiscovery?: boolean;
+  /** False: no OpenAPI 3, as before Kubernetes 1.24. Default true. */
+  speaksOpenApi3?: boolean;
   port?: number;
   /** The authority of an earlier server of this service. */
   authority?: KeyPair;
@@ -154,6 +156,7 @@ export class ExtensionServer {
       }));
       return { body: { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources } };
     }
+    if (path.startsWith('/openapi/v3') && this.#options.speaksOpenApi3 === false) return undefined;
     if (path === '/openapi/v3')
       return {
         body: { paths: { [`apis/${groupVersion}`]: { serverRelativeURL: `/openapi/v3${BASE}?hash=A1` } } },

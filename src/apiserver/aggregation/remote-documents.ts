@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { type Log, messageOf, OrreryError } from '../../base/index.ts';
-import type { apidiscoveryv2, metav1, RemoteSpec } from '../../kube/index.ts';
+import { type apidiscoveryv2, type metav1, openApiV3OfV2, type RemoteSpec } from '../../kube/index.ts';
 import type { RemoteOpenApi } from '../discovery/openapi.ts';
 import type { RemoteDiscovery } from '../discovery/served-groups.ts';
-import type { ApiRequest, ApiResponse } from '../http/messages.ts';
+import { fingerprint } from '../encoding/fingerprint.ts';
+import { type ApiRequest, type ApiResponse, encodeText } from '../http/messages.ts';
 import { answerHeaders } from '../proxy/object-proxy.ts';
 import type { ApiServices, Backend, RegisteredVersion, RemoteVersion } from './api-services.ts';
 import { isRemote } from './api-services.ts';
@@ -18,6 +19,12 @@ const AGGREGATED = ['v2', 'v2beta1'].map(
   (version) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
 );
 
+interface Converted {
+  source: RemoteSpec;
+  body: Uint8Array;
+  etag: string;
+}
+
 interface Documents {
   backend: Backend;
   resources: apidiscoveryv2.APIResourceDiscovery[];
@@ -26,6 +33,8 @@ interface Documents {
   /** Where the backend has the OpenAPI 3 document of the group version, with its hash. */
   openApiV3Url: string | undefined;
   openApiV2: { spec: RemoteSpec; etag: string | undefined } | undefined;
+  /** Made of that, for a backend that has no OpenAPI 3. */
+  converted: Converted | undefined;
 }
 
 /**
@@ -78,8 +87,11 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
   openApiV3Urls(): ReadonlyMap<string, string> {
     const urls = new Map<string, string>();
     for (const { name, group, version, isAvailable } of this.#services.remote) {
-      const url = this.#documents.get(name)?.openApiV3Url;
-      if (url !== undefined && isAvailable) urls.set(`apis/${group}/${version}`, url);
+      const known = this.#documents.get(name);
+      const path = `apis/${group}/${version}`;
+      const own = known?.converted && `/openapi/v3/${path}?hash=${known.converted.etag}`;
+      const url = known?.openApiV3Url ?? own;
+      if (url !== undefined && isAvailable) urls.set(path, url);
     }
     return urls;
   }
@@ -87,8 +99,9 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
   /** The backend's own document, as it answers. @throws as BackendClient.send */
   async openApiV3(path: string, request: ApiRequest): Promise<ApiResponse | undefined> {
     const version = this.#remoteOf(path);
-    if (version === undefined || this.#documents.get(version.name)?.openApiV3Url === undefined)
-      return undefined;
+    const known = version && this.#documents.get(version.name);
+    if (version === undefined || known === undefined) return undefined;
+    if (known.openApiV3Url === undefined) return known.converted && convertedAnswer(known.converted, request);
     const query = request.query?.toString();
     const headers: Record<string, string> = {};
     for (const name of ['accept', 'accept-encoding', 'if-none-match']) {
@@ -115,19 +128,24 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
   async refresh(version: RegisteredVersion): Promise<void> {
     if (!isRemote(version)) return;
     const { name, backend } = version;
-    const before = this.#documents.get(name);
-    const [discovery, openApiV3Url, openApiV2] = await Promise.all([
+    const known = this.#documents.get(name);
+    const before = known !== undefined && isSame(known.backend, backend) ? known : undefined;
+    const [discovery, foundUrl, foundV2] = await Promise.all([
       this.#orUndefined(name, this.#discover(version)),
       this.#orUndefined(name, this.#findOpenApiV3(version)),
       this.#orUndefined(name, this.#readOpenApiV2(version, before?.openApiV2)),
     ]);
     if (this.#services.named(name) === undefined) return;
+    const openApiV3Url = foundUrl === undefined ? before?.openApiV3Url : (foundUrl ?? undefined);
+    const openApiV2 = foundV2 === undefined ? before?.openApiV2 : (foundV2 ?? undefined);
+    const isConverted = openApiV3Url === undefined && openApiV2 !== undefined;
     this.#documents.set(name, {
       backend,
       resources: discovery ?? before?.resources ?? [],
       isFresh: discovery !== undefined,
-      openApiV3Url: openApiV3Url ?? before?.openApiV3Url,
-      openApiV2: openApiV2 ?? before?.openApiV2,
+      openApiV3Url,
+      openApiV2,
+      converted: isConverted ? convert(openApiV2.spec, before?.converted) : undefined,
     });
   }
 
@@ -141,8 +159,7 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
       if (known !== undefined) known.isFresh = false;
       return;
     }
-    const isSame = known?.isFresh === true && JSON.stringify(known.backend) === JSON.stringify(now.backend);
-    if (!isSame) void this.refresh(now);
+    if (known?.isFresh !== true || !isSame(known.backend, now.backend)) void this.refresh(now);
   }
 
   #remoteOf(path: string): RemoteVersion | undefined {
@@ -168,20 +185,25 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
     return resourcesOfList(JSON.parse(one.text) as metav1.APIResourceList, { group, version });
   }
 
-  async #findOpenApiV3({ backend, group, version }: RemoteVersion): Promise<string | undefined> {
+  /** Null: the backend has none. */
+  async #findOpenApiV3({ backend, group, version }: RemoteVersion): Promise<string | null> {
     const { status, text } = await this.#get(backend, '/openapi/v3', 'application/json');
-    if (status !== 200) return undefined;
+    if (status === 404) return null;
+    if (status !== 200) throw new OrreryError('ServiceUnavailable', `OpenAPI answered ${status}`);
     const index = JSON.parse(text) as { paths?: Record<string, { serverRelativeURL?: string }> };
     const url = index.paths?.[`apis/${group}/${version}`]?.serverRelativeURL;
-    return url?.startsWith(`/openapi/v3/apis/${group}/${version}`) ? url : undefined;
+    return url?.startsWith(`/openapi/v3/apis/${group}/${version}`) ? url : null;
   }
 
+  /** Null: the backend has none. */
   async #readOpenApiV2(
     { backend, group, version }: RemoteVersion,
     before: Documents['openApiV2'],
-  ): Promise<Documents['openApiV2']> {
+  ): Promise<NonNullable<Documents['openApiV2']> | null> {
     const { status, text, etag } = await this.#get(backend, '/openapi/v2', 'application/json', before?.etag);
-    if (status !== 200) return before;
+    if (status === 404) return null;
+    if (status === 304 && before !== undefined) return before;
+    if (status !== 200) throw new OrreryError('ServiceUnavailable', `OpenAPI answered ${status}`);
     return { spec: { prefix: `/apis/${group}/${version}`, document: JSON.parse(text) as object }, etag };
   }
 
@@ -217,6 +239,22 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
       return undefined;
     }
   }
+}
+
+function isSame(a: Backend, b: Backend): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function convert(spec: RemoteSpec, before: Converted | undefined): Converted {
+  if (before?.source === spec) return before;
+  const body = encodeText(JSON.stringify(openApiV3OfV2(spec)));
+  return { source: spec, body, etag: fingerprint(body) };
+}
+
+function convertedAnswer({ body, etag }: Converted, request: ApiRequest): ApiResponse {
+  const headers = { 'content-type': 'application/json', etag: `"${etag}"`, vary: 'Accept' };
+  const isKnown = request.headers?.['if-none-match'] === headers.etag;
+  return isKnown ? { status: 304, headers, body: new Uint8Array() } : { status: 200, headers, body };
 }
 
 async function readText(response: IncomingMessage): Promise<string> {
