@@ -86,6 +86,9 @@ const CERTIFICATES = 'test/e2e/certificates.test.ts';
 const QUOTA = 'src/apiserver/admission/quota.test.ts';
 const AUDIT = 'src/apiserver/audit/audit.test.ts';
 const POLICIES = 'src/apiserver/admission/policies/policies.test.ts';
+const POLICY_STEPS = 'test/conformance/admission-policies.test.ts';
+const WEBHOOK_STEPS = 'test/conformance/webhook.test.ts';
+const PLUGINS = 'src/apiserver/admission/plugin-choice.test.ts';
 const SECURITY = 'src/apiserver/admission/pod-security.test.ts';
 const TOKENS = 'src/apiserver/authentication/tokens.test.ts';
 const PROXY = 'test/conformance/proxy.test.ts';
@@ -468,6 +471,152 @@ export const features: readonly Feature[] = [
     'PodSecurity levels',
     SECURITY,
     'a restricted namespace says everything that is wrong with a pod',
+  ),
+  feature(
+    'Admission',
+    'webhooks behind a Service',
+    WEBHOOK_STEPS,
+    'should be able to deny pod and configmap creation',
+  ),
+  feature(
+    'Admission',
+    'webhooks for custom resources',
+    WEBHOOK_STEPS,
+    'should be able to deny custom resource creation, update and deletion',
+  ),
+  feature(
+    'Admission',
+    'webhooks for deletions and collections',
+    WEBHOOK_STEPS,
+    'a deletion tells its options, and every object of a collection is reviewed',
+  ),
+  feature(
+    'Admission',
+    'webhooks for subresources and namespaces',
+    WEBHOOK_STEPS,
+    'scale, namespaces and patches are reviewed as what they are',
+  ),
+  feature(
+    'Admission',
+    'webhook configurations are out of reach of webhooks',
+    WEBHOOK_STEPS,
+    'should not be able to mutate or prevent deletion of webhook configuration objects',
+  ),
+  feature(
+    'Admission',
+    'audit annotations of webhooks',
+    WEBHOOK_STEPS,
+    'what webhooks say and do is written into the audit log',
+  ),
+  feature(
+    'Admission',
+    'metrics of webhooks and policies',
+    WEBHOOK_STEPS,
+    'what webhooks and policies decided is counted under upstream’s names',
+  ),
+  feature(
+    'Admission',
+    'expressions are checked when they are written',
+    WEBHOOK_STEPS,
+    'should reject webhook configurations with invalid match conditions',
+  ),
+  feature(
+    'Admission',
+    'MutatingAdmissionPolicy: apply configurations',
+    POLICY_STEPS,
+    'an apply configuration joins list items by their keys, and the object gets defaults again',
+  ),
+  feature(
+    'Admission',
+    'MutatingAdmissionPolicy: JSON patches',
+    POLICY_STEPS,
+    'a JSON patch of a policy tests, escapes and makes objects',
+  ),
+  feature(
+    'Admission',
+    'MutatingAdmissionPolicy: parameters',
+    POLICY_STEPS,
+    'a mutating policy is applied once for each parameter its binding selects',
+  ),
+  feature(
+    'Admission',
+    'MutatingAdmissionPolicy: reinvocation',
+    POLICY_STEPS,
+    'a policy that asks for it sees what later ones changed',
+  ),
+  feature(
+    'Admission',
+    'MutatingAdmissionPolicy: custom resources',
+    POLICY_STEPS,
+    'a mutating policy changes custom resources by their schema',
+  ),
+  feature(
+    'Admission',
+    'ValidatingAdmissionPolicy: type checking',
+    POLICY_STEPS,
+    'validation expressions are checked against the types of what they are for',
+  ),
+  feature(
+    'Admission',
+    'ValidatingAdmissionPolicy: audit annotations',
+    WEBHOOK_STEPS,
+    'what policies find, and note, is written into the audit log',
+  ),
+  feature(
+    'Admission',
+    'plug-ins chosen by name',
+    'src/apiserver/admission/plugin-names.test.ts',
+    'plug-ins are switched on and off by name',
+  ),
+  feature(
+    'Admission',
+    'PodSecurity defaults and versions',
+    PLUGINS,
+    'a namespace without labels is held to the configured level, of the configured version',
+  ),
+  feature(
+    'Admission',
+    'PodSecurity exemptions',
+    PLUGINS,
+    'an exempt namespace is let off, which is written down',
+  ),
+  feature(
+    'Admission',
+    'OwnerReferencesPermissionEnforcement',
+    PLUGINS,
+    'an owner is set only by who may delete the object, and blocked only by who may finalize it',
+  ),
+  feature(
+    'Admission',
+    'DenyServiceExternalIPs',
+    PLUGINS,
+    'a Service takes no external address it did not have',
+  ),
+  feature(
+    'Admission',
+    'AlwaysPullImages, ExtendedResourceToleration',
+    PLUGINS,
+    'images are always pulled, and what a pod asks for beyond the usual is tolerated',
+  ),
+  feature('Admission', 'LimitPodHardAntiAffinityTopology', PLUGINS, 'hard anti-affinity is within a host'),
+  feature('Admission', 'PodTopologyLabels', PLUGINS, 'a pod that is bound carries the zone of its node'),
+  feature(
+    'Admission',
+    'PersistentVolumeClaimResize',
+    PLUGINS,
+    'a claim grows only when it is bound and its class lets it',
+  ),
+  feature(
+    'Admission',
+    'ResourceQuota limitedResources',
+    PLUGINS,
+    'what is limited is used only where a quota speaks of it',
+  ),
+  feature(
+    'Admission',
+    'StorageObjectInUseProtection',
+    'src/apiserver/admission/class-defaults.test.ts',
+    'a new claim, and a new volume, is not gone before it is let go',
   ),
   feature(
     'Identity',
