@@ -38,7 +38,8 @@ export class UnionAuthorizer implements Authorizer {
   async authorize(attributes: AuthorizationAttributes): Promise<Decision> {
     const reasons: string[] = [];
     for (const authorizer of this.#authorizers) {
-      const decision = await authorizer.authorize(attributes);
+      const asked = authorizer.authorize(attributes);
+      const decision = asked instanceof Promise ? await asked : asked;
       if (decision.verdict !== 'no opinion') return decision;
       if (decision.reason !== '') reasons.push(decision.reason);
     }

@@ -5,14 +5,15 @@ export class ResourceCatalog {
   readonly #builtin: readonly Resource[];
   /** By definition. */
   readonly #custom = new Map<string, readonly Resource[]>();
-  readonly #byPath = new Map<string, Resource>();
+  /** Few share a name: two steps of a look-up without making a key for it. */
+  readonly #byName = new Map<string, readonly Resource[]>();
   #all: readonly Resource[] | undefined;
   #groups: Map<string, string[]> | undefined;
   #generation = 0;
 
   constructor(resources: readonly Resource[]) {
     this.#builtin = resources;
-    for (const resource of resources) this.#byPath.set(pathOf(resource), resource);
+    for (const resource of resources) this.#add(resource);
   }
 
   get all(): readonly Resource[] {
@@ -27,10 +28,11 @@ export class ResourceCatalog {
 
   /** What a definition serves from now on; what is built in stays what it is. */
   setCustom(definition: string, resources: readonly Resource[]): void {
-    for (const old of this.#custom.get(definition) ?? [])
-      if (this.#byPath.get(pathOf(old)) === old) this.#byPath.delete(pathOf(old));
-    const added = resources.filter((resource) => !this.#byPath.has(pathOf(resource)));
-    for (const resource of added) this.#byPath.set(pathOf(resource), resource);
+    for (const old of this.#custom.get(definition) ?? []) this.#remove(old);
+    const added = resources.filter(
+      ({ group, version, name }) => this.find(group, version, name) === undefined,
+    );
+    for (const resource of added) this.#add(resource);
     if (added.length > 0) this.#custom.set(definition, added);
     else this.#custom.delete(definition);
     this.#all = undefined;
@@ -39,18 +41,31 @@ export class ResourceCatalog {
   }
 
   find(group: string, version: string, name: string): Resource | undefined {
-    return this.#byPath.get(`${group}/${version}/${name}`);
+    for (const one of this.#byName.get(name) ?? [])
+      if (one.group === group && one.version === version) return one;
+    return undefined;
   }
 
   /** The resource in the version it is stored in: the first one. */
   findStored(group: string, name: string): Resource | undefined {
-    return this.all.find((resource) => resource.group === group && resource.name === name);
+    for (const one of this.#byName.get(name) ?? []) if (one.group === group) return one;
+    return undefined;
   }
 
   /** Groups in order of appearance, each with its versions, those of custom resources best first. */
   groups(): ReadonlyMap<string, readonly string[]> {
     this.#groups ??= this.#collectGroups();
     return this.#groups;
+  }
+
+  #add(resource: Resource): void {
+    this.#byName.set(resource.name, [...(this.#byName.get(resource.name) ?? []), resource]);
+  }
+
+  #remove(resource: Resource): void {
+    const left = (this.#byName.get(resource.name) ?? []).filter((one) => one !== resource);
+    if (left.length > 0) this.#byName.set(resource.name, left);
+    else this.#byName.delete(resource.name);
   }
 
   #collectGroups(): Map<string, string[]> {
@@ -64,10 +79,6 @@ export class ResourceCatalog {
     for (const [group, versions] of groups) if (!builtin.has(group)) versions.sort(compareVersions);
     return groups;
   }
-}
-
-function pathOf({ group, version, name }: Resource): string {
-  return `${group}/${version}/${name}`;
 }
 
 /** Stable before beta before alpha, newer before older, other names last; k8s.io/apimachinery/pkg/version. */

@@ -137,8 +137,12 @@ function decodeUntilProxy(segments: readonly string[]): string[] {
   return segments.map((segment, index) => (isProxy && index > at ? segment : decode(segment)));
 }
 
+/** Nearly all there are: nothing to decode, no lone dots, and no way to be another path than it looks. */
+const PLAIN_SEGMENT = /^[a-z0-9][-a-z0-9.:_]*$/i;
+
 /** No segment can climb, or hide a separator: k8s.io/apimachinery/pkg/api/validation/path IsValidPathSegmentName. */
 function decode(segment: string): string {
+  if (segment.length <= MAX_SEGMENT_LENGTH && PLAIN_SEGMENT.test(segment)) return segment;
   let decoded: string;
   try {
     decoded = decodeURIComponent(segment);
