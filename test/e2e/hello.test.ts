@@ -48,6 +48,15 @@ describe.skipIf(reason !== undefined)(
     const field = (jsonpath: string) =>
       cloud.kubectl('get', 'service', 'hello', '-o', `jsonpath=${jsonpath}`);
 
+    test('kubectl top shows what the node and the pods use', async () => {
+      expect(await cloud.kubectl('top', 'nodes', '--no-headers')).toMatch(/^\S+ +\d+m +\d+% +\d+Mi +\d+%/);
+      const pods = await eventually('both pods are measured', async () => {
+        const lines = (await cloud.kubectl('top', 'pods', '--no-headers')).trim().split('\n');
+        return lines.length === 2 ? lines : undefined;
+      });
+      for (const line of pods) expect(line).toMatch(/^hello-\S+ +\d+m +[1-9]\d*Mi/);
+    });
+
     test('the ClusterIP, the NodePort and the LoadBalancer address answer and spread over both pods', async () => {
       const clusterIp = await field('{.spec.clusterIP}');
       const nodePort = await field('{.spec.ports[0].nodePort}');
