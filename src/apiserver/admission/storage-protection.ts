@@ -3,7 +3,6 @@ import type { AdmissionPlugin } from './admission.ts';
 const FINALIZERS: Readonly<Record<string, string>> = {
   '/persistentvolumeclaims': 'kubernetes.io/pvc-protection',
   '/persistentvolumes': 'kubernetes.io/pv-protection',
-  'storage.k8s.io/volumeattributesclasses': 'kubernetes.io/vac-protection',
 };
 
 /**
