@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeAuthority, makeCertificate } from '../../src/apiserver/pki/certificates.ts';
 import { silentLog } from '../../src/base/index.ts';
 import { compactStore, openStore, parseStoreUrl, type Store } from '../../src/store/index.ts';
 import { freePort } from '../harness/cloud.ts';
@@ -57,59 +57,29 @@ test('what is not etcd is refused', async () => {
 });
 
 test('over TLS: a client certificate lets in, none and an unknown authority do not', async () => {
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: home, stdio: 'pipe' });
-  const subject = (name: string) => [
-    '-subj',
-    `/CN=${name}`,
-    '-nodes',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-  ];
-  openssl('req', '-x509', ...subject('ca'), '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '1');
-  openssl(
-    'req',
-    ...subject('etcd'),
-    '-keyout',
-    'etcd.key',
-    '-out',
-    'etcd.csr',
-    '-addext',
-    'subjectAltName=IP:127.0.0.1',
-  );
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    'etcd.csr',
-    '-CA',
-    'ca.pem',
-    '-CAkey',
-    'ca.key',
-    '-out',
-    'etcd.pem',
-    '-days',
-    '1',
-    '-copy_extensions',
-    'copy',
-  );
-  const file = (name: string) => join(home, name);
+  const authority = await makeAuthority('ca', Date.now(), 1);
+  const request = {
+    commonName: 'etcd',
+    hosts: ['127.0.0.1'],
+    usages: ['client', 'server'],
+    validDays: 1,
+  } as const;
+  const pair = await makeCertificate(authority, request, Date.now());
+  const file = (name: string, pem: string): string => {
+    writeFileSync(join(home, name), pem);
+    return join(home, name);
+  };
+  const files = ['--cert-file', file('etcd.pem', pair.certificate), '--key-file', file('etcd.key', pair.key)];
   const secure = await startEtcd({
-    flags: [
-      '--cert-file',
-      file('etcd.pem'),
-      '--key-file',
-      file('etcd.key'),
-      '--client-cert-auth',
-      '--trusted-ca-file',
-      file('ca.pem'),
-    ],
+    flags: [...files, '--client-cert-auth', '--trusted-ca-file', file('ca.pem', authority.certificate)],
   });
-  const pem = (name: string) => readFileSync(file(name));
   const url = secure.url.replace('etcd:', 'etcds:');
   try {
-    const tls = { ca: pem('ca.pem'), certificate: pem('etcd.pem'), key: pem('etcd.key') };
+    const tls = {
+      ca: Buffer.from(authority.certificate),
+      certificate: Buffer.from(pair.certificate),
+      key: Buffer.from(pair.key),
+    };
     const store = await open(url, { tls, patienceMs: 5000 });
     await store.write({ type: 'put', key: '/a', value: { bytes: Buffer.from('secret') } });
     await store.close();
