@@ -1,4 +1,4 @@
-import { AlreadyExists } from '../../base/index.ts';
+import { AlreadyExists, Conflict, messageOf } from '../../base/index.ts';
 import {
   type Client,
   Controller,
@@ -67,10 +67,10 @@ export class EphemeralVolumeController implements RunnableController {
     const known = this.#claims.get(makeKey(workspaceOf(pod), namespace, name));
     if (known !== undefined) {
       if (isOwnedByPod(known, pod)) return;
-      throw this.#refused(
-        pod,
-        `PVC ${namespace}/${name} was not created for pod ${namespace}/${podName} (pod is not owner)`,
-      );
+      const why = `PVC ${namespace}/${name} was not created for pod ${namespace}/${podName} (pod is not owner)`;
+      this.#refused(pod, why);
+      // Until somebody takes it away.
+      throw new Conflict(why);
     }
     const { metadata, spec } = volume.ephemeral!.volumeClaimTemplate!;
     const owner = {
@@ -96,14 +96,13 @@ export class EphemeralVolumeController implements RunnableController {
     } catch (error) {
       // The cache lags behind; its event brings the rest.
       if (error instanceof AlreadyExists) return;
-      throw this.#refused(pod, `create PVC ${name}: ${(error as Error).message}`, error);
+      this.#refused(pod, `create PVC ${name}: ${messageOf(error)}`);
+      throw error;
     }
   }
 
-  #refused(pod: corev1.Pod, why: string, cause?: unknown): Error {
-    const message = `ephemeral volume controller: ${why}`;
-    this.#recorder.event(pod, 'Warning', 'FailedBinding', message);
-    return new Error(message, { cause });
+  #refused(pod: corev1.Pod, why: string): void {
+    this.#recorder.event(pod, 'Warning', 'FailedBinding', `ephemeral volume controller: ${why}`);
   }
 }
 

@@ -69,7 +69,10 @@ export class ClaimProtectionController implements RunnableController {
     const next = isGoing ? withoutFinalizer(claim, PROTECTION) : withFinalizer(claim, PROTECTION);
     if (next === undefined || (isGoing && (await this.#isUsed(claim)))) return undefined;
     try {
-      await this.#api(claim, PERSISTENT_VOLUME_CLAIMS).update(withoutClusterAnnotation(next));
+      await this.#client
+        .in(workspaceOf(claim))
+        .resource<Claim>(PERSISTENT_VOLUME_CLAIMS)
+        .update(withoutClusterAnnotation(next));
     } catch (error) {
       if (!(error instanceof NotFound)) throw error;
     }
@@ -88,9 +91,5 @@ export class ClaimProtectionController implements RunnableController {
       .resource<corev1.Pod>(PODS)
       .list({ namespace: claim.metadata.namespace! });
     return items.some(uses);
-  }
-
-  #api(claim: Claim, resource: typeof PERSISTENT_VOLUME_CLAIMS) {
-    return this.#client.in(workspaceOf(claim)).resource<Claim>(resource);
   }
 }

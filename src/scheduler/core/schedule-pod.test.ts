@@ -221,6 +221,13 @@ describe('schedulePod', () => {
     expect(placed.filter((name) => name === 'b').length).toBeGreaterThan(0);
   });
 
+  test('of nodes that would be as even, goes where it evens out what is used', () => {
+    const state = cluster(node('even'), node('uneven'));
+    state.placePod(pod({ cpu: '2', memory: '4Gi' }), 'even');
+    state.placePod(pod({ cpu: '1', memory: '6Gi' }), 'uneven');
+    expect(place(state, pod({ cpu: '1', memory: '1Mi' }))).toBe('uneven');
+  });
+
   test('a node that has a large image is preferred', () => {
     const images = [{ names: ['docker.io/app:latest', 'app:latest'], sizeBytes: 900 * 1024 * 1024 }];
     const state = cluster(node('a'), node('b', { images }), node('c'));

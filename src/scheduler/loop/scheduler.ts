@@ -148,8 +148,11 @@ class SchedulerLoop implements Scheduler {
     // Our own binding that comes back is no news to anybody.
     if (!wasThere) this.#queue.clusterChanged('pod placed');
     else if (old?.spec.nodeName) {
-      this.#queue.clusterChanged('pod labels');
-      this.#queue.clusterChanged('pod shrunk');
+      // One that ends is not counted among those to spread, as if it had lost its labels.
+      const isEnding = pod.metadata.deletionTimestamp !== old.metadata.deletionTimestamp;
+      if (isEnding || !semanticallyEqual(pod.metadata.labels, old.metadata.labels))
+        this.#queue.clusterChanged('pod labels');
+      if (!semanticallyEqual(pod.spec, old.spec)) this.#queue.clusterChanged('pod shrunk');
     }
   }
 
