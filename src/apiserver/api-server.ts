@@ -45,6 +45,7 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_NODE_PORT_RANGE,
   DEFAULT_SERVICE_CIDR,
+  type RequestLimits,
 } from './options.ts';
 import { Pipeline, type RequestWire } from './pipeline.ts';
 import { readServerCredentials, renewServerCertificate } from './pki/renewal.ts';
@@ -195,7 +196,13 @@ class PipelineApiServer implements ApiServer {
       log: options.log,
     });
     const version = versionInfo(options.productVersion);
-    const monitoring = new Monitoring({ registry, version, checks: this.#healthChecks(), log: options.log });
+    const monitoring = new Monitoring({
+      registry,
+      version,
+      flags: shownFlags(limits),
+      checks: this.#healthChecks(),
+      log: options.log,
+    });
     this.#addGauges(registry);
     files.audit?.count(registry);
     this.#flow = new FlowRoom({ limits, storage, catalog, registry, clock, log: options.log });
@@ -333,6 +340,8 @@ class PipelineApiServer implements ApiServer {
   }
 
   async #authenticated(request: ApiRequest, socket: TLSSocket, wire: RequestWire): Promise<ApiResponse> {
+    const { remoteAddress } = socket;
+    const from = remoteAddress === undefined ? {} : { remoteAddress };
     let user: User;
     const sinceMs = performance.now();
     try {
@@ -341,13 +350,9 @@ class PipelineApiServer implements ApiServer {
     } catch (error) {
       this.#access.authenticated(false, (performance.now() - sinceMs) / 1000);
       const hasCertificate = socket.getPeerX509Certificate() !== undefined;
-      return this.#pipeline.refuse(error, request, { ...wire, hasCertificate });
+      return this.#pipeline.refuse(error, request, { ...wire, ...from, hasCertificate });
     }
-    const { remoteAddress } = socket;
-    return this.#pipeline.serve(request, user, {
-      ...wire,
-      ...(remoteAddress !== undefined && { remoteAddress }),
-    });
+    return this.#pipeline.serve(request, user, { ...wire, ...from });
   }
 
   #admission(
@@ -395,4 +400,17 @@ class PipelineApiServer implements ApiServer {
     );
     return { ca: ca!, certificate: certificate!, key: key! };
   }
+}
+
+/** For /flagz: what was given or is the default. Nothing secret is among it. */
+function shownFlags(limits: RequestLimits): Record<string, unknown> {
+  return {
+    'enable-priority-and-fairness': limits.enablePriorityAndFairness,
+    'goaway-chance': limits.goawayChance,
+    'max-mutating-requests-inflight': limits.maxMutatingRequestsInflight,
+    'max-requests-inflight': limits.maxRequestsInflight,
+    'min-request-timeout': limits.minRequestTimeoutMs / 1000,
+    'request-timeout': `${limits.requestTimeoutMs / 1000}s`,
+    'shutdown-delay-duration': `${limits.shutdownDelayMs / 1000}s`,
+  };
 }

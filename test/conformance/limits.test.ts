@@ -1,22 +1,34 @@
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type ClientHttp2Session, connect } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningServer, startServer } from './running-server.ts';
 
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
 
 let running: RunningServer;
+let directory: string;
 let admin: { certificate: string; key: string };
 
 beforeAll(async () => {
-  running = await startServer({ limits: { stallLimitMs: 300, maxConnectionsPerClient: 20 } });
+  directory = await mkdtemp(join(tmpdir(), 'orrery-limits-'));
+  const policyFile = join(directory, 'policy.yaml');
+  const policy = { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [{ level: 'Metadata' }] };
+  await writeFile(policyFile, JSON.stringify(policy));
+  const audit = { policyFile, logFile: join(directory, 'audit.log'), mode: 'blocking' as const };
+  running = await startServer({ audit, limits: { stallLimitMs: 300, maxConnectionsPerClient: 20 } });
   admin = await running.pki.issueClientCertificate({
     commonName: 'orrery-admin',
     organizations: ['system:masters'],
   });
 });
 
-afterAll(() => running?.stop());
+afterAll(async () => {
+  await running?.stop();
+  await rm(directory, { recursive: true });
+});
 
 function opened(identity: { certificate: string; key: string } | undefined): ClientHttp2Session {
   const session = connect(`https://127.0.0.1:${running.port}`, {
@@ -153,4 +165,60 @@ test('a long request head is read', async () => {
   );
   expect((await send(session, 'GET', `${CONFIG_MAPS}?labelSelector=${selector}`)).status).toBe(200);
   session.destroy();
+});
+
+test('who could not show who he is stands in the audit log', async () => {
+  const session = opened(undefined);
+  const stream = session.request({
+    ':path': `${CONFIG_MAPS}/x`,
+    authorization: 'Bearer nonsense',
+    'audit-id': 'refused',
+  });
+  stream.resume();
+  await once(stream, 'close');
+  session.destroy();
+  // What came after it is in the file before its answer.
+  const other = opened(admin);
+  await send(other, 'GET', '/version');
+  other.destroy();
+  const lines = (await readFile(join(directory, 'audit.log'), 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '');
+  const events = lines.map((line) => JSON.parse(line)).filter(({ auditID }) => auditID === 'refused');
+  expect(events).toHaveLength(1);
+  expect(events[0]).toMatchObject({
+    stage: 'ResponseStarted',
+    verb: 'get',
+    user: {},
+    sourceIPs: ['127.0.0.1'],
+    objectRef: { resource: 'configmaps', namespace: 'default', name: 'x' },
+    responseStatus: { code: 401, message: 'Authentication failed, attempted: bearer' },
+  });
+});
+
+test('a server that stops says so first, ends its watches without an error and finishes what runs', async () => {
+  const second = await startServer({ limits: { shutdownDelayMs: 300 } });
+  const identity = await second.pki.issueClientCertificate({
+    commonName: 'a',
+    organizations: ['system:masters'],
+  });
+  const session = connect(`https://127.0.0.1:${second.port}`, {
+    ca: second.pki.caCertificatePem,
+    cert: identity.certificate,
+    key: identity.key,
+  });
+  const goaway = once(session, 'goaway');
+  const watch = session.request({ ':path': `${CONFIG_MAPS}?watch=true` });
+  await once(watch, 'response');
+  watch.resume();
+  const ended = once(watch, 'close');
+  const stopping = second.stop();
+  const ready = await send(session, 'GET', '/readyz');
+  expect(ready).toMatchObject({ status: 500 });
+  expect(ready.text).toContain('[-]shutdown failed: reason withheld\n');
+  expect((await send(session, 'GET', '/livez')).status).toBe(200);
+  await ended;
+  expect(watch.rstCode).toBe(0);
+  expect((await goaway)[0]).toBe(0);
+  await stopping;
 });

@@ -154,3 +154,13 @@ test('every answer has an Audit-Id, the client’s own when it sent one', async 
   const { headers } = await get('/version', { 'audit-id': 'mine' });
   expect(headers).toMatchObject({ 'audit-id': 'mine', 'cache-control': 'no-cache, private' });
 });
+
+test('/statusz and /flagz tell of the process, as text only', async () => {
+  const { text } = await get('/statusz');
+  expect(text).toMatch(
+    /^\nkube-apiserver statusz\nWarning: This endpoint is not meant to be machine parseable/,
+  );
+  expect(text).toMatch(/^Binary version: 1\.36\.0/m);
+  expect((await get('/flagz')).text).toMatch(/^max-requests-inflight=400$/m);
+  expect((await get('/flagz', { accept: 'application/json' })).status).toBe(406);
+});

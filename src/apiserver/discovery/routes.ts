@@ -2,6 +2,8 @@ import type { Resource } from '../../kube/index.ts';
 import { type OpenIdDocuments, serveOpenId } from '../authentication/openid-documents.ts';
 import { fingerprint } from '../encoding/fingerprint.ts';
 import { formatOf, negotiate, parseAccept } from '../encoding/negotiation.ts';
+import { encodeProtobufObject, protobufType } from '../encoding/protobuf-encoder.ts';
+import { PROTOBUF } from '../encoding/protobuf-types.ts';
 import { printYaml } from '../encoding/yaml.ts';
 import { methodNotAllowed, pathNotFound } from '../errors.ts';
 import { type ApiRequest, type ApiResponse, encodeText, jsonResponse } from '../http/messages.ts';
@@ -106,8 +108,15 @@ async function answer(
   document: object,
   headers: Record<string, string> = {},
 ): Promise<ApiResponse> {
-  const { format } = negotiate(request.headers?.accept, false);
+  const ref = protobufType(document);
+  const { format } = negotiate(request.headers?.accept, ref !== undefined, false);
   if (format === 'json') return jsonResponse(200, document, headers);
+  if (format === 'protobuf' && ref !== undefined)
+    return {
+      status: 200,
+      headers: { 'content-type': PROTOBUF, ...headers },
+      body: encodeProtobufObject(ref, document),
+    };
   return {
     status: 200,
     headers: { 'content-type': 'application/yaml', ...headers },
@@ -120,6 +129,7 @@ function rootPaths({ catalog, remote }: RouteParts): string[] {
     '/.well-known/openid-configuration',
     '/api',
     '/apis',
+    '/flagz',
     '/healthz',
     '/livez',
     '/metrics',
@@ -128,6 +138,7 @@ function rootPaths({ catalog, remote }: RouteParts): string[] {
     '/openapi/v3',
     '/openid/v1/jwks',
     '/readyz',
+    '/statusz',
     '/version',
   ]);
   const pathOf = ({ group, version }: Resource) =>
