@@ -106,7 +106,7 @@ export function entityTooLarge(limitBytes: number): OrreryError {
 
 /** A resourceVersion the server has not reached; k8s.io/apiserver/pkg/storage.NewTooLargeResourceVersionError. */
 export function resourceVersionTooLarge(wanted: number, current: number): OrreryError {
-  return new OrreryError('Timeout', `Too large resource version: ${wanted}, current: ${current}`, {
+  return new OrreryError('Timeout', `Timeout: Too large resource version: ${wanted}, current: ${current}`, {
     details: {
       retryAfterSeconds: 1,
       causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],

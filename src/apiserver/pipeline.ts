@@ -205,6 +205,8 @@ export class Pipeline {
     const { upgrade } = wire;
     await this.#authorize(request, user, info, wire.audit);
     checkWorkspace(info);
+    const isProxied = info.type === 'resource' && info.subresource === 'proxy';
+    if (request.sentMethod === 'OPTIONS' && !isProxied) throw methodNotAllowed();
     const remote = this.#parts.aggregation.find(info);
     if (remote !== undefined) {
       const isLong = isLongRunning(request, info);
@@ -212,9 +214,12 @@ export class Pipeline {
       return this.#parts.aggregation.serve(remote, proxied);
     }
     if (info.type === 'path') return servePath(request, info.path, this.#parts.routes);
-    const found = this.#parts.catalog.find(info.group, info.version, info.resource);
+    const { catalog, customResources } = this.#parts;
+    let found = catalog.find(info.group, info.version, info.resource);
+    if (found === undefined && (await customResources.lookAgain(info)))
+      found = catalog.find(info.group, info.version, info.resource);
     if (found === undefined) throw pathNotFound();
-    const custom = await this.#parts.customResources.served(found);
+    const custom = await customResources.served(found);
     const resource = custom?.resource ?? found;
     if (custom?.deprecation !== undefined) wire.warn(custom.deprecation);
     if (!resource.namespaced && info.namespace !== undefined && info.resource !== 'namespaces')
@@ -265,7 +270,7 @@ export class Pipeline {
     if (decision.verdict === 'allow') return;
     const why = forbiddenSentence(attributes, decision.reason);
     if (info.type === 'path') throw forbidden(undefined, '', why);
-    throw forbidden({ group: info.group, name: info.resource }, info.name ?? '', why);
+    throw forbidden({ group: info.group, name: info.resource }, attributes.resource?.name ?? '', why);
   }
 }
 
@@ -288,8 +293,9 @@ function withCustom(
 }
 
 function resourceAttributes(info: ResourceRequestInfo, request: ApiRequest) {
-  const { group, version, resource, subresource, namespace, name } = info;
+  const { group, version, resource, subresource, namespace } = info;
   const fieldSelector = request.query?.get('fieldSelector');
+  const name = info.name ?? (COLLECTION_VERBS.has(info.verb) ? selectedName(fieldSelector) : undefined);
   return {
     group,
     version,
@@ -299,6 +305,14 @@ function resourceAttributes(info: ResourceRequestInfo, request: ApiRequest) {
     ...(name !== undefined && { name }),
     ...(fieldSelector && { fieldSelector }),
   };
+}
+
+const COLLECTION_VERBS = new Set(['list', 'watch', 'deletecollection']);
+
+/** A list of one name is judged as that one; k8s.io/apiserver/pkg/endpoints/request/requestinfo.go. */
+function selectedName(fieldSelector: string | null | undefined): string | undefined {
+  const terms = (fieldSelector ?? '').split(',').map((term) => /^metadata\.name==?([^=!/]+)$/.exec(term));
+  return terms.find((term) => term !== null)?.[1];
 }
 
 /** One workspace exists on the first day; `*` is for looking at all. */

@@ -16,6 +16,8 @@ import { type QuotaAddress, QuotaLedger, type QuotaLedgerParts } from './quota-l
 type Quota = corev1.ResourceQuota;
 
 const QUOTAS = { group: '', resource: 'resourcequotas' };
+/** Upstream's controller counts everything anew every five minutes. */
+const RESYNC_MS = 5 * 60_000;
 
 /**
  * Nothing is created, or grows, past a ResourceQuota of its namespace.
@@ -43,6 +45,7 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
       quotas.map(({ object }) => object),
     );
     const addresses = quotas.map(({ object }) => ({ workspace, namespace, name: object.metadata.name }));
+    if (isQuotaStatus(request)) return this.#recountLater({ workspace, namespace, name: request.name });
     const own = this.#ownQuota(request);
     if (own !== undefined && !addresses.some(({ name }) => name === own.name)) addresses.push(own);
     if (addresses.length === 0 && !isNewQuota(request)) return undefined;
@@ -76,6 +79,14 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
       return undefined;
     if (subresource !== undefined) return undefined;
     return { workspace, namespace: namespace!, name: name || object!.metadata.name };
+  }
+
+  /** What others write into the status of a quota stands until it is counted again. */
+  #recountLater(address: QuotaAddress): Reservation {
+    const commit = () => {
+      setTimeout(() => this.#recount([address]), RESYNC_MS).unref();
+    };
+    return { commit, rollback: () => undefined };
   }
 
   async #chargeAll(
@@ -178,6 +189,11 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
       `exceeded quota: ${quota.metadata.name}, requested: ${text((one) => delta[one])}, used: ${text(used)}, limited: ${text((one) => parseQuantity(hard[one]!))}`,
     );
   }
+}
+
+function isQuotaStatus({ resource, operation, subresource }: AdmissionRequest): boolean {
+  const isQuota = resource.group === '' && resource.name === 'resourcequotas';
+  return isQuota && operation === 'UPDATE' && subresource === 'status';
 }
 
 function isNewQuota({ resource, operation }: AdmissionRequest): boolean {

@@ -2,7 +2,7 @@ import type { Resource } from '../../kube/index.ts';
 import { type OpenIdDocuments, serveOpenId } from '../authentication/openid-documents.ts';
 import { fingerprint } from '../encoding/fingerprint.ts';
 import { formatOf, negotiate, parseAccept } from '../encoding/negotiation.ts';
-import { encodeProtobufObject, protobufType } from '../encoding/protobuf-encoder.ts';
+import { encodeProtobufObject } from '../encoding/protobuf-encoder.ts';
 import { PROTOBUF } from '../encoding/protobuf-types.ts';
 import { printYaml } from '../encoding/yaml.ts';
 import { methodNotAllowed, pathNotFound } from '../errors.ts';
@@ -60,7 +60,7 @@ async function groupRoute(
   { catalog, remote }: RouteParts,
 ): Promise<ApiResponse | undefined> {
   const [root, one, two, more] = path.split('/').slice(1);
-  let document: object | undefined;
+  let document: { kind?: string } | undefined;
   if (root === 'api' && one !== undefined && two === undefined) document = apiResourceList(catalog, '', one);
   else if (root === 'apis' && one !== undefined && more === undefined)
     document =
@@ -105,17 +105,16 @@ function aggregated(
 
 async function answer(
   request: ApiRequest,
-  document: object,
+  document: { kind?: string },
   headers: Record<string, string> = {},
 ): Promise<ApiResponse> {
-  const ref = protobufType(document);
-  const { format } = negotiate(request.headers?.accept, ref !== undefined, false);
+  const { format } = negotiate(request.headers?.accept, true, false);
   if (format === 'json') return jsonResponse(200, document, headers);
-  if (format === 'protobuf' && ref !== undefined)
+  if (format === 'protobuf')
     return {
       status: 200,
       headers: { 'content-type': PROTOBUF, ...headers },
-      body: encodeProtobufObject(ref, document),
+      body: encodeProtobufObject(`meta/v1.${document.kind}`, document),
     };
   return {
     status: 200,

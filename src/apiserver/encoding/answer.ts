@@ -61,7 +61,8 @@ function encodeWhole(
 
 /** Checks what can be checked before the work is done: a write must not happen and then be answered 406. */
 export function checkAcceptable(request: ApiRequest, resource: Resource): void {
-  negotiate(request.headers?.accept, resource.schema.custom === undefined);
+  const isAskedOnly = resource.verbs.every((verb) => verb === 'create');
+  negotiate(request.headers?.accept, resource.schema.custom === undefined, !isAskedOnly);
 }
 
 /** An error's Status, or another that ends a request, in protobuf for who prefers that and else as JSON. */

@@ -42,7 +42,7 @@ export function parseAccept(header: string): MediaRange[] {
  *
  * @throws OrreryError NotAcceptable (406) when nothing fits.
  */
-export function negotiate(accept: string | undefined, hasProtobuf: boolean): Encoding {
+export function negotiate(accept: string | undefined, hasProtobuf: boolean, hasTable = true): Encoding {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json')
     return PLAIN_JSON;
   for (const range of parseAccept(accept)) {
@@ -56,7 +56,7 @@ export function negotiate(accept: string | undefined, hasProtobuf: boolean): Enc
     }
     const { g, v } = range.parameters;
     if (!TRANSFORMS.has(as) || g !== 'meta.k8s.io' || v !== 'v1') continue;
-    if (!isProtobuf || as !== 'Table') return { format, as: as as Encoding['as'] };
+    if (as === 'Table' ? !isProtobuf && hasTable : true) return { format, as: as as Encoding['as'] };
   }
   throw notAcceptable(hasProtobuf ? [...ACCEPTED, PROTOBUF] : ACCEPTED);
 }

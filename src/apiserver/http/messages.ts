@@ -3,6 +3,8 @@ import type { Duplex, Readable } from 'node:stream';
 /** A request as the pipeline sees it; which wire it came by is forgotten. Structurally the client room's ApiRequest. */
 export interface ApiRequest {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** How the method was sent when it is one that is a GET to us: what lies behind a proxy tells them apart. */
+  sentMethod?: 'HEAD' | 'OPTIONS';
   /** Absolute path, percent-encoded, without the query. */
   path: string;
   query?: URLSearchParams;

@@ -12,13 +12,15 @@ export function requestOf(
   url: string,
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): ApiRequest | undefined {
-  const wanted = method === 'HEAD' ? 'GET' : method;
+  const isReading = method === 'HEAD' || method === 'OPTIONS';
+  const wanted = isReading ? 'GET' : method;
   if (!METHODS.has(wanted)) return undefined;
   const at = url.indexOf('?');
   const request: ApiRequest = {
     method: wanted as ApiRequest['method'],
     path: at === -1 ? url : url.slice(0, at),
     headers: flattened(headers),
+    ...(isReading && { sentMethod: method }),
   };
   if (at !== -1) request.query = new URLSearchParams(url.slice(at + 1));
   return request;

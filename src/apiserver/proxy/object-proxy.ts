@@ -52,11 +52,12 @@ export class ObjectProxy {
     const suffix = query ? `?${query}` : '';
     const target = await findProxyTarget(this.#objects, request);
     const { upgrade } = request;
-    if (rest === '' && upgrade === undefined && request.request.method === 'GET')
+    const method = request.request.sentMethod ?? request.request.method;
+    if (rest === '' && upgrade === undefined && (method === 'GET' || method === 'HEAD'))
       return { status: 301, headers: { location: `${base}/${suffix}` }, body: new Uint8Array() };
     const options: RequestOptions = {
       ...(target.node !== undefined && (await this.#nodeOptions(target.node))),
-      method: request.request.method,
+      method,
       path: `${rest || '/'}${suffix}`,
       headers: forwardedHeaders(request.request, upgrade !== undefined),
     };

@@ -63,7 +63,7 @@ export function checked(options: metav1.DeleteOptions): DeleteOptions {
     errors.push({
       type: 'FieldValueNotSupported',
       field: 'propagationPolicy',
-      message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
+      message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
     });
   if (errors.length > 0) throw objectInvalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
   return {

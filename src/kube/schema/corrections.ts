@@ -181,3 +181,15 @@ export const REQUIRED_FIELDS: Readonly<Record<string, readonly string[]>> = {
   'resource/v1beta2.ResourceClaimTemplate': ['spec'],
   'resource/v1beta2.ResourceClaimTemplateSpec': ['spec'],
 };
+
+/** Marked `+optional` upstream but without `omitempty`: Go writes their zero values, whoever set them or not. */
+export const ALWAYS_WRITTEN: Readonly<Record<string, readonly string[]>> = {
+  'apps/v1.StatefulSetStatus': ['availableReplicas'],
+  'core/v1.Event': ['reportingComponent', 'reportingInstance'],
+  'policy/v1.PodDisruptionBudgetStatus': [
+    'disruptionsAllowed',
+    'currentHealthy',
+    'desiredHealthy',
+    'expectedPods',
+  ],
+};

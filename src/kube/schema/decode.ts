@@ -211,7 +211,10 @@ class Decoder {
         object[name] = undefined;
       } else if (decoded !== value) object[name] = decoded;
     }
-    return dropped ? withoutUndefined(object) : object;
+    const decoded = dropped ? withoutUndefined(object) : object;
+    if (!this.#keepZeroValues)
+      for (const field of type.alwaysWritten) decoded[field.name] ??= zeroOf(field.kind);
+    return decoded;
   }
 
   #field(type: TypeInfo, field: FieldInfo, value: unknown): unknown {

@@ -18,7 +18,13 @@
  */
 
 import { ATOMIC_TYPES } from './atomic-types.ts';
-import { OPTIONAL_FIELDS, RAW_TYPES, REQUIRED_FIELDS, RETYPED_FIELDS } from './corrections.ts';
+import {
+  ALWAYS_WRITTEN,
+  OPTIONAL_FIELDS,
+  RAW_TYPES,
+  REQUIRED_FIELDS,
+  RETYPED_FIELDS,
+} from './corrections.ts';
 import table from './fields.generated.json' with { type: 'json' };
 
 export type ScalarKind =
@@ -130,6 +136,8 @@ export class TypeInfo {
   readonly name: string;
   /** JSON field name → field, embedded structs flattened. */
   readonly fields: ReadonlyMap<string, FieldInfo>;
+  /** Fields that stand in every object of the type, with their zero value at least. */
+  readonly alwaysWritten: readonly FieldInfo[];
   /** One leaf to server-side apply (`+structType=atomic`). */
   readonly atomic: boolean;
 
@@ -138,6 +146,7 @@ export class TypeInfo {
     this.name = ref.slice(ref.lastIndexOf('.') + 1);
     this.atomic = ATOMIC_TYPES.has(ref);
     this.fields = flatten(ref, own);
+    this.alwaysWritten = (ALWAYS_WRITTEN[ref] ?? []).map((name) => this.fields.get(name)!);
   }
 }
 
