@@ -2,6 +2,8 @@ import type { Resource } from '../../kube/index.ts';
 import { type OpenIdDocuments, serveOpenId } from '../authentication/openid-documents.ts';
 import { fingerprint } from '../encoding/fingerprint.ts';
 import { formatOf, negotiate, parseAccept } from '../encoding/negotiation.ts';
+import { encodeProtobufObject } from '../encoding/protobuf-encoder.ts';
+import { PROTOBUF } from '../encoding/protobuf-types.ts';
 import { printYaml } from '../encoding/yaml.ts';
 import { methodNotAllowed, pathNotFound } from '../errors.ts';
 import { type ApiRequest, type ApiResponse, encodeText, jsonResponse } from '../http/messages.ts';
@@ -58,7 +60,7 @@ async function groupRoute(
   { catalog, remote }: RouteParts,
 ): Promise<ApiResponse | undefined> {
   const [root, one, two, more] = path.split('/').slice(1);
-  let document: object | undefined;
+  let document: { kind?: string } | undefined;
   if (root === 'api' && one !== undefined && two === undefined) document = apiResourceList(catalog, '', one);
   else if (root === 'apis' && one !== undefined && more === undefined)
     document =
@@ -103,11 +105,17 @@ function aggregated(
 
 async function answer(
   request: ApiRequest,
-  document: object,
+  document: { kind?: string },
   headers: Record<string, string> = {},
 ): Promise<ApiResponse> {
-  const { format } = negotiate(request.headers?.accept, false);
+  const { format } = negotiate(request.headers?.accept, true, false);
   if (format === 'json') return jsonResponse(200, document, headers);
+  if (format === 'protobuf')
+    return {
+      status: 200,
+      headers: { 'content-type': PROTOBUF, ...headers },
+      body: encodeProtobufObject(`meta/v1.${document.kind}`, document),
+    };
   return {
     status: 200,
     headers: { 'content-type': 'application/yaml', ...headers },
