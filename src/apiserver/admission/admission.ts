@@ -144,6 +144,11 @@ export interface StoredObjects {
     resource: { group: string; resource: string },
     where: { workspace: string; namespace?: string },
   ): Promise<{ workspace: string; object: Readonly<T> }[]>;
+  /** True when it is known, without looking, that a list would be empty. */
+  hasNone?(
+    resource: { group: string; resource: string },
+    where: { workspace: string; namespace?: string },
+  ): boolean;
   /** Resolves with the object as soon as it exists, with undefined after `timeoutMs`. */
   waitFor<T extends KubeObject>(
     resource: { group: string; resource: string },

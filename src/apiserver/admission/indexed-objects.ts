@@ -88,6 +88,15 @@ export class IndexedObjects implements StoredObjects, AdmissionPlugin {
     return (await index.load(prefix, () => this.#objects.list(reference, where))) as Result;
   }
 
+  hasNone({ group, resource: name }: Reference, { workspace, namespace }: Where): boolean {
+    const index = this.#indexes.get(`${group}/${name}`);
+    if (index === undefined) return false;
+    const isNamespaced = namespace !== undefined;
+    return (
+      index.get(listPrefix({ group, name, namespaced: isNamespaced }, workspace, namespace))?.length === 0
+    );
+  }
+
   async reserve({ resource, workspace, namespace }: AdmissionRequest): Promise<Reservation | undefined> {
     const index = this.#indexes.get(keyOf({ group: resource.group, resource: resource.name }));
     if (index === undefined) return undefined;

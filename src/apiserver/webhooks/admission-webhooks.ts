@@ -48,20 +48,22 @@ interface Call extends Hook {
 /** The webhooks of one kind of configuration: by name of the configuration, then as they stand in it. */
 class Webhooks {
   readonly #parts: WebhookParts;
-  readonly #resource: string;
+  readonly #reference: { group: string; resource: string };
   readonly #kind: 'mutating' | 'validating';
 
   constructor(parts: WebhookParts, kind: 'mutating' | 'validating') {
     this.#parts = parts;
-    this.#resource = `${kind}webhookconfigurations`;
+    this.#reference = { group: 'admissionregistration.k8s.io', resource: `${kind}webhookconfigurations` };
     this.#kind = kind;
   }
 
+  /** There are none: known without looking. */
+  hasNone({ workspace }: AdmissionRequest): boolean {
+    return this.#parts.objects.hasNone?.(this.#reference, { workspace }) === true;
+  }
+
   async list(workspace: string): Promise<Hook[]> {
-    const found = await this.#parts.objects.list<Configuration>(
-      { group: 'admissionregistration.k8s.io', resource: this.#resource },
-      { workspace },
-    );
+    const found = await this.#parts.objects.list<Configuration>(this.#reference, { workspace });
     // Lists of the store come in the order of their names.
     return found.flatMap(({ object }) => {
       const seen = new Map<string, number>();
@@ -194,8 +196,12 @@ export class MutatingAdmissionWebhook implements AdmissionPlugin {
     this.#webhooks = new Webhooks(parts, 'mutating');
   }
 
-  async mutate(request: AdmissionRequest): Promise<void> {
-    if (isExempt(request)) return;
+  mutate(request: AdmissionRequest): Promise<void> | undefined {
+    if (this.#webhooks.hasNone(request) || isExempt(request)) return undefined;
+    return this.#mutate(request);
+  }
+
+  async #mutate(request: AdmissionRequest): Promise<void> {
     const all = await this.#webhooks.list(request.workspace);
     if (all.length === 0) return;
     const round = this.#roundOf(request);
@@ -266,8 +272,12 @@ export class ValidatingAdmissionWebhook implements AdmissionPlugin {
     this.#webhooks = new Webhooks(parts, 'validating');
   }
 
-  async validate(request: AdmissionRequest): Promise<void> {
-    if (isExempt(request)) return;
+  validate(request: AdmissionRequest): Promise<void> | undefined {
+    if (this.#webhooks.hasNone(request) || isExempt(request)) return undefined;
+    return this.#validate(request);
+  }
+
+  async #validate(request: AdmissionRequest): Promise<void> {
     const calls: Call[] = [];
     for (const [index, hook] of (await this.#webhooks.list(request.workspace)).entries()) {
       const call = await this.#webhooks.callFor(hook, index, request);

@@ -34,6 +34,20 @@ export interface BoundPolicy<P extends Policy, B extends Binding> {
   version: Resource;
 }
 
+const POLICIES = {
+  mutating: { group: GROUP, resource: 'mutatingadmissionpolicies' },
+  validating: { group: GROUP, resource: 'validatingadmissionpolicies' },
+};
+
+/** Nobody has a policy: known without looking. */
+export function hasNoPolicies(
+  { objects }: PolicyParts,
+  kind: 'mutating' | 'validating',
+  request: AdmissionRequest,
+): boolean {
+  return objects.hasNone?.(POLICIES[kind], { workspace: request.workspace }) === true;
+}
+
 /**
  * The policies that are for a request, each with each of its bindings, in the order of their names.
  * Source: k8s.io/apiserver/pkg/admission/plugin/policy/generic.
@@ -45,11 +59,10 @@ export async function boundPolicies<P extends Policy, B extends Binding>(
 ): Promise<BoundPolicy<P, B>[]> {
   const { objects, matcher } = parts;
   const { workspace } = request;
-  const list = <T extends KubeObject>(resource: string) =>
-    objects.list<T>({ group: GROUP, resource }, { workspace });
-  const policies = await list<P>(`${kind}admissionpolicies`);
+  const policies = await objects.list<P>(POLICIES[kind], { workspace });
   if (policies.length === 0) return [];
-  const bindings = await list<B>(`${kind}admissionpolicybindings`);
+  const resource = `${kind}admissionpolicybindings`;
+  const bindings = await objects.list<B>({ group: GROUP, resource }, { workspace });
   const found: BoundPolicy<P, B>[] = [];
   for (const { object: policy } of policies) {
     const own = bindings.filter(({ object }) => object.spec.policyName === policy.metadata.name);

@@ -8,6 +8,7 @@ import { Decisions } from './authorizer-value.ts';
 import {
   type BoundPolicy,
   boundPolicies,
+  hasNoPolicies,
   namespaceOf,
   type PolicyParts,
   paramsOf,
@@ -56,8 +57,12 @@ export class MutatingAdmissionPolicyPlugin implements AdmissionPlugin {
     this.#parts = parts;
   }
 
-  async mutate(request: AdmissionRequest): Promise<void> {
-    if (isExempt(request) || request.operation === 'DELETE') return;
+  mutate(request: AdmissionRequest): Promise<void> | undefined {
+    if (hasNoPolicies(this.#parts, 'mutating', request)) return undefined;
+    return isExempt(request) || request.operation === 'DELETE' ? undefined : this.#mutate(request);
+  }
+
+  async #mutate(request: AdmissionRequest): Promise<void> {
     const bound = await boundPolicies<Policy, Binding>(this.#parts, 'mutating', request);
     if (bound.length === 0) return;
     const problems: Problem[] = [];

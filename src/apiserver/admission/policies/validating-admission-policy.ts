@@ -10,6 +10,7 @@ import { Decisions } from './authorizer-value.ts';
 import {
   type BoundPolicy,
   boundPolicies,
+  hasNoPolicies,
   namespaceOf,
   type PolicyParts,
   paramsOf,
@@ -54,8 +55,12 @@ export class ValidatingAdmissionPolicyPlugin implements AdmissionPlugin {
     this.#parts = parts;
   }
 
-  async validate(request: AdmissionRequest): Promise<void> {
-    if (isExempt(request)) return;
+  validate(request: AdmissionRequest): Promise<void> | undefined {
+    if (hasNoPolicies(this.#parts, 'validating', request) || isExempt(request)) return undefined;
+    return this.#validate(request);
+  }
+
+  async #validate(request: AdmissionRequest): Promise<void> {
     const bound = await boundPolicies<Policy, Binding>(this.#parts, 'validating', request);
     if (bound.length === 0) return;
     const denials: Denial[] = [];
