@@ -17,6 +17,7 @@ import type { Authorizer } from '../authorization/authorizer.ts';
 import { fingerprint } from '../encoding/fingerprint.ts';
 import { decodeText, encodeText } from '../http/messages.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
+import type { ResourceRequestInfo } from '../request-info/request-info.ts';
 import { type ObjectStorage, WriteRace } from '../storage/object-storage.ts';
 import type { WebhookClient } from '../webhooks/webhook-client.ts';
 import { ConversionWebhook } from './conversion-webhook.ts';
@@ -78,6 +79,7 @@ export class CustomResources {
   readonly #owners = new WeakMap<object, Entry>();
   readonly #loaded = new Map<string, { served: Promise<ServedResource>; sizeBytes: number }>();
   readonly #removals = new Set<string>();
+  #signal: AbortSignal | undefined;
 
   constructor(parts: CustomResourcesParts) {
     this.#parts = parts;
@@ -86,10 +88,25 @@ export class CustomResources {
 
   /** Resolves once everything that is stored is served; goes on in the background until `signal` aborts. */
   async start(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
     const revision = await this.#list(signal);
     this.#follow(revision, signal).catch((error: unknown) => {
       this.#parts.log.error('custom resource definitions are followed no more', { error });
     });
+  }
+
+  /**
+   * For a resource that is not served here: whether its definition has been established through another server on
+   * this store, before the watch told of it.
+   */
+  async lookAgain({ workspace, group, resource }: ResourceRequestInfo): Promise<boolean> {
+    const name = `${resource}.${group}`;
+    if (group === '' || name.length > 253 || this.#signal === undefined) return false;
+    const key = this.#parts.storage.keyOf(this.#definitions, { workspace, name });
+    const stored = await this.#parts.storage.store.get(key);
+    if (stored === undefined || stored.modRevision <= (this.#entries.get(key)?.revision ?? 0)) return false;
+    await this.#apply(stored, this.#signal);
+    return true;
   }
 
   /** The whole of a resource of the catalog; undefined for one that no definition made. @throws NotFound */
@@ -181,7 +198,8 @@ export class CustomResources {
           after = batch.revision;
           for (const event of batch.events) {
             if (event.type === 'delete') await this.#gone(event.key, signal);
-            else await this.#apply({ ...event, modRevision: event.revision, createRevision: 0 }, signal);
+            else if (event.revision > (this.#entries.get(event.key)?.revision ?? 0))
+              await this.#apply({ ...event, modRevision: event.revision, createRevision: 0 }, signal);
           }
         }
       } catch (error) {
