@@ -43,6 +43,9 @@ export const machineryOf: Readonly<Record<string, string>> = {
   'scheduling.k8s.io/priorityclasses':
     'resolved into the pod’s priority; the more important take the place of others',
   'policy/poddisruptionbudgets': 'counted, asked by evictions, heeded by preemption',
+  'flowcontrol.apiserver.k8s.io/flowschemas': 'classify every request; mandatory ones come back',
+  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations':
+    'seats, queues and borrowing, as they are changed',
   'networking.k8s.io/ipaddresses': 'one for each address of a service',
   'storage.k8s.io/csinodes': 'their limits of volumes are kept by the scheduler',
   'storage.k8s.io/storageclasses':
@@ -51,10 +54,6 @@ export const machineryOf: Readonly<Record<string, string>> = {
 
 /** Served in part by design: what an object of it does not do. */
 export const lackingOf: Readonly<Record<string, string>> = {
-  'flowcontrol.apiserver.k8s.io/flowschemas':
-    'the defaults are there; requests are limited by a cap of their own',
-  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations':
-    'the defaults are there; requests are limited by a cap of their own',
   'networking.k8s.io/servicecidrs': 'the default is there; more ranges give no addresses',
   'networking.k8s.io/networkpolicies': 'nothing is kept out by them',
   'networking.k8s.io/ingresses': 'there is no ingress controller yet',
@@ -85,6 +84,9 @@ const DEFAULTS = 'src/apiserver/default-objects.test.ts';
 const CERTIFICATES = 'test/e2e/certificates.test.ts';
 const QUOTA = 'src/apiserver/admission/quota.test.ts';
 const AUDIT = 'src/apiserver/audit/audit.test.ts';
+const FLOW = 'test/conformance/flow-control.test.ts';
+const LIMITS = 'test/conformance/limits.test.ts';
+const MONITORING = 'test/conformance/monitoring.test.ts';
 const POLICIES = 'src/apiserver/admission/policies/policies.test.ts';
 const POLICY_STEPS = 'test/conformance/admission-policies.test.ts';
 const WEBHOOK_STEPS = 'test/conformance/webhook.test.ts';
@@ -684,6 +686,77 @@ export const features: readonly Feature[] = [
     'policy file: levels, stages, rules',
     'src/apiserver/audit/audit-policy.test.ts',
     'with stages of the policy and its own',
+  ),
+  feature('Audit', 'refused authentications', LIMITS, 'who could not show who he is stands in the audit log'),
+  feature(
+    'Fairness',
+    'FlowSchemas and PriorityLevelConfigurations classify requests',
+    FLOW,
+    'are classified by the FlowSchemas and PriorityLevelConfigurations that are there',
+  ),
+  feature(
+    'Fairness',
+    'a level that is full refuses (429), the others go on',
+    FLOW,
+    'beyond the seats of their level are refused, those of others are not',
+  ),
+  feature(
+    'Fairness',
+    'fair queuing',
+    FLOW,
+    'of a flooding user do not starve those of another in the same level',
+  ),
+  feature(
+    'Fairness',
+    'borrowing of seats',
+    'src/apiserver/flow-control/flow-control.test.ts',
+    'a busy level borrows what others lend',
+  ),
+  feature('Fairness', 'mandatory objects are kept', FLOW, 'a mandatory object that was deleted comes back'),
+  feature(
+    'Protection',
+    'slow watchers are ended',
+    LIMITS,
+    'a watcher that does not read is ended, and its memory given back',
+  ),
+  feature(
+    'Protection',
+    'refused bodies cost their connection nothing',
+    LIMITS,
+    'bodies that are refused unread leave their connection as good as new',
+  ),
+  feature('Protection', 'connections of one address', LIMITS, 'one address has only so many connections'),
+  feature(
+    'Protection',
+    'request timeouts, ?timeout=',
+    'src/apiserver/http/request-deadline.test.ts',
+    'a client may ask for less time, not for more',
+  ),
+  feature(
+    'Protection',
+    'graceful end',
+    LIMITS,
+    'a server that stops says so first, ends its watches without an error and finishes what runs',
+  ),
+  feature(
+    'Monitoring',
+    '/metrics under upstream’s names',
+    MONITORING,
+    'has what one grabs from an API server',
+  ),
+  feature('Monitoring', 'OpenMetrics', MONITORING, 'comes as OpenMetrics to who asks for it'),
+  feature('Monitoring', '/metrics/slis', MONITORING, '/metrics/slis tells of the health checks'),
+  feature(
+    'Monitoring',
+    'single health checks, exclusion',
+    MONITORING,
+    'a check can be asked alone, or left out',
+  ),
+  feature(
+    'Monitoring',
+    '/statusz and /flagz as text; their structured forms are refused by name',
+    MONITORING,
+    '/statusz and /flagz tell of the process, as text only',
   ),
   feature(
     'Protection',
