@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { OrreryError, systemClock } from '../base/index.ts';
-import { createClient, httpTransport, readKubeconfig } from '../client/index.ts';
+import { createClient, failoverTransport, httpTransport, readKubeconfig } from '../client/index.ts';
 import { openEngine } from '../engine/index.ts';
 import { createNode } from '../node/index.ts';
 import { refuseTakenRange } from './address-ranges.ts';
@@ -23,7 +23,10 @@ export async function startNodeRole(config: Config, { log }: RoleContext): Promi
   const subnet = nodeSubnet(config.clusterCidr);
   refuseTakenRange(subnet, `orr${config.instance}`, networkInterfaces());
   const engine = await openEngine({ directory: directory.engine, instance: config.instance, subnet, log });
-  const transport = httpTransport(connection);
+  const transport = failoverTransport([
+    httpTransport(connection),
+    ...config.otherServers.map((server) => httpTransport({ ...connection, server })),
+  ]);
   const node = await createNode({
     name: config.nodeName,
     ip: config.nodeIp,

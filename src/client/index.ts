@@ -11,6 +11,7 @@ export type * from './client.ts';
 export * from './controller.ts';
 export * from './create-client.ts';
 export * from './event-recorder.ts';
+export * from './failover-transport.ts';
 export * from './http-transport.ts';
 export * from './informer.ts';
 export * from './informer-factory.ts';
