@@ -206,6 +206,8 @@ class EtcdStore implements Store {
   #publish(events: StoreEvent[], revision: number, compaction: AutoCompaction): void {
     this.#connection.noteRevision(revision);
     this.#hub.publish(events, revision);
+    // What servers note for each other is no history to forget.
+    if (events.length === 0) return;
     compaction.noteCommit(
       revision,
       events.reduce((sum, { value }) => sum + value.length, 0),
