@@ -42,12 +42,14 @@ const as = (method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, body?: unk
 
 test('reads the one Secret its pod uses, by every way to ask, and no other', async () => {
   expect(await get(`${BASE}/secrets/shared`)).toBe(200);
+  // Whatever else a selector says, one that names the Secret selects no other.
+  const selector = 'metadata.name%3Dshared,metadata.name!%3Dx';
+  expect(await get(`${BASE}/secrets?fieldSelector=${selector}`)).toBe(200);
   for (const url of [
     `${BASE}/secrets/private`,
     `${BASE}/secrets`,
     `${VICTIM}/secrets/shared`,
     `/api/v1/secrets?fieldSelector=metadata.name%3Dshared`,
-    `${BASE}/secrets?fieldSelector=metadata.name%3Dshared,metadata.name!%3Dx`,
     `${BASE}/secrets?labelSelector=a%3Db`,
     `/clusters/*/api/v1/namespaces/victim/secrets?fieldSelector=metadata.name%3Dshared`,
     `/clusters/*/api/v1/secrets?fieldSelector=metadata.name%3Dshared`,
@@ -164,4 +166,18 @@ test('of pods it changes the status of its own, not their labels, and deletes it
     expect((await refused).status).toBe(403);
   expect((await as('DELETE', `${BASE}/pods/mine?gracePeriodSeconds=0`)).status).toBe(200);
   expect(await get(`${BASE}/secrets/shared`)).toBe(403);
+});
+
+test('it says which storage drivers are its own, and no other node’s', async () => {
+  const csiNodes = '/apis/storage.k8s.io/v1/csinodes';
+  const csiNode = (name: string) => ({
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'CSINode',
+    metadata: { name },
+    spec: { drivers: [] },
+  });
+  expect((await as('POST', csiNodes, csiNode('n2'))).body.message).toContain(
+    'can only create CSINode with the same name as the requesting node',
+  );
+  expect((await as('POST', csiNodes, csiNode('n1'))).status).toBe(201);
 });

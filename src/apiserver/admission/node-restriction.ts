@@ -45,6 +45,7 @@ export class NodeRestriction implements AdmissionPlugin {
     if (node === undefined) return;
     const { group, name } = request.resource;
     if (group === 'coordination.k8s.io' && name === 'leases') return validateLease(request, node);
+    if (group === 'storage.k8s.io' && name === 'csinodes') return validateCsiNode(request, node);
     if (group !== '') return;
     switch (name) {
       case 'nodes':
@@ -66,7 +67,12 @@ export class NodeRestriction implements AdmissionPlugin {
       ))) as Readonly<corev1.Pod> | undefined;
     if (pod === undefined) return;
     if (pod.spec?.nodeName === node) return keepLabels(request, node);
-    const what = request.operation === 'DELETE' ? 'delete' : 'update status for';
+    const what =
+      request.operation === 'DELETE'
+        ? 'delete'
+        : request.subresource === 'eviction'
+          ? 'evict'
+          : 'update status for';
     throw forbidden(
       request.resource,
       request.name,
@@ -103,6 +109,17 @@ function validateLease(request: AdmissionRequest, node: string): void {
       request.resource,
       request.name,
       'can only access node lease with the same name as the requesting node',
+    );
+}
+
+function validateCsiNode(request: AdmissionRequest, node: string): void {
+  const name = request.name || request.object?.metadata.name;
+  const verb = request.operation === 'CREATE' ? 'create' : 'access';
+  if (name !== node)
+    throw forbidden(
+      request.resource,
+      request.name,
+      `can only ${verb} CSINode with the same name as the requesting node`,
     );
 }
 
