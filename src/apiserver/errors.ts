@@ -114,11 +114,6 @@ export function resourceVersionTooLarge(wanted: number, current: number): Orrery
   });
 }
 
-/** k8s.io/apiserver/pkg/server/filters/timeout.go. */
-export function requestTimeout(): OrreryError {
-  return new OrreryError('Timeout', 'Timeout: request did not complete within the allotted timeout');
-}
-
 export function expired(message: string): Gone {
   return new Gone(message);
 }

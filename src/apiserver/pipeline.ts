@@ -210,7 +210,8 @@ export class Pipeline {
     const remote = this.#parts.aggregation.find(info);
     if (remote !== undefined) {
       const isLong = isLongRunning(request, info);
-      const proxied = { request, user, info, wire, isLongRunning: isLong, auditId: wire.audit?.id };
+      const limitMs = isLong ? undefined : allottedMs(request, this.#parts.requestTimeoutMs);
+      const proxied = { request, user, info, wire, limitMs, auditId: wire.audit?.id };
       return this.#parts.aggregation.serve(remote, proxied);
     }
     if (info.type === 'path') return servePath(request, info.path, this.#parts.routes);

@@ -415,6 +415,8 @@ describe('availability', () => {
   test('a slow backend costs its callers nothing but their own time', async () => {
     extension.delayMs = 500;
     try {
+      const late = await get(`${FLUNDERS}?timeout=100ms`);
+      expect([late.status, late.body.reason]).toEqual([504, 'Timeout']);
       const slow = get(FLUNDERS);
       const started = performance.now();
       expect((await get('/apis')).status).toBe(200);

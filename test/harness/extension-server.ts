@@ -130,6 +130,8 @@ export class ExtensionServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.requests.push(request);
     if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
+    // Whoever asked has not waited.
+    if (request.socket.destroyed) return;
     if (!isProxy(request.socket as TLSSocket)) return answer(response, 401, status(401, 'Unauthorized'));
     const url = new URL(request.url!, 'https://x');
     const document = this.#document(url.pathname, request.headers.accept ?? '');

@@ -1,5 +1,4 @@
 import { BadRequest, type OrreryError } from '../../base/index.ts';
-import { requestTimeout } from '../errors.ts';
 import { type ApiRequest, type ApiResponse, textResponse, type User } from '../http/messages.ts';
 import type { RequestWire } from '../pipeline.ts';
 import { joinStreams } from '../proxy/joined-streams.ts';
@@ -8,8 +7,6 @@ import { ALL_WORKSPACES, DEFAULT_WORKSPACE, type RequestInfo } from '../request-
 import type { RemoteVersion } from './api-services.ts';
 import { type BackendAnswer, type BackendClient, BackendUnreachable } from './backend-client.ts';
 
-/** kube-apiserver's --request-timeout: what is not long-running has an answer by then. */
-const TIMEOUT_MS = 60_000;
 const REFUSAL_LIMIT_BYTES = 64 * 1024;
 const REDIRECT_REFUSED = 'the backend attempted to redirect this request, which is not permitted';
 
@@ -18,7 +15,8 @@ export interface ProxiedRequest {
   user: User;
   info: RequestInfo;
   wire: RequestWire;
-  isLongRunning: boolean;
+  /** The backend is not waited for longer than whoever asked is; undefined: what is long-running. */
+  limitMs: number | undefined;
   auditId: string | undefined;
 }
 
@@ -35,7 +33,7 @@ export class AggregatedProxy {
     this.#backends = backends;
   }
 
-  /** @throws BadRequest for a path that climbs; OrreryError Timeout. What the backend is to blame for is a plain 503. */
+  /** @throws BadRequest for a path that climbs. What the backend is to blame for is a plain 503. */
   async serve(version: RemoteVersion, proxied: ProxiedRequest): Promise<ApiResponse> {
     const { request, user, wire, auditId } = proxied;
     const path = backendPath(proxied);
@@ -48,17 +46,18 @@ export class AggregatedProxy {
     if (auditId !== undefined) headers['audit-id'] = auditId;
     const length = request.headers?.['content-length'];
     if (wire.body !== undefined && length !== undefined) headers['content-length'] = length;
-    const deadline = proxied.isLongRunning ? undefined : new Deadline(request.signal);
+    const { limitMs } = proxied;
+    const deadline = limitMs === undefined ? undefined : new Deadline(request.signal, limitMs);
     const body = wire.body?.stream ?? request.body;
     const signal = deadline?.signal ?? request.signal;
     try {
-      const sent = { method: request.method, path, headers, user, body, signal };
+      const method = request.sentMethod === 'HEAD' ? 'HEAD' : request.method;
+      const sent = { method, path, headers, user, body, signal };
       const answer = await this.#backends.send(version.backend, sent);
       deadline?.answered();
       return wire.upgrade === undefined ? answerOf(answer) : await upgradedAnswer(answer, wire.upgrade);
     } catch (error) {
       deadline?.answered();
-      if (deadline?.isPast === true) throw requestTimeout();
       return failure(error, wire.upgrade !== undefined);
     }
   }
@@ -69,13 +68,9 @@ class Deadline {
   readonly signal: AbortSignal;
   readonly #expiry = new AbortController();
   readonly #timer: NodeJS.Timeout;
-  isPast = false;
 
-  constructor(client: AbortSignal | undefined) {
-    this.#timer = setTimeout(() => {
-      this.isPast = true;
-      this.#expiry.abort();
-    }, TIMEOUT_MS);
+  constructor(client: AbortSignal | undefined, limitMs: number) {
+    this.#timer = setTimeout(() => this.#expiry.abort(), limitMs);
     const { signal } = this.#expiry;
     this.signal = client === undefined ? signal : AbortSignal.any([client, signal]);
   }
