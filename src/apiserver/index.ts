@@ -14,12 +14,12 @@ export { type ApiServer, createApiServer } from './api-server.ts';
 export type { RequestHeaderConfig } from './authentication/request-header.ts';
 export { parseTokenFile } from './authentication/static-tokens.ts';
 export { gitVersion, KUBERNETES_VERSION } from './discovery/version.ts';
-export type { ApiRequest, ApiResponse, User } from './http/messages.ts';
-export { encryptingStore } from './encryption/encrypting-store.ts';
+export { encryptingStore, unreadableValues } from './encryption/encrypting-store.ts';
 export {
   type EncryptionConfiguration,
   readEncryptionConfiguration,
 } from './encryption/encryption-configuration.ts';
+export type { ApiRequest, ApiResponse, User } from './http/messages.ts';
 export type { ApiServerOptions } from './options.ts';
 export type { KeyPair } from './pki/certificates.ts';
 export { type KeyBundleOptions, shareKeys } from './pki/key-bundle.ts';

@@ -75,11 +75,13 @@ const severalServers = () => [
     'another server, for the node when its own does not answer (repeatable)',
   ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]),
   new Option('--secrets-encryption', 'keep Secrets encrypted, with a key made in the data directory'),
+  encryptionConfig(),
+];
+const encryptionConfig = () =>
   new Option(
     '--encryption-provider-config <file>',
     "Kubernetes' EncryptionConfiguration: what is kept encrypted",
-  ),
-];
+  );
 
 /** Options that several commands share. */
 function withOptions(command: Command, options: readonly Option[]): Command {
@@ -233,6 +235,7 @@ function addStore(program: Command): void {
     .command('check')
     .description('Verify the consistency of the store. Orrery must not be running on it.')
     .addOption(dataDir())
+    .addOption(encryptionConfig())
     .addOption(output())
     .action(async (flags) => (await import('./commands/store.ts')).checkStoreCommand(flags));
   const place = () => [dataDir(), store(), ...etcd(), output()];

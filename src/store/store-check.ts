@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { OrreryError } from '../base/index.ts';
+import { messageOf, OrreryError } from '../base/index.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { type Counters, LmdbTables } from './lmdb-tables.ts';
 import { checkPages } from './page-check.ts';
@@ -29,9 +29,13 @@ const PROBLEMS_LIMIT = 100;
  * Looks at everything in the store of a directory: each page of the file, each entry of each table, and
  * whether they agree. Changes nothing. The store must not be in use.
  *
+ * @param readValue is given every value; what it throws is reported.
  * @throws StoreMissing, StoreLocked, StoreForeign, StoreUnavailable; damage is reported, not thrown.
  */
-export async function checkStore(directory: string): Promise<StoreCheckReport> {
+export async function checkStore(
+  directory: string,
+  readValue: (key: string, value: Uint8Array) => void = () => undefined,
+): Promise<StoreCheckReport> {
   const path = storePath(directory);
   if (statSync(path, { throwIfNoEntry: false }) === undefined) throw storeMissing(directory);
   const lock = await DirectoryLock.take(directory);
@@ -39,7 +43,7 @@ export async function checkStore(directory: string): Promise<StoreCheckReport> {
     checkPages(path, { freePages: true });
     const tables = await LmdbTables.open(path, 'read');
     try {
-      return new TableCheck(tables, statSync(path).size).run();
+      return new TableCheck(tables, { bytes: statSync(path).size, readValue }).run();
     } finally {
       await tables.close();
     }
@@ -77,11 +81,16 @@ class TableCheck {
   /** Revisions something leads to: an index entry, a grave, or a later change of the same key. */
   readonly #reached = new Set<number>();
   readonly #problems: string[] = [];
+  readonly #readValue: (key: string, value: Uint8Array) => void;
   #unverified = 0;
 
-  constructor(tables: LmdbTables, bytes: number) {
+  constructor(
+    tables: LmdbTables,
+    { bytes, readValue }: { bytes: number; readValue: (key: string, value: Uint8Array) => void },
+  ) {
     this.#tables = tables;
     this.#bytes = bytes;
+    this.#readValue = readValue;
     this.#counters = tables.counters();
   }
 
@@ -137,8 +146,17 @@ class TableCheck {
         this.#report(
           `"${key}" was created at ${createRevision} by the index, ${entry.createRevision} by the log`,
         );
+      else this.#checkValue(key, modRevision);
     }
     return keys;
+  }
+
+  #checkValue(key: string, modRevision: number): void {
+    try {
+      this.#readValue(key, this.#tables.existingRecord(modRevision).copyValue());
+    } catch (error) {
+      this.#report(`"${key}" cannot be read: ${messageOf(error)}`);
+    }
   }
 
   #checkGraves(): void {

@@ -25,17 +25,21 @@ export function encryptingStore(store: Store, configuration: EncryptionConfigura
   return new EncryptingStore(store, configuration);
 }
 
+/** Throws as reading does for a stored value that cannot be read; for who looks through a store. */
+export function unreadableValues(
+  configuration: EncryptionConfiguration = new Map(),
+): (key: string, stored: Uint8Array) => void {
+  const values = new Values(configuration);
+  return (key, stored) => void values.open(key, stored, 0);
+}
+
 class EncryptingStore implements Store {
   readonly #store: Store;
-  readonly #configuration: EncryptionConfiguration;
-  /** By the beginning of the keys, `/core/secrets`. */
-  readonly #transformers = new Map<string, Transformer | undefined>();
-  /** One decryption for all watchers: the driver hands them the same bytes. */
-  readonly #decrypted = new WeakMap<Uint8Array, Decrypted>();
+  readonly #values: Values;
 
   constructor(store: Store, configuration: EncryptionConfiguration) {
     this.#store = store;
-    this.#configuration = configuration;
+    this.#values = new Values(configuration);
   }
 
   async get(key: string): Promise<StoredValue | undefined> {
@@ -54,7 +58,7 @@ class EncryptingStore implements Store {
 
   async write(write: Write): Promise<WriteResult> {
     const { key } = write;
-    const transformer = this.#transformerOf(key);
+    const transformer = this.#values.transformerOf(key);
     const draft = write.type === 'put' ? write.value : write.tombstone;
     if (transformer === undefined || draft === undefined) return this.#store.write(write);
     const sealed: Draft = { bytes: transformer.encrypt(key, withoutRevision(draft)) };
@@ -123,20 +127,33 @@ class EncryptingStore implements Store {
 
   #readableEvent(event: StoreEvent): StoreEvent {
     const { key, revision, value, previous, previousRevision = 0 } = event;
-    const now = this.#open(key, value, revision);
-    const before = previous && this.#open(key, previous, previousRevision);
+    const now = this.#values.open(key, value, revision);
+    const before = previous && this.#values.open(key, previous, previousRevision);
     if (now.value === value && before?.value === previous) return event;
     return { ...event, value: now.value, ...(before !== undefined && { previous: before.value }) };
   }
 
   #readable(item: StoredValue): StoredValue {
-    const { value, isOutdated } = this.#open(item.key, item.value, item.modRevision);
+    const { value, isOutdated } = this.#values.open(item.key, item.value, item.modRevision);
     if (value === item.value && !isOutdated) return item;
     return { ...item, value, ...(isOutdated && { isOutdated: true }) };
   }
+}
 
-  #open(key: string, stored: Uint8Array, revision: number): Decrypted {
-    const transformer = this.#transformerOf(key);
+/** Values by their keys, to their form in the store and back. */
+class Values {
+  readonly #configuration: EncryptionConfiguration;
+  /** By the beginning of the keys, `/core/secrets`. */
+  readonly #transformers = new Map<string, Transformer | undefined>();
+  /** One decryption for all watchers: the driver hands them the same bytes. */
+  readonly #decrypted = new WeakMap<Uint8Array, Decrypted>();
+
+  constructor(configuration: EncryptionConfiguration) {
+    this.#configuration = configuration;
+  }
+
+  open(key: string, stored: Uint8Array, revision: number): Decrypted {
+    const transformer = this.transformerOf(key);
     // Nothing stored of a deletion; and the one look that what is not encrypted costs.
     if (stored.length === 0 || (transformer === undefined && !isEncrypted(stored)))
       return { value: stored, isOutdated: false };
@@ -153,7 +170,7 @@ class EncryptingStore implements Store {
     return opened;
   }
 
-  #transformerOf(key: string): Transformer | undefined {
+  transformerOf(key: string): Transformer | undefined {
     const end = key.indexOf('/', key.indexOf('/', 1) + 1);
     const kind = end < 0 ? key : key.slice(0, end);
     if (this.#transformers.has(kind)) return this.#transformers.get(kind);
@@ -178,7 +195,7 @@ const OWN_KEYS = 'orrery.internal';
 const PLAIN = new Transformer([{ type: 'identity' }]);
 
 /** Before the first value of the metadata of every object that is stored; its revision is not known when it is sealed. */
-const PLACE = Buffer.from('"metadata":{"resourceVersion":"');
+const PLACE = Buffer.from('"metadata":{"resourceVersion":""');
 
 /** @throws Error for a draft whose revision belongs elsewhere: it could not be put back. */
 function withoutRevision({ bytes, revisionAt }: Draft): Uint8Array {
@@ -195,5 +212,5 @@ function withRevision(bytes: Uint8Array, revision: number): Uint8Array {
 
 function placeOf(bytes: Uint8Array): number | undefined {
   const found = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(PLACE);
-  return found < 0 ? undefined : found + PLACE.length;
+  return found < 0 ? undefined : found + PLACE.length - 1;
 }

@@ -35,7 +35,9 @@ export class Transformer {
     for (const [index, step] of this.#steps.entries()) {
       if (!startsWith(stored, step.prefix)) continue;
       try {
-        return { value: step.decrypt(key, stored.subarray(step.prefix.length)), isOutdated: index > 0 };
+        // What is not encrypted stays the very same bytes.
+        const rest = step.prefix.length === 0 ? stored : stored.subarray(step.prefix.length);
+        return { value: step.decrypt(key, rest), isOutdated: index > 0 };
       } catch (error) {
         errors.push(messageOf(error));
       }

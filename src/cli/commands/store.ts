@@ -1,3 +1,4 @@
+import { unreadableValues } from '../../apiserver/index.ts';
 import { BadRequest, OrreryError, silentLog } from '../../base/index.ts';
 import {
   backUpStore,
@@ -11,13 +12,24 @@ import {
 } from '../../store/index.ts';
 import { dataDirectoryOf } from '../config.ts';
 import { dataDirectoryAt } from '../data-directory.ts';
+import { encryptionOf } from '../encryption.ts';
 import { formatBytes, outputFormat, printStructured } from '../output.ts';
 import { type EtcdFlags, etcdOptions, resolveEtcd } from '../store-options.ts';
 
-export async function checkStoreCommand(flags: { dataDir?: string; output?: string }): Promise<void> {
+export async function checkStoreCommand(flags: {
+  dataDir?: string;
+  output?: string;
+  encryptionProviderConfig?: string;
+}): Promise<void> {
   const format = outputFormat(flags.output);
   const directory = dataDirectoryAt(dataDirectoryOf(flags.dataDir));
-  const report = await checkStore(directory.store);
+  const encryptionConfigFile =
+    flags.encryptionProviderConfig ?? process.env.ORRERY_ENCRYPTION_PROVIDER_CONFIG;
+  const encryption = await encryptionOf(
+    { ...(encryptionConfigFile !== undefined && { encryptionConfigFile }), secretsEncryption: false },
+    directory.pki,
+  );
+  const report = await checkStore(directory.store, unreadableValues(encryption));
   if (format !== 'text') await printStructured(report, format);
   else {
     process.stdout.write(
