@@ -57,7 +57,7 @@ export class Kubectl {
       const child = execFile(
         this.#binary,
         ['-n', this.#namespace, ...args],
-        { env: { ...this.#environment(), ...options.env }, timeout: 30_000 },
+        { env: { ...this.#environment(), ...options.env }, timeout: 30_000, maxBuffer: 32 * 1024 * 1024 },
         (error, stdout, stderr) =>
           resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr }),
       );
