@@ -253,6 +253,15 @@ describe.skipIf(!canAddAddress)('pods/proxy and services/proxy (needs the right 
     }
   });
 
+  test('HEAD and OPTIONS reach the pod as they are, and are no methods of our own paths', async () => {
+    const options = await send('OPTIONS', `${web}/x`);
+    expect(options.json()).toMatchObject({ method: 'OPTIONS' });
+    const head = await send('HEAD', `${web}/teapot`);
+    expect([head.status, head.headers['x-own']]).toEqual([418, 'yes']);
+    expect((await send('HEAD', web)).status).toBe(301);
+    expect((await send('OPTIONS', '/api/v1/pods')).json()).toMatchObject({ code: 405 });
+  });
+
   test('the status and the redirection of the pod are the answer', async () => {
     expect((await send('GET', `${web}/teapot`)).status).toBe(418);
     const moved = await send('GET', `${web}/moved`);
