@@ -80,7 +80,10 @@ function encoderFor(answer: WatchAnswer, encoding: Encoding, context: EncodeCont
   return (item) => {
     if (item.type === 'ERROR') return [eventText('ERROR', JSON.stringify(item.status))];
     if (item.type === 'BOOKMARK') return [eventText('BOOKMARK', convert.bookmark(item))];
-    if (convert.object === undefined) return [HEADS[item.type], item.stored.bytes, TAIL];
+    if (convert.object === undefined)
+      return item.isLive
+        ? [liveEvent(item.type, item.stored.bytes)]
+        : plainEvent(item.type, item.stored.bytes);
     return [eventText(item.type, convert.object(item))];
   };
 }
@@ -91,6 +94,22 @@ const HEADS = {
   DELETED: encodeText('{"type":"DELETED","object":'),
 };
 const TAIL = encodeText('}\n');
+
+function plainEvent(type: keyof typeof HEADS, bytes: Uint8Array): Uint8Array[] {
+  return [HEADS[type], bytes, TAIL];
+}
+
+/** By the bytes of a change: a thousand watchers send one event, not a thousand copies. */
+const liveEvents = new WeakMap<Uint8Array, { type: string; text: Uint8Array }>();
+
+function liveEvent(type: keyof typeof HEADS, bytes: Uint8Array): Uint8Array {
+  let event = liveEvents.get(bytes);
+  if (event?.type !== type) {
+    event = { type, text: Buffer.concat(plainEvent(type, bytes)) };
+    liveEvents.set(bytes, event);
+  }
+  return event.text;
+}
 
 function eventText(type: string, object: string): Uint8Array {
   return encodeText(`{"type":"${type}","object":${object}}\n`);

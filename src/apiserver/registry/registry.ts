@@ -70,7 +70,8 @@ export interface WatchAnswer {
 }
 
 export type WatchItem =
-  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; stored: StoredObject }
+  /** `isLive`: a change as it happens, whose bytes every watcher is handed. */
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; stored: StoredObject; isLive?: true }
   | { type: 'BOOKMARK'; revision: number; initialEventsEnd: boolean }
   | { type: 'ERROR'; status: metav1.Status };
 

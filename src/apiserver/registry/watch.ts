@@ -105,6 +105,7 @@ function itemOf(watcher: Watcher, event: StoreEvent): WatchItem | undefined {
   const item = (type: 'ADDED' | 'MODIFIED' | 'DELETED', bytes: Uint8Array): WatchItem => ({
     type,
     stored: presented(registry, request, { key, bytes, revision }),
+    isLive: true,
   });
   if (selection.everything) {
     if (event.type === 'delete') return item('DELETED', value);
