@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Log, syncFolder } from '../base/index.ts';
+import { type Log, messageOf, syncFolder } from '../base/index.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { type BackupResult, readBackup, verifyBackup, writeBackup } from './dump/backup-file.ts';
 import type { DumpItem, DumpSource, DumpTarget } from './dump/dump.ts';
@@ -71,7 +71,7 @@ export async function restoreStore(
     for await (const part of readBackup(file)) if ('key' in part) yield part;
   };
   const source = { revision: header.revision, count: header.keys, items };
-  return copy(source, await openTarget(place), onProgress);
+  return copy(source, await openTarget(place), { onProgress, log: place.log });
 }
 
 /**
@@ -86,7 +86,7 @@ export async function migrateStore(
 ): Promise<CopyResult> {
   const source = await openSource(from, 'alone');
   try {
-    return await copy(source, await openTarget(to), onProgress);
+    return await copy(source, await openTarget(to), { onProgress, log: to.log });
   } finally {
     await source.close();
   }
@@ -141,7 +141,7 @@ async function compactFile(directory: string, log: Log): Promise<CompactionResul
 async function copy(
   source: Pick<DumpSource, 'revision' | 'count' | 'items'>,
   target: DumpTarget,
-  onProgress: OnProgress,
+  { onProgress, log }: { onProgress: OnProgress; log: Log },
 ): Promise<CopyResult> {
   const { revision: sourceRevision, count } = source;
   let keys = 0;
@@ -153,7 +153,10 @@ async function copy(
     onProgress(keys, keys);
     return { keys, sourceRevision, revision: await target.finish(sourceRevision) };
   } catch (error) {
-    await target.abandon();
+    await target.abandon().catch((cause: unknown) => {
+      // The reason for the end counts; what is left cannot be opened, and the next try removes it.
+      log.warn('could not remove what was copied', { error: messageOf(cause) });
+    });
     throw error;
   }
 }

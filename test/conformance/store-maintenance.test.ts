@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { silentLog } from '../../src/base/index.ts';
+import { openEtcdTarget } from '../../src/store/etcd/etcd-dump.ts';
 import {
   backUpStore,
   checkStore,
@@ -150,6 +151,34 @@ for (const [name, place] of [
     await expect(restoreStore(file, target, quiet)).rejects.toMatchObject({ code: 'StoreNotEmpty' });
   });
 }
+
+test('a migration that was cut short cannot be opened, and is made anew', async () => {
+  const [source, target] = [inFiles('source'), inEtcd()];
+  const store = await openStore(source);
+  await fill(store);
+  await store.close();
+  const cut = await openEtcdTarget({
+    endpoints: etcd.endpoints,
+    prefix: target.etcd!.prefix!,
+    log: silentLog,
+  });
+  await cut.add({ key: '/leftover', createRevision: 2, modRevision: 2, value: JSON_DRAFT('leftover') });
+  await expect(openStore(target)).rejects.toMatchObject({ code: 'StoreForeign' });
+  await migrateStore(source, target, quiet);
+  const moved = await openStore(target);
+  expect(await moved.get('/leftover')).toBeUndefined();
+  expect(await moved.count('')).toBe(1501);
+  await moved.close();
+
+  const failing = inEtcd();
+  const fails = () => {
+    throw new Error('the disk came off');
+  };
+  await expect(migrateStore(source, failing, fails)).rejects.toThrow('the disk came off');
+  const empty = await openStore(failing);
+  expect(await empty.count('')).toBe(0);
+  await empty.close();
+});
 
 test('nothing is made of a damaged backup', async () => {
   const source = inFiles('source');

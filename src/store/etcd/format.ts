@@ -44,15 +44,23 @@ export async function claimPrefix(connection: EtcdConnection, layout: Layout, pr
       where,
       `its format version is ${format.version}, this program knows ${ORRERY.version}`,
     );
-  if (format.filling) throw storeForeign(where, 'a restore or migration into it did not finish');
+  if (format.filling) throw storeForeign(where, 'a restore or migration into it did not finish; do it again');
   connection.offset = format.revisionOffset;
 }
 
-/** Writes down that the prefix, which must be empty, is being filled. @throws StoreNotEmpty */
+/**
+ * Writes down that the prefix is being filled. It must be empty, but for what such a try left that did not finish.
+ *
+ * @throws StoreNotEmpty
+ */
 export async function beginFilling(
   connection: EtcdConnection,
   { layout, prefix }: { layout: Layout; prefix: string },
 ): Promise<void> {
+  const { items } = await connection.call(RANGE, { key: layout.formatKey });
+  // What an earlier try left behind is nobody's: it cannot be opened.
+  if (items[0] !== undefined && decode(items[0].value)?.filling)
+    await connection.call(TXN, { compare: [], success: [{ delete: layout.range }], failure: [] });
   const { count } = await connection.call(RANGE, { ...layout.range, countOnly: true });
   if (count > 0) throw storeNotEmpty(`the prefix ${prefix} of etcd`);
   const filling = encode({ ...ORRERY, filling: true });
