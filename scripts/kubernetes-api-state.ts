@@ -96,6 +96,7 @@ const TOKENS = 'src/apiserver/authentication/tokens.test.ts';
 const PROXY = 'test/conformance/proxy.test.ts';
 const WIRE_PROTOBUF = 'test/conformance/protobuf.test.ts';
 const HOSTILE = 'src/apiserver/hostile-input.test.ts';
+const PREDICATES = 'test/e2e/scheduling-predicates.test.ts';
 const PREEMPTION = 'test/e2e/preemption.test.ts';
 const VOLUMES = 'test/e2e/persistent-volumes.test.ts';
 
@@ -809,6 +810,38 @@ export const features: readonly Feature[] = [
   feature('Clients', '@kubernetes/client-node', WIRE, 'creates, patches, watches and deletes'),
   feature(
     'Scheduling',
+    'resources of nodes',
+    PREDICATES,
+    'resource limits: what fits runs, one more does not',
+  ),
+  feature(
+    'Scheduling',
+    'overhead of runtime classes',
+    PREDICATES,
+    'the overhead of a RuntimeClass is accounted for',
+  ),
+  feature(
+    'Scheduling',
+    'node selectors and affinity',
+    PREDICATES,
+    'node selectors and node affinity are respected',
+  ),
+  feature(
+    'Scheduling',
+    'taints and tolerations',
+    PREDICATES,
+    'taints keep pods off until they are tolerated or gone',
+  ),
+  feature('Scheduling', 'host ports', PREDICATES, 'host ports conflict by address, port and protocol'),
+  feature('Scheduling', 'topology spread', PREDICATES, 'four pods with a skew of one go two and two'),
+  feature(
+    'Scheduling',
+    'scheduling gates',
+    PREDICATES,
+    'pods with scheduling gates wait until the last is taken away',
+  ),
+  feature(
+    'Scheduling',
     'preemption',
     PREEMPTION,
     'a pod of high priority takes the place of the least important one',
@@ -869,6 +902,12 @@ export const features: readonly Feature[] = [
     'ReadWriteOncePod',
     VOLUMES,
     'ReadWriteOncePod: a second pod waits for the first, or takes its place when it matters more',
+  ),
+  feature(
+    'Storage',
+    'lifecycle and status',
+    VOLUMES,
+    'PersistentVolumes CSI Conformance: the lifecycle of a PV and a PVC, and their status',
   ),
   feature('Storage', 'growth', VOLUMES, 'a bound claim of a class that allows it grows with its volume'),
 ];
