@@ -47,12 +47,16 @@ afterAll(async () => {
   await running?.stop();
 });
 
+const PAGE = '<a href="/x?y=1">ä</a><img src="pic.png"><script src="/s.js">"<a href=\'/no\'>"</script>';
+
 /** Tells what it was asked. */
 const echo: RequestListener = async (request, response) => {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   if (request.url === '/odd') response.writeHead(700);
   else if (request.url === '/unasked') response.writeHead(101, { upgrade: 'x', connection: 'upgrade' });
+  else if (request.url === '/page')
+    return void response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE);
   else if (request.url === '/moved') response.writeHead(302, { location: '/elsewhere?x=1' });
   else
     response.writeHead(request.url === '/teapot' ? 418 : 200, {
@@ -268,6 +272,13 @@ describe.skipIf(!canAddAddress)('pods/proxy and services/proxy (needs the right 
     expect([moved.status, moved.headers.location]).toEqual([302, `${web}/elsewhere?x=1`]);
     const root = await send('GET', web);
     expect([root.status, root.headers.location]).toEqual([301, `${web}/`]);
+  });
+
+  test('links of a page lead to the same proxy', async () => {
+    const { text } = await send('GET', `${web}/page`);
+    expect(text).toBe(
+      `<a href="${web}/x?y=1">ä</a><img src="pic.png"><script src="${web}/s.js">"<a href='/no'>"</script>`,
+    );
   });
 
   test('nobody there', async () => {

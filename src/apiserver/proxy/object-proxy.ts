@@ -6,6 +6,7 @@ import type { StoredObjects } from '../admission/admission.ts';
 import { serviceUnavailable } from '../errors.ts';
 import type { ApiRequest, ApiResponse } from '../http/messages.ts';
 import type { ResourceRequest } from '../registry/registry.ts';
+import { pageWithLinks } from './html-links.ts';
 import { joinStreams } from './joined-streams.ts';
 import type { NodeAddress } from './node-address.ts';
 import { findProxyTarget, type ProxyTarget } from './proxy-target.ts';
@@ -34,7 +35,7 @@ const TOKEN_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
  * The `proxy` subresources of nodes, pods and services: the request goes to their server as it is, without what says
  * who the client is; the answer comes back a chunk at a time; an upgraded connection is piped through.
  *
- * Source: k8s.io/apimachinery/pkg/util/proxy UpgradeAwareHandler and Transport (links in HTML are not rewritten).
+ * Source: k8s.io/apimachinery/pkg/util/proxy UpgradeAwareHandler and Transport.
  */
 export class ObjectProxy {
   readonly #objects: StoredObjects;
@@ -161,7 +162,10 @@ function dialError({ host, port }: ProxyTarget, cause: NodeJS.ErrnoException): s
 function answerOf(response: IncomingMessage, from: { target: ProxyTarget; base: string }): ApiResponse {
   const headers = answerHeaders(response);
   if (headers.location !== undefined) headers.location = rewrittenLocation(headers.location, from);
-  return { status: response.statusCode!, headers, body: response };
+  const page = pageWithLinks(response, (link) => rewrittenLocation(link, from));
+  if (page === undefined) return { status: response.statusCode!, headers, body: response };
+  const { 'content-length': _length, 'content-encoding': _encoding, ...rest } = headers;
+  return { status: response.statusCode!, headers: rest, body: page };
 }
 
 /** The answer's headers for our client. */
@@ -176,7 +180,7 @@ export function answerHeaders(response: IncomingMessage): Record<string, string>
   return headers;
 }
 
-/** A redirection to the same server is one to the same proxy. */
+/** A redirection or link to the same server is one to the same proxy. */
 function rewrittenLocation(
   location: string,
   { target, base }: { target: ProxyTarget; base: string },
@@ -187,5 +191,6 @@ function rewrittenLocation(
   const url = new URL(location, own);
   if (url.origin !== new URL(own).origin) return location;
   if (!/^(\/|[a-z][a-z0-9+.-]*:)/i.test(location)) return location; // relative to where the client already is
-  return `${base}${url.pathname}${url.search}${url.hash}`;
+  const isProxied = url.pathname.startsWith(base);
+  return `${isProxied ? '' : base}${url.pathname}${url.search}${url.hash}`;
 }
