@@ -153,6 +153,7 @@ class LmdbStore implements Store {
     this.#assertOpen();
     if (revision > this.revision())
       throw new BadRequest(`revision ${revision} is in the future, the current one is ${this.revision()}`);
+    this.#tables.forgetDeadReaders();
     if (revision > this.compactedRevision()) await this.#queue.raiseFloor(revision);
     await this.#queue.sweptTo(revision);
   }

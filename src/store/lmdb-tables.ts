@@ -195,6 +195,11 @@ export class LmdbTables {
     }
   }
 
+  /** A backup that was killed keeps its snapshot, and the pages of it, until somebody looks whether it lives. */
+  forgetDeadReaders(): void {
+    this.#root.readerCheck();
+  }
+
   /**
    * A copy of what is in use, without the free pages.
    *

@@ -64,7 +64,11 @@ export function explain(error: unknown, endpoint: string): OrreryError {
       cause: error,
     });
   if (code === CODE.unimplemented) return notEtcd(endpoint, details, error);
-  return storeUnavailable(`etcd at ${endpoint}`, details || String(error), error);
+  // grpc-js: "No connection established. Last error: Error: connect ECONNREFUSED …. Resolution note: …"
+  const reason = details
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/\.? Resolution note:.*$/s, '');
+  return storeUnavailable(`etcd at ${endpoint}`, reason || String(error), error);
 }
 
 function etcdFull(endpoint: string, cause: unknown): OrreryError {
