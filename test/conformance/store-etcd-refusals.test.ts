@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeAuthority, makeCertificate } from '../../src/apiserver/pki/certificates.ts';
 import { silentLog } from '../../src/base/index.ts';
@@ -44,6 +45,56 @@ test('endpoints of two clusters are refused', async () => {
     });
   } finally {
     await other.stop();
+  }
+});
+
+/** Something that answers etcd's Status, and nothing else. */
+async function answering(status: (respond: (error: object | null, answer?: Buffer) => void) => void) {
+  const server = new Server();
+  const bytes = { requestSerialize: (b: Buffer) => b, requestDeserialize: (b: Buffer) => b };
+  const answers = { responseSerialize: (b: Buffer) => b, responseDeserialize: (b: Buffer) => b };
+  server.addService(
+    {
+      Status: {
+        path: '/etcdserverpb.Maintenance/Status',
+        requestStream: false,
+        responseStream: false,
+        ...bytes,
+        ...answers,
+      },
+    },
+    { Status: (_: unknown, respond: Parameters<typeof status>[0]) => status(respond) },
+  );
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, at) =>
+      error === null ? resolve(at) : reject(error),
+    ),
+  );
+  return { url: `etcd://127.0.0.1:${port}`, stop: () => server.forceShutdown() };
+}
+
+test('an etcd that is too old, and one that denies us, are refused for what they are', async () => {
+  const version = Buffer.from('3.3.27');
+  const old = await answering((respond) =>
+    respond(null, Buffer.concat([Buffer.of(0x12, version.length), version])),
+  );
+  await expect(open(old.url)).rejects.toMatchObject({
+    code: 'StoreTooOld',
+    message: expect.stringContaining('is version 3.3.27'),
+  });
+  old.stop();
+  // As etcd 3.4 says it with authentication on (rpctypes/error.go).
+  for (const [code, details] of [
+    [3, 'etcdserver: user name is empty'],
+    [7, 'etcdserver: permission denied'],
+    [16, 'etcdserver: invalid auth token'],
+  ] as const) {
+    const denying = await answering((respond) => respond({ code, details }));
+    await expect(open(denying.url)).rejects.toMatchObject({
+      code: 'StoreDenied',
+      message: expect.stringContaining(details),
+    });
+    denying.stop();
   }
 });
 
