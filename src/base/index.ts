@@ -3,6 +3,7 @@
  *
  * Knows no domain: nothing here has heard of Kubernetes, containers or stores. Does no work at import.
  */
+export * from './append.ts';
 export * from './backoff.ts';
 export * from './clock.ts';
 export * from './errors.ts';

@@ -1,3 +1,4 @@
+import { append } from '../../base/index.ts';
 import {
   type corev1,
   parseQuantity,
@@ -106,8 +107,8 @@ function podProblems(pod: corev1.Pod, range: Readonly<corev1.LimitRange>): strin
   for (const item of range.spec?.limits ?? []) {
     if (item.type === 'Container')
       for (const { resources } of [...pod.spec.containers, ...(pod.spec.initContainers ?? [])])
-        problems.push(...itemProblems(item, quantities(resources?.requests), quantities(resources?.limits)));
-    if (item.type === 'Pod') problems.push(...itemProblems(item, podRequests(pod), podLimits(pod)));
+        append(problems, itemProblems(item, quantities(resources?.requests), quantities(resources?.limits)));
+    if (item.type === 'Pod') append(problems, itemProblems(item, podRequests(pod), podLimits(pod)));
   }
   return problems;
 }

@@ -1,4 +1,4 @@
-import { BadRequest } from '../../base/index.ts';
+import { append, BadRequest } from '../../base/index.ts';
 import { SERVICE_ACCOUNT_PREFIX } from '../../kube/index.ts';
 import {
   type AuthorizationAttributes,
@@ -58,7 +58,7 @@ function wantedOf(headers: ApiRequest['headers'] = {}): Wanted | undefined {
   const groups: string[] = [];
   const extra: Record<string, readonly string[]> = Object.create(null);
   for (const [header, value] of Object.entries(headers)) {
-    if (header === GROUP) groups.push(...listOf(value));
+    if (header === GROUP) append(groups, listOf(value));
     if (header.startsWith(EXTRA)) extra[decodedKey(header.slice(EXTRA.length))] = listOf(value);
   }
   const name = headers[USER];

@@ -1,3 +1,4 @@
+import { append } from '../../base/index.ts';
 /**
  * A set of field paths in the form managedFields stores it (fieldsV1), used as it is:
  *
@@ -139,7 +140,7 @@ export function pathsOf(set: FieldSet, prefix = ''): string[] {
     const path = prefix + printElement(element);
     const node = set[element]!;
     if (isMember(node)) members.push(path);
-    below.push(...pathsOf(childrenOf(node) ?? {}, path));
+    append(below, pathsOf(childrenOf(node) ?? {}, path));
   }
   return [...members, ...below];
 }

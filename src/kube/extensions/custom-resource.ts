@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { KubeObject } from '../object.ts';
 import { setKey } from '../patch/json-value.ts';
 import type { Resource, ScaleMapping, Subresource, Verb } from '../resource.ts';
@@ -109,7 +109,7 @@ function validateObject(schema: JsonSchemaProps, object: KubeObject, old?: KubeO
   const errors = [...validateValue(schema, object, old), ...validateEmbedded(schema, object)];
   // What was there twice before may stay.
   if (old === undefined || validateListTypes(schema, old).length === 0)
-    errors.push(...validateListTypes(schema, object));
+    append(errors, validateListTypes(schema, object));
   const isBlocked = hasRules(schema) && errors.some(({ type }) => BLOCKING.has(type));
   if (!isBlocked)
     return [

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { equalJson } from '../patch/json-value.ts';
 import { forbidden, invalid, notSupported, required, tooMany } from '../validation/field-errors.ts';
 import { dns1035Label, dns1123Subdomain } from '../validation/formats.ts';
@@ -18,7 +18,7 @@ export function validateCrd(crd: CustomResourceDefinition): FieldError[] {
   const wanted = `${crd.spec.names?.plural ?? ''}.${crd.spec.group ?? ''}`;
   if (crd.metadata.name !== wanted)
     errors.push(invalid('metadata.name', crd.metadata.name, 'must be spec.names.plural+"."+spec.group'));
-  errors.push(...approval(crd), ...validateSpec(crd), ...validateSchemas(crd));
+  append(errors, approval(crd), validateSpec(crd), validateSchemas(crd));
   return errors;
 }
 
@@ -28,7 +28,7 @@ export function validateCrdUpdate(
 ): FieldError[] {
   if (crd.spec === undefined) return [required('spec')];
   const errors = validateSpec(crd);
-  if (!equalJson(crd.spec.versions, old.spec.versions)) errors.push(...validateSchemas(crd));
+  if (!equalJson(crd.spec.versions, old.spec.versions)) append(errors, validateSchemas(crd));
   const immutable = (field: string, now: unknown, before: unknown) => {
     if (now !== before) errors.push(invalid(field, now, 'field is immutable'));
   };
@@ -119,7 +119,7 @@ function validateSpec({ spec }: CustomResourceDefinition): FieldError[] {
     );
   for (const name of ['plural', 'singular', 'kind', 'listKind'] as const)
     if (!spec.names?.[name]) errors.push(required(`spec.names.${name}`));
-  errors.push(...validateNames(spec.names, 'spec.names'), ...validateConversion(spec));
+  append(errors, validateNames(spec.names, 'spec.names'), validateConversion(spec));
   return errors;
 }
 
@@ -175,7 +175,7 @@ function validateConversion({ conversion }: CustomResourceDefinition['spec']): F
         ? required(path, 'exactly one of url or service is required')
         : invalid(path, config, 'exactly one of url or service is required'),
     );
-  else if (config.url !== undefined) errors.push(...validateUrl(config.url, `${path}.url`));
+  else if (config.url !== undefined) append(errors, validateUrl(config.url, `${path}.url`));
   else {
     if (!config.service!.namespace)
       errors.push(required(`${path}.service.namespace`, 'service namespace is required'));
@@ -227,24 +227,27 @@ function validateSchemas({ spec }: CustomResourceDefinition): FieldError[] {
     const schema = version.schema?.openAPIV3Schema;
     if (schema === undefined) errors.push(required(`${at}.schema.openAPIV3Schema`, 'schemas are required'));
     else if (!sameSchema || index === 0)
-      errors.push(
-        ...validateSchema(
+      append(
+        errors,
+        validateSchema(
           schema,
           sameSchema ? 'spec.validation.openAPIV3Schema' : `${at}.schema.openAPIV3Schema`,
         ),
       );
     if (!sameSubresources || index === 0)
-      errors.push(
-        ...validateSubresources(version, sameSubresources ? 'spec.subresources' : `${at}.subresources`),
+      append(
+        errors,
+        validateSubresources(version, sameSubresources ? 'spec.subresources' : `${at}.subresources`),
       );
     if (!sameColumns || index === 0)
-      errors.push(
-        ...validateColumns(
+      append(
+        errors,
+        validateColumns(
           version,
           sameColumns ? 'spec.additionalPrinterColumns' : `${at}.additionalPrinterColumns`,
         ),
       );
-    errors.push(...validateSelectableFields(version, schema, `${at}.selectableFields`));
+    append(errors, validateSelectableFields(version, schema, `${at}.selectableFields`));
   });
   return errors;
 }

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { required } from '../validation/field-errors.ts';
 import {
   additionalOf,
@@ -47,7 +47,7 @@ export function validateEmbedded(schema: JsonSchemaProps, object: unknown, path 
     const items = itemsOf(schema);
     if (items !== undefined)
       for (const [index, one] of object.entries())
-        errors.push(...validateEmbedded(items, one, `${path}[${index}]`));
+        append(errors, validateEmbedded(items, one, `${path}[${index}]`));
     return errors;
   }
   if (!isJsonObject(object)) return errors;
@@ -58,7 +58,7 @@ export function validateEmbedded(schema: JsonSchemaProps, object: unknown, path 
   for (const [name, value] of Object.entries(object)) {
     const below = propertyOf(schema, name) ?? additional;
     if (below !== undefined)
-      errors.push(...validateEmbedded(below, value, path === '' ? name : `${path}.${name}`));
+      append(errors, validateEmbedded(below, value, path === '' ? name : `${path}.${name}`));
   }
   return errors;
 }

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { forbidden, invalid, notSupported, required } from '../validation/field-errors.ts';
 import {
   additionalOf,
@@ -30,8 +30,8 @@ const UNSUPPORTED: readonly (keyof JsonSchemaProps)[] = [
 export function validateSchema(schema: JsonSchemaProps, path: string): FieldError[] {
   const errors: FieldError[] = [];
   keywords(schema, path, errors, false);
-  errors.push(...validateStructural(schema, path));
-  if (errors.length === 0) errors.push(...validateRules(schema, path));
+  append(errors, validateStructural(schema, path));
+  if (errors.length === 0) append(errors, validateRules(schema, path));
   return errors;
 }
 
@@ -60,7 +60,7 @@ function keywords(schema: JsonSchemaProps, path: string, errors: FieldError[], i
   else if (schema.additionalProperties === false)
     errors.push(forbidden(`${path}.additionalProperties`, 'additionalProperties cannot be set to false'));
   listAndMapTypes(schema, path, errors);
-  if (schema.default !== undefined && !isNested) errors.push(...validateDefault(schema, `${path}.default`));
+  if (schema.default !== undefined && !isNested) append(errors, validateDefault(schema, `${path}.default`));
   schema['x-kubernetes-validations']?.forEach((rule, index) => {
     ruleFields(rule, `${path}.x-kubernetes-validations[${index}]`, errors);
   });

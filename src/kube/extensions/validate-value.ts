@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { matchesPattern } from '../cel/pattern.ts';
 import { equalJson } from '../patch/json-value.ts';
 import { duplicate, invalid, notSupported, required, tooLong, tooMany } from '../validation/field-errors.ts';
@@ -187,7 +187,7 @@ function checkJunctors(schema: JsonSchemaProps, value: unknown, path: string, er
     const results = tryAll(schema.anyOf);
     if (!results.some((found) => found.length === 0)) {
       compose(`${quoted} must validate at least one schema (anyOf)`);
-      errors.push(...best(results));
+      append(errors, best(results));
     }
   }
   if (schema.oneOf !== undefined && schema.oneOf.length > 0) {
@@ -195,14 +195,14 @@ function checkJunctors(schema: JsonSchemaProps, value: unknown, path: string, er
     const valid = results.filter((found) => found.length === 0).length;
     if (valid === 0) {
       compose(`${quoted} must validate one and only one schema (oneOf). Found none valid`);
-      errors.push(...best(results));
+      append(errors, best(results));
     } else if (valid > 1)
       compose(`${quoted} must validate one and only one schema (oneOf). Found ${valid} valid alternatives`);
   }
   if (schema.allOf !== undefined && schema.allOf.length > 0) {
     const results = tryAll(schema.allOf);
     const valid = results.filter((found) => found.length === 0).length;
-    errors.push(...results.flat());
+    append(errors, results.flat());
     if (valid < results.length)
       compose(`${quoted} must validate all the schemas (allOf)${valid === 0 ? '. None validated' : ''}`);
   }
@@ -221,19 +221,19 @@ function best(results: readonly FieldError[][]): FieldError[] {
 export function validateListTypes(schema: JsonSchemaProps, value: unknown, path = ''): FieldError[] {
   const errors: FieldError[] = [];
   if (Array.isArray(value)) {
-    errors.push(...duplicatesOf(schema, value, path));
+    append(errors, duplicatesOf(schema, value, path));
     const items = itemsOf(schema);
     if (items !== undefined)
       value.forEach((one, index) => {
-        errors.push(...validateListTypes(items, one, `${path}[${index}]`));
+        append(errors, validateListTypes(items, one, `${path}[${index}]`));
       });
   } else if (isJsonObject(value)) {
     const additional = additionalOf(schema);
     for (const name of Object.keys(value)) {
       const property = propertyOf(schema, name);
-      if (property !== undefined) errors.push(...validateListTypes(property, value[name], join(path, name)));
+      if (property !== undefined) append(errors, validateListTypes(property, value[name], join(path, name)));
       else if (additional !== undefined)
-        errors.push(...validateListTypes(additional, value[name], `${path}[${name}]`));
+        append(errors, validateListTypes(additional, value[name], `${path}[${name}]`));
     }
   }
   return errors;

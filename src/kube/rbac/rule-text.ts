@@ -1,3 +1,4 @@
+import { append } from '../../base/index.ts';
 import type { rbacv1 } from '../types/index.generated.ts';
 
 /**
@@ -17,7 +18,11 @@ function compacted(rules: readonly Readonly<rbacv1.PolicyRule>[]): rbacv1.Policy
     const known = thing === undefined ? undefined : simple.get(thing);
     if (thing === undefined) others.push(rule);
     else if (known === undefined) simple.set(thing, { ...rule, verbs: [...rule.verbs] });
-    else known.verbs.push(...rule.verbs.filter((verb) => !known.verbs.includes(verb)));
+    else
+      append(
+        known.verbs,
+        rule.verbs.filter((verb) => !known.verbs.includes(verb)),
+      );
   }
   return [...others, ...simple.values()];
 }

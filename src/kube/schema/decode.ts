@@ -1,4 +1,4 @@
-import { BadRequest } from '../../base/index.ts';
+import { append, BadRequest } from '../../base/index.ts';
 import type { GroupVersionKind, KubeObject } from '../object.ts';
 import type { CustomSchema, Resource } from '../resource.ts';
 import { allFindings, FINDINGS_LIMIT, type TextFindings } from './duplicates.ts';
@@ -74,7 +74,7 @@ function decodeCustom(
       if (typeof one.metadata !== 'object' || one.metadata === null || Array.isArray(one.metadata)) return;
       const inner = new Decoder(looks, true, [...place, 'metadata']);
       one.metadata = inner.struct(typeInfo('meta/v1.ObjectMeta'), one.metadata as JsonObject);
-      embedded.push(...inner.strictErrors);
+      append(embedded, inner.strictErrors);
     });
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause;

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { type DeclType, DYN } from '../cel/index.ts';
 import type { admissionregistrationv1 } from '../types/index.generated.ts';
 import {
@@ -68,8 +68,8 @@ function validateCommonSpec(spec: CommonSpec, environment: PolicyEnvironment): F
   const { failurePolicy, paramKind, matchConstraints, variables = [] } = spec;
   const errors: FieldError[] = [];
   if (failurePolicy === undefined) errors.push(required('spec.failurePolicy'));
-  errors.push(...validateKnown(failurePolicy, FAILURE_POLICIES, 'spec.failurePolicy'));
-  if (paramKind !== undefined) errors.push(...validateParamKind(paramKind, 'spec.paramKind'));
+  append(errors, validateKnown(failurePolicy, FAILURE_POLICIES, 'spec.failurePolicy'));
+  if (paramKind !== undefined) append(errors, validateParamKind(paramKind, 'spec.paramKind'));
   if (matchConstraints === undefined) errors.push(required('spec.matchConstraints'));
   else {
     addAll(errors, validateMatchResources(matchConstraints, 'spec.matchConstraints'));
@@ -139,7 +139,7 @@ function validateValidation(
   if (!expression?.trim()) errors.push(required(`${field}.expression`, 'expression is not specified'));
   else {
     const place = { field: `${field}.expression`, environment, results: BOOL };
-    errors.push(...validateExpression(expression, place));
+    append(errors, validateExpression(expression, place));
   }
   if (messageExpression && messageExpression.trim() === '') {
     const why = 'must be non-empty if specified';
@@ -147,7 +147,7 @@ function validateValidation(
   } else if (messageExpression) {
     const without = { ...environment, authorizer: false };
     const place = { field: `${field}.messageExpression`, environment: without, results: STRING };
-    errors.push(...validateExpression(messageExpression, place));
+    append(errors, validateExpression(messageExpression, place));
   }
   if (message && message.trim() === '') {
     errors.push(invalid(`${field}.message`, message, 'must be non-empty if specified'));
@@ -174,7 +174,7 @@ function validateAuditAnnotation(
     errors.push(required(at, `must not exceed ${VALUE_EXPRESSION_LIMIT} bytes in length`));
   } else {
     const place = { field: at, environment, results: STRING_OR_NULL };
-    errors.push(...validateExpression(valueExpression.trim(), place));
+    append(errors, validateExpression(valueExpression.trim(), place));
   }
   return errors;
 }
@@ -240,7 +240,7 @@ function validateMutation(
   else {
     const results = patchType === 'JSONPatch' ? JSON_PATCH : APPLY_CONFIGURATION;
     const place = { field: `${field}.${own}.expression`, environment, results, patchTypes: true };
-    errors.push(...validateExpression(mutation[own].expression, place));
+    append(errors, validateExpression(mutation[own].expression, place));
   }
   if (mutation[other] !== undefined) {
     const why = `must not be specified when patchType is ${patchType}`;
@@ -287,7 +287,7 @@ function validateParamRef(reference: Partial<admissionregistrationv1.ParamRef>, 
   const { name, selector, parameterNotFoundAction: action } = reference;
   const why = 'name and selector are mutually exclusive';
   const errors: FieldError[] = [];
-  if (name) errors.push(...invalidEach(`${field}.name`, name, pathSegmentName(name)));
+  if (name) append(errors, invalidEach(`${field}.name`, name, pathSegmentName(name)));
   if (name && selector !== undefined) errors.push(forbidden(`${field}.name`, why));
   addAll(errors, validateLabelSelector(selector, `${field}.selector`));
   if (name && selector !== undefined) errors.push(forbidden(`${field}.selector`, why));

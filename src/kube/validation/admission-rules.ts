@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { DeclType } from '../cel/index.ts';
 import type { admissionregistrationv1 } from '../types/index.generated.ts';
 import { duplicate, invalid, invalidEach, notSupported, required, tooMany } from './field-errors.ts';
@@ -94,10 +94,10 @@ export function validateMatchConditions(
     else {
       const environment = { params, authorizer: true };
       const place = { field: `${at}.expression`, environment, results: BOOL };
-      errors.push(...validateExpression(expression.trim(), place));
+      append(errors, validateExpression(expression.trim(), place));
     }
     if (name === '') errors.push(required(`${at}.name`));
-    else errors.push(...invalidEach(`${at}.name`, name, qualifiedName(name)));
+    else append(errors, invalidEach(`${at}.name`, name, qualifiedName(name)));
     if (name !== '' && repeated.has(index)) errors.push(duplicate(`${at}.name`, name));
   }
   return errors;

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { apiregistrationv1, storagemigrationv1beta1 } from '../types/index.generated.ts';
 import { validateConditions } from './conditions.ts';
 import { invalid, invalidEach, notSupported, required } from './field-errors.ts';
@@ -19,8 +19,8 @@ export function validateApiService({ metadata, spec }: apiregistrationv1.APIServ
   if (group === '' && version !== 'v1') {
     errors.push(required('spec.group', 'only v1 may have an empty group and it better be legacy kube'));
   }
-  if (group !== '') errors.push(...invalidEach('spec.group', group, dns1123Subdomain(group)));
-  errors.push(...invalidEach('spec.version', version, dns1035Label(version)));
+  if (group !== '') append(errors, invalidEach('spec.group', group, dns1123Subdomain(group)));
+  append(errors, invalidEach('spec.version', version, dns1035Label(version)));
   if (groupPriorityMinimum <= 0 || groupPriorityMinimum > 20_000) {
     const why = 'must be positive and less than 20000';
     errors.push(invalid('spec.groupPriorityMinimum', groupPriorityMinimum, why));

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { autoscalingv2 } from '../types/index.generated.ts';
 import { forbidden, invalid, invalidEach, notSupported, required } from './field-errors.ts';
 import { dns1123Label } from './formats.ts';
@@ -29,9 +29,10 @@ export function validateAutoscaler({ spec }: Autoscaler, leastReplicas = 1): Fie
     const why = 'must be greater than or equal to `minReplicas`';
     errors.push(invalid('spec.maxReplicas', maxReplicas ?? 0, why));
   }
-  errors.push(
-    ...validateReference(scaleTargetRef, 'spec.scaleTargetRef'),
-    ...(metrics ?? []).flatMap((metric, index) => validateMetric(metric, `spec.metrics[${index}]`)),
+  append(
+    errors,
+    validateReference(scaleTargetRef, 'spec.scaleTargetRef'),
+    (metrics ?? []).flatMap((metric, index) => validateMetric(metric, `spec.metrics[${index}]`)),
   );
   if (minReplicas === 0 && !(metrics ?? []).some(({ type }) => type === 'Object' || type === 'External')) {
     const why = 'must specify at least one Object or External metric to support scaling to zero replicas';
@@ -134,7 +135,7 @@ function validateMetric(metric: autoscalingv2.MetricSpec, field: string): FieldE
   if (!METRIC_TYPES.includes(type)) errors.push(notSupported(`${field}.type`, type, METRIC_TYPES));
   const present = SOURCES.filter((name) => metric[name] !== undefined);
   const first = present[0];
-  if (first !== undefined) errors.push(...validateSource(metric, first, `${field}.${first}`));
+  if (first !== undefined) append(errors, validateSource(metric, first, `${field}.${first}`));
   const expected = SOURCE_OF_TYPE[type];
   if (expected !== undefined && metric[expected] === undefined) {
     const why = 'must populate information for the given metric source';
@@ -216,7 +217,7 @@ function validatePodsSource(source: autoscalingv2.PodsMetricSource, field: strin
 function validateResourceSource(source: autoscalingv2.ResourceMetricSource, field: string): FieldError[] {
   const { averageUtilization, averageValue } = source.target ?? {};
   const errors: FieldError[] = source.name ? [] : [required(`${field}.name`, 'must specify a resource name')];
-  errors.push(...validateTarget(source.target, `${field}.target`));
+  append(errors, validateTarget(source.target, `${field}.target`));
   if (averageUtilization === undefined && averageValue === undefined) {
     const why = 'must set either a target raw value or a target utilization';
     errors.push(required(`${field}.target.averageUtilization`, why));

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { parseCertificateRequest } from '../certificates/certificate-request.ts';
 import type { certificatesv1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
@@ -65,7 +65,7 @@ export function validateCertificateRequest(request: Request): FieldError[] {
   if (signerName === LEGACY_SIGNER) {
     const why = 'the legacy signerName is not allowed via this API version';
     errors.push(invalid('spec.signerName', signerName, why));
-  } else errors.push(...validateSignerName(signerName, 'spec.signerName'));
+  } else append(errors, validateSignerName(signerName, 'spec.signerName'));
   if (expirationSeconds !== undefined && expirationSeconds < SHORTEST_SECONDS) {
     const why = 'may not specify a duration less than 600 seconds (10 minutes)';
     errors.push(invalid('spec.expirationSeconds', expirationSeconds, why));
@@ -95,7 +95,7 @@ export function validateSignerName(name: string, field: string): FieldError[] {
     domain === ''
       ? [required(field, 'must be a fully qualified domain and path of the form "example.com/signer-name"')]
       : [];
-  if (domain !== '') errors.push(...invalidEach(field, domain, dns1123Subdomain(domain)));
+  if (domain !== '') append(errors, invalidEach(field, domain, dns1123Subdomain(domain)));
   if (domain !== '' && domain.split('.').length < 2) {
     errors.push(invalid(field, domain, 'should be a domain with at least two segments separated by dots'));
   }
@@ -103,7 +103,7 @@ export function validateSignerName(name: string, field: string): FieldError[] {
     const wrong = dns1123Label(label).filter(
       (why) => !why.startsWith(`must be no more than ${SIGNER_PATH_LIMIT}`),
     );
-    errors.push(...invalidEach(field, path, wrong));
+    append(errors, invalidEach(field, path, wrong));
   }
   if (name.length > SIGNER_NAME_LIMIT) errors.push(tooLong(field, SIGNER_NAME_LIMIT));
   return errors;

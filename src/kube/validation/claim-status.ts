@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { resourcev1 } from '../types/index.generated.ts';
 import { validateConditions } from './conditions.ts';
 import {
@@ -145,7 +145,7 @@ function validateDeviceStatus(
     errors.push(tooMany(`${field}.conditions`, conditions.length, MOST_CONDITIONS));
   }
   addAll(errors, validateConditions(conditions, `${field}.conditions`));
-  if (data !== undefined) errors.push(...validateParameters(data, `${field}.data`));
+  if (data !== undefined) append(errors, validateParameters(data, `${field}.data`));
   return networkData === undefined
     ? errors
     : [...errors, ...validateNetworkData(networkData, `${field}.networkData`)];

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { metav1 } from '../types/index.generated.ts';
 import { duplicate, invalid, notSupported, required, tooLong } from './field-errors.ts';
 import { regexError } from './formats.ts';
@@ -35,7 +35,7 @@ function validateCondition(condition: Partial<metav1.Condition>, field: string):
     errors.push(invalid(`${field}.observedGeneration`, observedGeneration, why));
   }
   if (!condition.lastTransitionTime) errors.push(required(`${field}.lastTransitionTime`, 'must be set'));
-  errors.push(...validateReason(reason, `${field}.reason`));
+  append(errors, validateReason(reason, `${field}.reason`));
   if (message.length > MESSAGE_LIMIT) errors.push(tooLong(`${field}.message`, MESSAGE_LIMIT));
   return errors;
 }

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { validateEnv, validateEnvFrom } from './environment.ts';
 import { duplicate, forbidden, invalid, invalidEach, notSupported, required } from './field-errors.ts';
@@ -32,10 +32,10 @@ export function validateContainers(
   const errors: FieldError[] = [];
   for (const [index, container] of containers.entries()) {
     const at = `${field}[${index}]`;
-    errors.push(...validateContainerCommon(container, pod, at));
+    append(errors, validateContainerCommon(container, pod, at));
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
-    errors.push(...validateLifecycleAndProbes(container, pod, at));
+    append(errors, validateLifecycleAndProbes(container, pod, at));
     if (container.restartPolicy !== undefined) {
       errors.push(forbidden(`${at}.restartPolicy`, 'may not be set for non-init containers'));
     }
@@ -53,17 +53,17 @@ export function validateInitContainers(
   const errors: FieldError[] = [];
   for (const [index, container] of initContainers.entries()) {
     const at = `${field}[${index}]`;
-    errors.push(...validateContainerCommon(container, pod, at));
+    append(errors, validateContainerCommon(container, pod, at));
     if (container.restartPolicy !== undefined && container.restartPolicy !== 'Always') {
       errors.push(notSupported(`${at}.restartPolicy`, container.restartPolicy, ['Always']));
     }
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     else if (container.name) names.add(container.name);
-    errors.push(...validateHostPortConflicts([container], field));
+    append(errors, validateHostPortConflicts([container], field));
     if (container.restartPolicy === 'Always') {
-      errors.push(...validateLifecycleAndProbes(container, pod, at));
+      append(errors, validateLifecycleAndProbes(container, pod, at));
     } else {
-      errors.push(...forbidLifecycleAndProbes(container, at));
+      append(errors, forbidLifecycleAndProbes(container, at));
     }
   }
   return errors;
@@ -129,16 +129,16 @@ function validateContainerPorts(
     const errors: FieldError[] = [];
     if (port.name) {
       const wrong = portName(port.name);
-      errors.push(...invalidEach(`${at}.name`, port.name, wrong));
+      append(errors, invalidEach(`${at}.name`, port.name, wrong));
       if (wrong.length === 0 && names.has(port.name)) errors.push(duplicate(`${at}.name`, port.name));
       names.add(port.name);
     }
     if (!port.containerPort) errors.push(required(`${at}.containerPort`));
     else
-      errors.push(...invalidEach(`${at}.containerPort`, port.containerPort, portNumber(port.containerPort)));
+      append(errors, invalidEach(`${at}.containerPort`, port.containerPort, portNumber(port.containerPort)));
     if (port.hostPort)
-      errors.push(...invalidEach(`${at}.hostPort`, port.hostPort, portNumber(port.hostPort)));
-    if (port.hostIP) errors.push(...invalidEach(`${at}.hostIP`, port.hostIP, ipAddress(port.hostIP)));
+      append(errors, invalidEach(`${at}.hostPort`, port.hostPort, portNumber(port.hostPort)));
+    if (port.hostIP) append(errors, invalidEach(`${at}.hostIP`, port.hostIP, ipAddress(port.hostIP)));
     return [...errors, ...validateChoice(port.protocol, PORT_PROTOCOLS, `${at}.protocol`)];
   });
 }
@@ -167,8 +167,8 @@ function validateResizePolicy(
     const errors: FieldError[] = [];
     if (seen.has(policy.resourceName)) errors.push(duplicate(`${field}[${index}]`, policy.resourceName));
     seen.add(policy.resourceName);
-    errors.push(...validateChoice(policy.resourceName, ['cpu', 'memory'], field));
-    errors.push(...validateChoice(policy.restartPolicy, ['NotRequired', 'RestartContainer'], field));
+    append(errors, validateChoice(policy.resourceName, ['cpu', 'memory'], field));
+    append(errors, validateChoice(policy.restartPolicy, ['NotRequired', 'RestartContainer'], field));
     if (restartPolicy === 'Never' && policy.restartPolicy !== 'NotRequired') {
       const why = "must be 'NotRequired' when `restartPolicy` is 'Never'";
       errors.push(invalid(field, policy.restartPolicy, why));

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { batchv1 } from '../types/index.generated.ts';
 import { isTimeZone, parseCronSchedule } from '../workloads/cron-schedule.ts';
 import { invalid, notSupported, required } from './field-errors.ts';
@@ -27,8 +27,8 @@ function validateSpec(spec: batchv1.CronJobSpec, old: batchv1.CronJobSpec | unde
   const errors = spec.schedule
     ? validateSchedule(spec, old?.schedule.includes('TZ') === true)
     : [required('spec.schedule')];
-  errors.push(...validateNonNegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds'));
-  if (old === undefined || old.timeZone !== spec.timeZone) errors.push(...validateTimeZone(spec.timeZone));
+  append(errors, validateNonNegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds'));
+  if (old === undefined || old.timeZone !== spec.timeZone) append(errors, validateTimeZone(spec.timeZone));
   const policy = spec.concurrencyPolicy;
   if (!policy) errors.push(required('spec.concurrencyPolicy'));
   else if (!CONCURRENCY_POLICIES.includes(policy)) {

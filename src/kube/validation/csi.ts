@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { storagev1 } from '../types/index.generated.ts';
 import {
   duplicate,
@@ -110,12 +110,12 @@ function validateNodeDriver(driver: storagev1.CSINodeDriver, field: string): Fie
   if (nodeID.length > NODE_ID_LIMIT) {
     errors.push(invalid(`${field}.nodeID`, nodeID, `must be ${NODE_ID_LIMIT} characters or less`));
   }
-  errors.push(...validateNonNegative(allocatable?.count, `${field}.allocatable.count`));
+  append(errors, validateNonNegative(allocatable?.count, `${field}.allocatable.count`));
   const repeated = repeatedIndexes(topologyKeys);
   for (const [index, key] of topologyKeys.entries()) {
     if (key === '') errors.push(required(field));
     if (repeated.has(index)) errors.push(duplicate(field, key));
-    errors.push(...invalidEach(field, key, qualifiedName(key)));
+    append(errors, invalidEach(field, key, qualifiedName(key)));
   }
   return errors;
 }

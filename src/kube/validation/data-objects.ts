@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
 import { forbidden, invalid, invalidEach, required, tooLong } from './field-errors.ts';
@@ -13,14 +13,14 @@ export function validateConfigMap(config: corev1.ConfigMap): FieldError[] {
   const errors: FieldError[] = [];
   let size = 0;
   for (const [key, value] of sortedEntries(config.data)) {
-    errors.push(...invalidEach(`data[${key}]`, key, configMapKey(key)));
+    append(errors, invalidEach(`data[${key}]`, key, configMapKey(key)));
     if (config.binaryData?.[key] !== undefined) {
       errors.push(invalid(`data[${key}]`, key, 'duplicate of key present in binaryData'));
     }
     size += Buffer.byteLength(value);
   }
   for (const [key, value] of sortedEntries(config.binaryData)) {
-    errors.push(...invalidEach(`binaryData[${key}]`, key, configMapKey(key)));
+    append(errors, invalidEach(`binaryData[${key}]`, key, configMapKey(key)));
     size += Buffer.byteLength(value, 'base64');
   }
   if (size > DATA_LIMIT_BYTES) errors.push(tooLong('', DATA_LIMIT_BYTES));
@@ -51,7 +51,7 @@ export function validateSecret(secret: corev1.Secret): FieldError[] {
   const errors: FieldError[] = [];
   let size = 0;
   for (const [key, value] of sortedEntries(secret.data)) {
-    errors.push(...invalidEach(`data[${key}]`, key, configMapKey(key)));
+    append(errors, invalidEach(`data[${key}]`, key, configMapKey(key)));
     size += Buffer.byteLength(value, 'base64');
   }
   if (size > DATA_LIMIT_BYTES) errors.push(tooLong('data', DATA_LIMIT_BYTES));

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { resourcev1 } from '../types/index.generated.ts';
 import { invalid, invalidEach, notSupported, required, tooLong } from './field-errors.ts';
 import { dns1123Label, dns1123Subdomain } from './formats.ts';
@@ -169,7 +169,7 @@ function validateConstraint(
   }
   for (const name of ['matchAttribute', 'distinctAttribute'] as const) {
     const value = constraint[name];
-    if (value !== undefined) errors.push(...validateQualifiedName(value, `${field}.${name}`, true));
+    if (value !== undefined) append(errors, validateQualifiedName(value, `${field}.${name}`, true));
   }
   return errors;
 }

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { metav1, policyv1 } from '../types/index.generated.ts';
 import { invalid, invalidEach, notSupported, required } from './field-errors.ts';
 import { qualifiedName } from './formats.ts';
@@ -17,10 +17,10 @@ export function validateDisruptionBudget({ spec }: policyv1.PodDisruptionBudget)
   for (const name of ['minAvailable', 'maxUnavailable'] as const) {
     const value = spec[name];
     if (value === undefined) continue;
-    errors.push(...validateIntOrPercent(value, `spec.${name}`));
-    errors.push(...validateNotMoreThanAll(value, `spec.${name}`));
+    append(errors, validateIntOrPercent(value, `spec.${name}`));
+    append(errors, validateNotMoreThanAll(value, `spec.${name}`));
   }
-  errors.push(...validateLabelSelector(spec.selector, 'spec.selector'));
+  append(errors, validateLabelSelector(spec.selector, 'spec.selector'));
   const policy = spec.unhealthyPodEvictionPolicy;
   if (policy !== undefined && !EVICTION_POLICIES.includes(policy)) {
     errors.push(notSupported('spec.unhealthyPodEvictionPolicy', policy, EVICTION_POLICIES));
@@ -48,7 +48,7 @@ function validateConditions(
   for (const [index, { type = '', status, reason, lastTransitionTime }] of (conditions ?? []).entries()) {
     const at = `${field}[${index}]`;
     if (type === '') errors.push(required(`${at}.type`, 'must be set'));
-    else errors.push(...invalidEach(`${at}.type`, type, qualifiedName(type)));
+    else append(errors, invalidEach(`${at}.type`, type, qualifiedName(type)));
     if (!STATUSES.includes(status)) errors.push(notSupported(`${at}.status`, status ?? '', STATUSES));
     if (!lastTransitionTime) errors.push(required(`${at}.lastTransitionTime`, 'must be set'));
     if (!reason) errors.push(required(`${at}.reason`, 'must be set'));

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1, discoveryv1 } from '../types/index.generated.ts';
 import { PORT_PROTOCOLS, validateChoice } from './containers.ts';
 import { duplicate, invalidEach, notSupported, required, tooMany } from './field-errors.ts';
@@ -45,12 +45,12 @@ function validateAddress(address: corev1.EndpointAddress, field: string): FieldE
 
 function validatePort(port: corev1.EndpointPort, nameNeeded: boolean, field: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (port.name) errors.push(...invalidEach(`${field}.name`, port.name, dns1123Label(port.name)));
+  if (port.name) append(errors, invalidEach(`${field}.name`, port.name, dns1123Label(port.name)));
   else if (nameNeeded) errors.push(required(`${field}.name`));
-  errors.push(...invalidEach(`${field}.port`, port.port ?? 0, portNumber(port.port ?? 0)));
-  errors.push(...validateChoice(port.protocol, PORT_PROTOCOLS, `${field}.protocol`));
+  append(errors, invalidEach(`${field}.port`, port.port ?? 0, portNumber(port.port ?? 0)));
+  append(errors, validateChoice(port.protocol, PORT_PROTOCOLS, `${field}.protocol`));
   if (port.appProtocol !== undefined) {
-    errors.push(...invalidEach(`${field}.appProtocol`, port.appProtocol, qualifiedName(port.appProtocol)));
+    append(errors, invalidEach(`${field}.appProtocol`, port.appProtocol, qualifiedName(port.appProtocol)));
   }
   return errors;
 }
@@ -72,7 +72,7 @@ export function validateEndpointSlice(slice: discoveryv1.EndpointSlice): FieldEr
     errors.push(tooMany('endpoints', endpoints.length, MOST_ENDPOINTS));
   } else {
     endpoints.forEach((endpoint, index) => {
-      errors.push(...validateEndpoint(endpoint, type, `endpoints[${index}]`));
+      append(errors, validateEndpoint(endpoint, type, `endpoints[${index}]`));
     });
   }
   return [...errors, ...validateSlicePorts(slice.ports)];
@@ -97,13 +97,13 @@ function validateEndpoint(endpoint: discoveryv1.Endpoint, type: string, field: s
     errors.push(tooMany(`${field}.addresses`, addresses.length, MOST_ADDRESSES));
   }
   addresses.forEach((address, index) => {
-    errors.push(...validateSliceAddress(address, type, `${field}.addresses[${index}]`));
+    append(errors, validateSliceAddress(address, type, `${field}.addresses[${index}]`));
   });
   if (endpoint.nodeName !== undefined) {
-    errors.push(...invalidEach(`${field}.nodeName`, endpoint.nodeName, dns1123Subdomain(endpoint.nodeName)));
+    append(errors, invalidEach(`${field}.nodeName`, endpoint.nodeName, dns1123Subdomain(endpoint.nodeName)));
   }
   if (endpoint.hostname !== undefined) {
-    errors.push(...invalidEach(`${field}.hostname`, endpoint.hostname, dns1123Label(endpoint.hostname)));
+    append(errors, invalidEach(`${field}.hostname`, endpoint.hostname, dns1123Label(endpoint.hostname)));
   }
   const zones = endpoint.hints?.forZones ?? [];
   if (zones.length > MOST_ZONE_HINTS) {
@@ -135,13 +135,13 @@ function validateSlicePorts(ports: readonly discoveryv1.EndpointPort[] | undefin
     const at = `ports[${index}]`;
     const errors: FieldError[] = [];
     const name = port.name ?? '';
-    if (name !== '') errors.push(...invalidEach(`${at}.name`, name, dns1123Label(name)));
+    if (name !== '') append(errors, invalidEach(`${at}.name`, name, dns1123Label(name)));
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
     names.add(name);
-    if (port.port !== undefined) errors.push(...invalidEach(`${at}.port`, port.port, portNumber(port.port)));
-    errors.push(...validateChoice(port.protocol, PORT_PROTOCOLS, `${at}.protocol`));
+    if (port.port !== undefined) append(errors, invalidEach(`${at}.port`, port.port, portNumber(port.port)));
+    append(errors, validateChoice(port.protocol, PORT_PROTOCOLS, `${at}.protocol`));
     if (port.appProtocol !== undefined) {
-      errors.push(...invalidEach(`${at}.appProtocol`, port.appProtocol, qualifiedName(port.appProtocol)));
+      append(errors, invalidEach(`${at}.appProtocol`, port.appProtocol, qualifiedName(port.appProtocol)));
     }
     return errors;
   });

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { validateFieldRef, validateResourceFieldRef } from './downward-api.ts';
 import { invalid, invalidEach, required } from './field-errors.ts';
@@ -31,19 +31,19 @@ function validateValueFrom(variable: corev1.EnvVar, field: string): FieldError[]
   if (source === undefined) return [];
   const errors: FieldError[] = [];
   if (source.fieldRef !== undefined) {
-    errors.push(...validateFieldRef(source.fieldRef, ENV_FIELD_PATHS, `${field}.fieldRef`));
+    append(errors, validateFieldRef(source.fieldRef, ENV_FIELD_PATHS, `${field}.fieldRef`));
   }
   if (source.resourceFieldRef !== undefined) {
-    errors.push(...validateResourceFieldRef(source.resourceFieldRef, `${field}.resourceFieldRef`, false));
+    append(errors, validateResourceFieldRef(source.resourceFieldRef, `${field}.resourceFieldRef`, false));
   }
   if (source.configMapKeyRef !== undefined) {
-    errors.push(...validateKeyRef(source.configMapKeyRef, `${field}.configMapKeyRef`));
+    append(errors, validateKeyRef(source.configMapKeyRef, `${field}.configMapKeyRef`));
   }
   if (source.secretKeyRef !== undefined) {
-    errors.push(...validateKeyRef(source.secretKeyRef, `${field}.secretKeyRef`));
+    append(errors, validateKeyRef(source.secretKeyRef, `${field}.secretKeyRef`));
   }
   if (source.fileKeyRef !== undefined) {
-    errors.push(...validateFileKeyRef(source.fileKeyRef, `${field}.fileKeyRef`));
+    append(errors, validateFileKeyRef(source.fileKeyRef, `${field}.fileKeyRef`));
   }
   const count = Object.values(source).filter((one) => one !== undefined).length;
   if (count === 0) {
@@ -78,12 +78,12 @@ export function validateEnvFrom(
   return (sources ?? []).flatMap((source, index) => {
     const at = `${field}[${index}]`;
     const errors: FieldError[] = [];
-    if (source.prefix) errors.push(...invalidEach(`${at}.prefix`, source.prefix, envVarName(source.prefix)));
+    if (source.prefix) append(errors, invalidEach(`${at}.prefix`, source.prefix, envVarName(source.prefix)));
     const kinds = (['configMapRef', 'secretRef'] as const).filter((kind) => source[kind] !== undefined);
     for (const kind of kinds) {
       const name = source[kind]?.name;
       if (!name) errors.push(required(`${at}.${kind}.name`));
-      else errors.push(...invalidEach(`${at}.${kind}.name`, name, dns1123Subdomain(name)));
+      else append(errors, invalidEach(`${at}.${kind}.name`, name, dns1123Subdomain(name)));
     }
     // Upstream names the list here, not the item.
     if (kinds.length === 0) {

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { type PodContext, validateContainerCommon } from './containers.ts';
 import { differences } from './differences.ts';
@@ -45,7 +45,7 @@ export function validateEphemeralContainers(
     names.add(container.name);
     const target = container.targetContainerName;
     if (target && !others.includes(target)) errors.push(notFound(`${at}.targetContainerName`, target));
-    errors.push(...validateAllowed(container, at));
+    append(errors, validateAllowed(container, at));
     for (const [number, mount] of (container.volumeMounts ?? []).entries()) {
       if (mount.subPath) errors.push(forbidden(`${at}.volumeMounts[${number}].subPath`, NOT_HERE));
       if (mount.subPathExpr) errors.push(forbidden(`${at}.volumeMounts[${number}].subPathExpr`, NOT_HERE));

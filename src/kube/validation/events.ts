@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
 import { invalid, invalidEach, required } from './field-errors.ts';
@@ -33,11 +33,11 @@ function validateNewStyle(event: Event, namespace: string): FieldError[] {
     involved === '' ? validateInvolvedNamespace(event, namespace, ['default', 'kube-system']) : [];
   const controller = event.reportingComponent ?? '';
   if (controller === '') errors.push(required('reportingController'));
-  errors.push(...invalidEach('reportingController', controller, qualifiedName(controller)));
+  append(errors, invalidEach('reportingController', controller, qualifiedName(controller)));
   for (const name of ['reportingInstance', 'action', 'reason'] as const) {
     const value = event[name] ?? '';
     if (value === '') errors.push(required(name));
-    errors.push(...validateLength(value, name, 128));
+    append(errors, validateLength(value, name, 128));
   }
   return [...errors, ...validateLength(event.message ?? '', 'message', 1024)];
 }

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { mandatoryFlowSchema } from '../flowcontrol/default-objects.ts';
 import type { flowcontrolv1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
@@ -23,7 +23,7 @@ export function validateFlowSchema({ metadata, spec, status }: flowcontrolv1.Flo
     errors.push(notSupported('spec.distinguisherMethod.type', distinguisherMethod, DISTINGUISHERS));
   }
   if (level === '') errors.push(required(levelField, 'must reference a priority level'));
-  else errors.push(...invalidEach(levelField, level, dns1123Subdomain(level)));
+  else append(errors, invalidEach(levelField, level, dns1123Subdomain(level)));
   addAll(
     errors,
     rules.flatMap((rule, index) => validateRules(rule, `spec.rules[${index}]`)),
@@ -109,7 +109,7 @@ function validateSubjectName(
   if (own !== 'serviceAccount') return errors;
   const { name = '', namespace = '' } = named as Partial<flowcontrolv1.ServiceAccountSubject>;
   if (name !== '' && name !== '*') {
-    errors.push(...invalidEach(`${field}.name`, name, dns1123Subdomain(name)));
+    append(errors, invalidEach(`${field}.name`, name, dns1123Subdomain(name)));
   }
   if (namespace === '') {
     errors.push(required(`${field}.namespace`, 'must specify namespace for service account'));

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { append } from '../../base/index.ts';
 
 /**
  * Format checks of k8s.io/apimachinery/pkg/util/validation: each returns what is wrong with a value, one
@@ -86,10 +87,17 @@ export function qualifiedName(value: string): string[] {
   const name = parts.at(-1)!;
   if (parts.length === 2) {
     if (parts[0] === '') errors.push('prefix part must be non-empty');
-    else errors.push(...dns1123Subdomain(parts[0]!).map((message) => `prefix part ${message}`));
+    else
+      append(
+        errors,
+        dns1123Subdomain(parts[0]!).map((message) => `prefix part ${message}`),
+      );
   }
   if (name === '') errors.push('name part must be non-empty');
-  errors.push(...atMost(name, 63).map((message) => `name part ${message}`));
+  append(
+    errors,
+    atMost(name, 63).map((message) => `name part ${message}`),
+  );
   if (!LABEL_KEY_REGEXP.test(name)) errors.push(`name part ${rule}`);
   return errors;
 }

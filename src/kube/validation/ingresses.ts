@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1, networkingv1 } from '../types/index.generated.ts';
 import { forbidden, invalid, invalidEach, notSupported, required, tooLong } from './field-errors.ts';
 import { dns1035Label, dns1123Label, dns1123Subdomain, ipAddress, portName, portNumber } from './formats.ts';
@@ -34,7 +34,7 @@ export function validateIngress({ spec }: networkingv1.Ingress): FieldError[] {
   if (rules.length === 0 && defaultBackend === undefined) {
     errors.push(invalid('spec', rules, 'either `defaultBackend` or `rules` must be specified'));
   }
-  if (defaultBackend !== undefined) errors.push(...validateBackend(defaultBackend, 'spec.defaultBackend'));
+  if (defaultBackend !== undefined) append(errors, validateBackend(defaultBackend, 'spec.defaultBackend'));
   addAll(
     errors,
     rules.flatMap((rule, index) => validateRule(rule, `spec.rules[${index}]`)),
@@ -45,7 +45,7 @@ export function validateIngress({ spec }: networkingv1.Ingress): FieldError[] {
   );
   if (ingressClassName !== undefined) {
     const wrong = dns1123Subdomain(ingressClassName);
-    errors.push(...invalidEach('spec.ingressClassName', ingressClassName, wrong));
+    append(errors, invalidEach('spec.ingressClassName', ingressClassName, wrong));
   }
   return errors;
 }
@@ -76,7 +76,7 @@ function validateRule({ host, http }: networkingv1.IngressRule, field: string): 
   const errors: FieldError[] = [];
   if (host) {
     if (isIP(host)) errors.push(invalid(`${field}.host`, host, NOT_AN_ADDRESS));
-    errors.push(...invalidEach(`${field}.host`, host, hostErrors(host)));
+    append(errors, invalidEach(`${field}.host`, host, hostErrors(host)));
   }
   if (http === undefined) return errors;
   const paths = http.paths ?? [];
@@ -119,9 +119,9 @@ function validateServiceBackend(service: networkingv1.IngressServiceBackend, fie
   const at = `${field}.service`;
   const errors = name === '' ? [required(`${at}.name`)] : invalidEach(`${at}.name`, name, dns1035Label(name));
   if (port?.name && port.number) errors.push(invalid(field, '', 'cannot set both port name & port number'));
-  else if (port?.name) errors.push(...invalidEach(`${at}.port.name`, port.name, portName(port.name)));
+  else if (port?.name) append(errors, invalidEach(`${at}.port.name`, port.name, portName(port.name)));
   else if (port?.number)
-    errors.push(...invalidEach(`${at}.port.number`, port.number, portNumber(port.number)));
+    append(errors, invalidEach(`${at}.port.number`, port.number, portNumber(port.number)));
   else errors.push(required(field, 'port name or number is required'));
   return errors;
 }
@@ -169,7 +169,7 @@ function validateParameters(
   } else if (scope === 'Namespace') {
     if (namespace === undefined) {
       errors.push(required(`${field}.namespace`, "`parameters.scope` is set to 'Namespace'"));
-    } else errors.push(...invalidEach(`${field}.namespace`, namespace, dns1123Label(namespace)));
+    } else append(errors, invalidEach(`${field}.namespace`, namespace, dns1123Label(namespace)));
   }
   return errors;
 }

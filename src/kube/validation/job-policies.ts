@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { batchv1 } from '../types/index.generated.ts';
 import { parseIndexes } from '../workloads/completion-indexes.ts';
 import { duplicate, invalid, invalidEach, notSupported, required, tooLong, tooMany } from './field-errors.ts';
@@ -50,9 +50,9 @@ function validateRule(
     errors.push(invalid(`${field}.action`, action, 'requires the backoffLimitPerIndex to be set'));
   }
   if (onExitCodes !== undefined) {
-    errors.push(...validateExitCodes(onExitCodes, `${field}.onExitCodes`, containerNames));
+    append(errors, validateExitCodes(onExitCodes, `${field}.onExitCodes`, containerNames));
   }
-  errors.push(...validateConditions(onPodConditions, `${field}.onPodConditions`));
+  append(errors, validateConditions(onPodConditions, `${field}.onPodConditions`));
   if (onExitCodes !== undefined && onPodConditions.length > 0) {
     errors.push(invalidAsAWhole(field, 'specifying both OnExitCodes and OnPodConditions is not supported'));
   }
@@ -70,7 +70,7 @@ function validateConditions(
   if (patterns.length > MOST_PATTERNS) errors.push(tooMany(field, patterns.length, MOST_PATTERNS));
   for (const [index, { type = '', status = '' }] of patterns.entries()) {
     const at = `${field}[${index}]`;
-    errors.push(...invalidEach(`${at}.type`, type, qualifiedName(type)));
+    append(errors, invalidEach(`${at}.type`, type, qualifiedName(type)));
     if (status === '') errors.push(required(`${at}.status`, goList(STATUSES)));
     else if (!STATUSES.includes(status)) errors.push(notSupported(`${at}.status`, status, STATUSES));
   }
@@ -118,7 +118,7 @@ export function validateSuccessPolicy(spec: batchv1.JobSpec, field: string): Fie
   }
   if (rules.length > MOST_RULES) errors.push(tooMany(`${field}.rules`, rules.length, MOST_RULES));
   for (const [index, rule] of rules.entries()) {
-    errors.push(...validateSuccessRule(rule, spec.completions ?? 0, `${field}.rules[${index}]`));
+    append(errors, validateSuccessRule(rule, spec.completions ?? 0, `${field}.rules[${index}]`));
   }
   return errors;
 }
@@ -146,7 +146,7 @@ function validateSuccessRule(
   }
   if (count !== undefined) {
     const at = `${field}.succeededCount`;
-    errors.push(...validateNonNegative(count, at));
+    append(errors, validateNonNegative(count, at));
     if (count > completions) {
       const why = `must be less than or equal to ${completions} (the number of specified completions)`;
       errors.push(invalid(at, count, why));

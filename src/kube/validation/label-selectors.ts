@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { metav1 } from '../types/index.generated.ts';
 import { forbidden, invalid, invalidEach, required } from './field-errors.ts';
 import { labelValue } from './formats.ts';
@@ -12,7 +12,7 @@ export function validateLabelSelector(
   if (selector === undefined) return [];
   const errors = validateLabels(selector.matchLabels, `${field}.matchLabels`);
   for (const [index, expression] of (selector.matchExpressions ?? []).entries()) {
-    errors.push(...validateRequirement(expression, `${field}.matchExpressions[${index}]`));
+    append(errors, validateRequirement(expression, `${field}.matchExpressions[${index}]`));
   }
   return errors;
 }
@@ -38,9 +38,9 @@ function validateRequirement(requirement: metav1.LabelSelectorRequirement, field
     default:
       errors.push(invalid(`${field}.operator`, requirement.operator, 'not a valid selector operator'));
   }
-  errors.push(...validateLabelName(requirement.key ?? '', `${field}.key`));
+  append(errors, validateLabelName(requirement.key ?? '', `${field}.key`));
   for (const [index, value] of values.entries()) {
-    errors.push(...invalidEach(`${field}.values[${index}]`, value, labelValue(value)));
+    append(errors, invalidEach(`${field}.values[${index}]`, value, labelValue(value)));
   }
   return errors;
 }

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { parseQuantity, type Quantity } from '../quantity/quantity.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { duplicate, forbidden, invalid, invalidEach, required } from './field-errors.ts';
@@ -94,7 +94,7 @@ function validateAmounts(amounts: Amounts, name: string, field: string): FieldEr
   check(request, limit, 'defaultRequest', ['default request value', 'default limit value']);
   check(min, limit, 'default', ['min value', 'default value']);
   check(limit, max, 'default', ['default value', 'max value']);
-  errors.push(...validateRatio(amounts, `${field}.maxLimitRequestRatio[${name}]`));
+  append(errors, validateRatio(amounts, `${field}.maxLimitRequestRatio[${name}]`));
   if (!isOvercommitAllowed(name) && request !== undefined && limit !== undefined) {
     if (request.compare(limit) !== 0) {
       const why = `default value ${limit} must equal to defaultRequest value ${request} in ${name}`;

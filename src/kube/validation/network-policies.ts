@@ -1,5 +1,5 @@
 import { BlockList, isIPv4 } from 'node:net';
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { networkingv1 } from '../types/index.generated.ts';
 import { forbidden, invalid, invalidEach, notSupported, required } from './field-errors.ts';
 import { cidr, portName, portNumber } from './formats.ts';
@@ -52,7 +52,7 @@ function validatePort({ protocol, port, endPort }: networkingv1.NetworkPolicyPor
   }
   const end = `${field}.endPort`;
   if (typeof port === 'number') {
-    errors.push(...invalidEach(`${field}.port`, port, portNumber(port)));
+    append(errors, invalidEach(`${field}.port`, port, portNumber(port)));
     if (endPort === undefined) return errors;
     if (endPort < port) errors.push(invalid(end, endPort, 'must be greater than or equal to `port`'));
     return [...errors, ...invalidEach(end, endPort, portNumber(endPort))];
@@ -61,7 +61,7 @@ function validatePort({ protocol, port, endPort }: networkingv1.NetworkPolicyPor
     const when = port === undefined ? 'not specified' : 'non-numeric';
     errors.push(invalid(end, endPort, `may not be specified when \`port\` is ${when}`));
   }
-  if (port !== undefined) errors.push(...invalidEach(`${field}.port`, port, portName(port)));
+  if (port !== undefined) append(errors, invalidEach(`${field}.port`, port, portName(port)));
   return errors;
 }
 

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { forbidden, invalid, invalidEach, required } from './field-errors.ts';
 import { dns1123Subdomain } from './formats.ts';
@@ -67,7 +67,7 @@ function validateFieldRequirement(requirement: corev1.NodeSelectorRequirement, f
     return [...errors, invalid(`${field}.key`, requirement.key, 'not a valid field selector key')];
   }
   for (const [index, value] of values.entries()) {
-    errors.push(...invalidEach(`${field}.values[${index}]`, value, dns1123Subdomain(value)));
+    append(errors, invalidEach(`${field}.values[${index}]`, value, dns1123Subdomain(value)));
   }
   return errors;
 }

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
 import { duplicate, forbidden, invalid, invalidEach } from './field-errors.ts';
@@ -39,7 +39,7 @@ function validateTaints(taints: readonly corev1.Taint[] | undefined, field: stri
     const errors = validateLabelName(taint.key ?? '', `${at}.key`);
     const wrong = labelValue(taint.value ?? '');
     if (wrong.length > 0) errors.push(invalid(`${at}.value`, taint.value, wrong.join(';')));
-    errors.push(...validateTaintEffect(taint.effect ?? '', `${at}.effect`));
+    append(errors, validateTaintEffect(taint.effect ?? '', `${at}.effect`));
     const pair = `${taint.effect} ${taint.key}`;
     if (seen.has(pair)) errors.push(duplicate(at, taint, 'taints must be unique by key and effect pair'));
     seen.add(pair);

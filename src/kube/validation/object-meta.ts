@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { KubeObject } from '../object.ts';
 import type { metav1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
@@ -55,21 +55,18 @@ export function validateObjectMeta(meta: metav1.ObjectMeta, rules: MetadataRules
   const checkName = rules.validateName ?? dns1123Subdomain;
   const errors: FieldError[] = [];
   if (meta.generateName) {
-    errors.push(
-      ...invalidEach(
-        'metadata.generateName',
-        meta.generateName,
-        checkName(maskTrailingDash(meta.generateName)),
-      ),
+    append(
+      errors,
+      invalidEach('metadata.generateName', meta.generateName, checkName(maskTrailingDash(meta.generateName))),
     );
   }
   if (!meta.name) errors.push(required('metadata.name', 'name or generateName is required'));
-  else errors.push(...invalidEach('metadata.name', meta.name, checkName(meta.name)));
-  errors.push(...validateNamespaceOf(meta, rules.namespaced));
+  else append(errors, invalidEach('metadata.name', meta.name, checkName(meta.name)));
+  append(errors, validateNamespaceOf(meta, rules.namespaced));
   if ((meta.generation ?? 0) < 0) {
     errors.push(invalid('metadata.generation', meta.generation, 'must be greater than or equal to 0'));
   }
-  errors.push(...validateChangeableMeta(meta), ...validateFinalizers(meta.finalizers, rules.anyFinalizer));
+  append(errors, validateChangeableMeta(meta), validateFinalizers(meta.finalizers, rules.anyFinalizer));
   return errors;
 }
 
@@ -100,7 +97,7 @@ function validateOwnerReferences(
   const errors: FieldError[] = [];
   let controller: string | undefined;
   for (const reference of references ?? []) {
-    errors.push(...validateOwnerReference(reference, field));
+    append(errors, validateOwnerReference(reference, field));
     if (reference.controller !== true) continue;
     const name = `${reference.kind}/${reference.name}`;
     if (controller === undefined) controller = name;
@@ -152,7 +149,7 @@ function validateFinalizers(finalizers: readonly string[] | undefined, any = fal
     errors.push(invalid(field, all, 'finalizer orphan and foregroundDeletion cannot be both set'));
   }
   for (const [index, finalizer] of all.entries()) {
-    if (!any) errors.push(...standardOrQualified(finalizer, `${field}[${index}]`));
+    if (!any) append(errors, standardOrQualified(finalizer, `${field}[${index}]`));
   }
   return errors;
 }
@@ -194,11 +191,11 @@ export function validateObjectMetaUpdate(
     errors.push(invalid('metadata.generation', meta.generation ?? 0, 'must not be decremented'));
   }
   for (const key of IMMUTABLE_META) {
-    errors.push(...validateImmutable(meta[key], old[key], `metadata.${key}`));
+    append(errors, validateImmutable(meta[key], old[key], `metadata.${key}`));
   }
-  errors.push(...validateChangeableMeta(meta));
+  append(errors, validateChangeableMeta(meta));
   for (const [index, finalizer] of (anyFinalizer ? [] : (meta.finalizers ?? [])).entries()) {
-    errors.push(...standardOrQualified(finalizer, `metadata.finalizers[${index}]`));
+    append(errors, standardOrQualified(finalizer, `metadata.finalizers[${index}]`));
   }
   return errors;
 }

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { parseQuantity } from '../quantity/quantity.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { differences } from './differences.ts';
@@ -81,7 +81,7 @@ function validateDataSource(source: corev1.TypedObjectReference | undefined, fie
     errors.push(invalid(field, source.kind ?? '', why));
   }
   if (source.apiGroup) {
-    errors.push(...invalidEach(`${field}.apiGroup`, source.apiGroup, dns1123Subdomain(source.apiGroup)));
+    append(errors, invalidEach(`${field}.apiGroup`, source.apiGroup, dns1123Subdomain(source.apiGroup)));
   }
   return errors;
 }
@@ -107,7 +107,7 @@ export function validateClaimUpdate(
       'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
     errors.push(forbidden('spec', `${why}\n${changes}\n`));
   }
-  errors.push(...validateShrinking(claim, old));
+  append(errors, validateShrinking(claim, old));
   return [...errors, ...validateImmutable(claim.spec.volumeMode, old.spec.volumeMode, 'spec.volumeMode')];
 }
 

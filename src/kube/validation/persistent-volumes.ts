@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { differences } from './differences.ts';
 import { semanticallyEqual } from './equality.ts';
@@ -69,7 +69,7 @@ function validateCapacity(
   }
   for (const [name, amount] of entries) {
     const at = `${field}[${name}]`;
-    errors.push(...validateResourceQuantity(name, amount, at), ...validatePositive(amount, at));
+    append(errors, validateResourceQuantity(name, amount, at), validatePositive(amount, at));
   }
   return errors;
 }
@@ -120,7 +120,7 @@ function validatePaths({
 }: corev1.PersistentVolumeSpec): FieldError[] {
   const errors: FieldError[] = [];
   if (hostPath?.path) {
-    errors.push(...validateNoBacksteps(hostPath.path, 'spec.hostPath.path'));
+    append(errors, validateNoBacksteps(hostPath.path, 'spec.hostPath.path'));
     if (hostPath.path === '/' && persistentVolumeReclaimPolicy === 'Recycle') {
       const why = "may not be 'recycle' for a hostPath mount of '/'";
       errors.push(forbidden('spec.persistentVolumeReclaimPolicy', why));
@@ -130,7 +130,7 @@ function validatePaths({
     errors.push(invalid('spec.nfs.path', nfs.path, 'must be an absolute path'));
   }
   if (local !== undefined) {
-    errors.push(...validateNoBacksteps(local.path ?? '', 'spec.local.path'));
+    append(errors, validateNoBacksteps(local.path ?? '', 'spec.local.path'));
     if (nodeAffinity === undefined) {
       errors.push(required('spec.nodeAffinity', 'Local volume requires node affinity'));
     }
@@ -151,7 +151,7 @@ export function validatePersistentVolumeUpdate(
     const why = `spec.persistentvolumesource is immutable after creation\n${changes}\n`;
     errors.push(forbidden('spec.persistentvolumesource', why));
   }
-  errors.push(...validateImmutable(volume.spec.volumeMode, old.spec.volumeMode, 'spec.volumeMode'));
+  append(errors, validateImmutable(volume.spec.volumeMode, old.spec.volumeMode, 'spec.volumeMode'));
   const { nodeAffinity } = old.spec;
   if (nodeAffinity !== undefined && !semanticallyEqual(volume.spec.nodeAffinity, nodeAffinity)) {
     errors.push(invalid('spec.nodeAffinity', volume.spec.nodeAffinity, 'field is immutable'));

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { podQosClass } from '../workloads/pod-qos.ts';
 import { semanticallyEqual } from './equality.ts';
@@ -27,7 +27,7 @@ export function validatePodResize(pod: corev1.Pod, old: corev1.Pod): FieldError[
   for (const list of ['initContainers', 'containers'] as const) {
     for (const [index, before] of (old.spec[list] ?? []).entries()) {
       const now = pod.spec[list]?.[index];
-      if (now !== undefined) errors.push(...validateContainer(now, before, `spec.${list}[${index}]`));
+      if (now !== undefined) append(errors, validateContainer(now, before, `spec.${list}[${index}]`));
     }
   }
   return errors;

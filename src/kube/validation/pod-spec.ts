@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { type PodContext, validateChoice, validateContainers, validateInitContainers } from './containers.ts';
 import { validateEphemeralContainers } from './ephemeral-containers.ts';
@@ -117,7 +117,7 @@ function validateResourceClaims(
     const errors: FieldError[] = [];
     if (!claim.name) errors.push(required(`${at}.name`));
     else if (seen.has(claim.name)) errors.push(duplicate(`${at}.name`, claim.name));
-    else errors.push(...invalidEach(`${at}.name`, claim.name, dns1123Label(claim.name)));
+    else append(errors, invalidEach(`${at}.name`, claim.name, dns1123Label(claim.name)));
     seen.add(claim.name);
     const fields = '`resourceClaimName`';
     const other = '`resourceClaimTemplateName`';
@@ -148,7 +148,7 @@ function validateDnsConfig(spec: corev1.PodSpec, field: string): FieldError[] {
     errors.push(invalid(`${field}.nameservers`, nameservers, 'must not have more than 3 nameservers'));
   }
   for (const [index, address] of nameservers.entries()) {
-    errors.push(...invalidEach(`${field}.nameservers[${index}]`, address, ipAddress(address)));
+    append(errors, invalidEach(`${field}.nameservers[${index}]`, address, ipAddress(address)));
   }
   if (searches.length > 32) {
     errors.push(invalid(`${field}.searches`, searches, 'must not have more than 32 search paths'));
@@ -160,7 +160,7 @@ function validateDnsConfig(spec: corev1.PodSpec, field: string): FieldError[] {
   for (const [index, search] of searches.entries()) {
     const bare = search.replace(/\.$/, '');
     if (bare === '' && search === '.') continue;
-    errors.push(...invalidEach(`${field}.searches[${index}]`, bare, dns1123Subdomain(bare)));
+    append(errors, invalidEach(`${field}.searches[${index}]`, bare, dns1123Subdomain(bare)));
   }
   for (const [index, option] of (config?.options ?? []).entries()) {
     if (!option.name) errors.push(required(`${field}.options[${index}]`, 'must not be empty'));
@@ -179,7 +179,7 @@ function validateGates(spec: corev1.PodSpec, field: string): FieldError[] {
   const seen = new Set<string>();
   for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
     const at = `${field}.schedulingGates[${index}]`;
-    errors.push(...invalidEach(at, name ?? '', qualifiedName(name ?? '')));
+    append(errors, invalidEach(at, name ?? '', qualifiedName(name ?? '')));
     if (seen.has(name)) errors.push(duplicate(at, name));
     seen.add(name);
   }

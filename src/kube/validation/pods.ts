@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { podQosClass } from '../workloads/pod-qos.ts';
 import { differences } from './differences.ts';
@@ -85,16 +85,16 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   }
   const deadline = validateDeadlineUpdate(pod.spec.activeDeadlineSeconds, old.spec.activeDeadlineSeconds);
   if (deadline.length > 0) return [...errors, ...deadline];
-  errors.push(...validateTolerationsUpdate(pod.spec.tolerations, old.spec.tolerations));
-  errors.push(...validateGatesUpdate(pod.spec.schedulingGates, old.spec.schedulingGates));
+  append(errors, validateTolerationsUpdate(pod.spec.tolerations, old.spec.tolerations));
+  append(errors, validateGatesUpdate(pod.spec.schedulingGates, old.spec.schedulingGates));
   if (semanticallyEqual(pod.spec, old.spec)) return errors;
   if (podQosClass(old) !== podQosClass(pod)) {
     errors.push(invalid('metadata', pod.status?.qosClass ?? '', 'Pod QoS is immutable'));
   }
   const gated = (old.spec.schedulingGates ?? []).length > 0;
   if (gated) {
-    errors.push(...validateNodeSelectorUpdate(pod.spec.nodeSelector, old.spec.nodeSelector));
-    errors.push(...validateNodeAffinityUpdate(pod.spec.affinity, old.spec.affinity));
+    append(errors, validateNodeSelectorUpdate(pod.spec.nodeSelector, old.spec.nodeSelector));
+    append(errors, validateNodeAffinityUpdate(pod.spec.affinity, old.spec.affinity));
   }
   const comparable = withChangeableFieldsOf(pod.spec, old.spec, gated);
   if (!semanticallyEqual(comparable, old.spec)) {
@@ -237,18 +237,18 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
   const errors: FieldError[] = [];
   for (const [index, { type }] of (pod.status?.conditions ?? []).entries()) {
     if (['PodScheduled', 'Ready', 'Initialized'].includes(type)) continue;
-    errors.push(...invalidEach(`metadata.conditions[${index}].Type`, type, qualifiedName(type)));
+    append(errors, invalidEach(`metadata.conditions[${index}].Type`, type, qualifiedName(type)));
   }
   if (pod.spec.nodeName !== old.spec.nodeName) {
     errors.push(forbidden('status.nodeName', 'may not be changed directly'));
   }
   const nominated = pod.status?.nominatedNodeName;
   if (nominated) {
-    errors.push(...invalidEach('status.nominatedNodeName', nominated, dns1123Subdomain(nominated)));
+    append(errors, invalidEach('status.nominatedNodeName', nominated, dns1123Subdomain(nominated)));
   }
-  errors.push(...validateStateTransitions(pod, old, 'containerStatuses'));
-  errors.push(...validateStateTransitions(pod, old, 'initContainerStatuses'));
-  errors.push(...validateAddresses(pod.status?.podIPs, 'status.podIPs'));
+  append(errors, validateStateTransitions(pod, old, 'containerStatuses'));
+  append(errors, validateStateTransitions(pod, old, 'initContainerStatuses'));
+  append(errors, validateAddresses(pod.status?.podIPs, 'status.podIPs'));
   const hostIPs = pod.status?.hostIPs;
   if (hostIPs?.[0] !== undefined && pod.status?.hostIP !== hostIPs[0].ip) {
     errors.push(invalid('status.hostIPs[0].ip', hostIPs[0].ip, 'must be equal to `hostIP`'));
@@ -282,7 +282,7 @@ function validateAddresses(addresses: readonly { ip: string }[] | undefined, fie
   const seen = new Set<string>();
   const errors: FieldError[] = [];
   for (const [index, address] of (addresses ?? []).entries()) {
-    errors.push(...invalidEach(`${field}[${index}]`, address.ip, ipAddress(address.ip)));
+    append(errors, invalidEach(`${field}[${index}]`, address.ip, ipAddress(address.ip)));
     if (seen.has(address.ip)) errors.push(duplicate(`${field}[${index}]`, address));
     seen.add(address.ip);
   }

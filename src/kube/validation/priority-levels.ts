@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { mandatoryPriorityLevel } from '../flowcontrol/default-objects.ts';
 import type { flowcontrolv1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
@@ -24,12 +24,12 @@ export function validatePriorityLevel(level: flowcontrolv1.PriorityLevelConfigur
     if (limited !== undefined) {
       errors.push(forbidden('spec.limited', 'must be nil if the type is not Limited'));
     }
-    errors.push(...validateShares(exempt, 'spec.exempt'));
+    append(errors, validateShares(exempt, 'spec.exempt'));
   } else if (type === 'Limited') {
     if (exempt !== undefined) errors.push(forbidden('spec.exempt', 'must be nil if the type is Limited'));
     if (limited === undefined) {
       errors.push(required('spec.limited', 'must not be empty when type is Limited'));
-    } else errors.push(...validateLimited(limited, 'spec.limited'));
+    } else append(errors, validateLimited(limited, 'spec.limited'));
   } else errors.push(notSupported('spec.type', type, TYPES));
   return [
     ...errors,
@@ -90,7 +90,7 @@ function validateLimited(
   } else if (type === 'Queue' && queuing === undefined) {
     const why = 'must not be empty if limited.limitResponse.type is Limited';
     errors.push(required(`${at}.queuing`, why));
-  } else if (queuing !== undefined) errors.push(...validateQueuing(queuing, `${at}.queuing`));
+  } else if (queuing !== undefined) append(errors, validateQueuing(queuing, `${at}.queuing`));
   return errors;
 }
 

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { forbidden, invalid, invalidEach, notSupported, required } from './field-errors.ts';
 import { httpHeaderName, portName, portNumber } from './formats.ts';
@@ -21,7 +21,7 @@ export function validateProbe(kind: ProbeKind, probe: corev1.Probe | undefined, 
     'successThreshold',
     'failureThreshold',
   ] as const) {
-    errors.push(...validateNonNegative(probe[name], `${field}.${name}`));
+    append(errors, validateNonNegative(probe[name], `${field}.${name}`));
   }
   const grace = probe.terminationGracePeriodSeconds;
   const graceField = `${field}.terminationGracePeriodSeconds`;
@@ -43,7 +43,7 @@ export function validateLifecycle(
   for (const hook of ['postStart', 'preStop'] as const) {
     const handler = lifecycle?.[hook];
     if (handler !== undefined) {
-      errors.push(...validateHandlers(handler, gracePeriodSeconds, `${field}.${hook}`));
+      append(errors, validateHandlers(handler, gracePeriodSeconds, `${field}.${hook}`));
     }
   }
   return errors;
@@ -89,12 +89,12 @@ const SCHEMES = ['HTTP', 'HTTPS'];
 
 function validateHttpGet(action: corev1.HTTPGetAction, field: string): FieldError[] {
   const errors = action.path ? [] : [required(`${field}.path`)];
-  errors.push(...validatePort(action.port, `${field}.port`));
+  append(errors, validatePort(action.port, `${field}.port`));
   if (!SCHEMES.includes(action.scheme ?? '')) {
     errors.push(notSupported(`${field}.scheme`, action.scheme ?? '', SCHEMES));
   }
   for (const { name } of action.httpHeaders ?? []) {
-    errors.push(...invalidEach(`${field}.httpHeaders`, name ?? '', httpHeaderName(name ?? '')));
+    append(errors, invalidEach(`${field}.httpHeaders`, name ?? '', httpHeaderName(name ?? '')));
   }
   return errors;
 }

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
 import { forbidden, invalid, notSupported, required } from './field-errors.ts';
@@ -123,7 +123,7 @@ function validateScopeSelector(spec: corev1.ResourceQuotaSpec): FieldError[] {
         "must be 'Exist' only operator when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort, ResourceQuotaScopeCrossNamespacePodAffinity";
       errors.push(invalid(`${field}.operator`, operator ?? '', why));
     }
-    errors.push(...validateOperator(operator, values, field));
+    append(errors, validateOperator(operator, values, field));
   }
   const names = expressions.map(({ scopeName }) => scopeName);
   if (CONFLICTS.some((pair) => pair.every((scope) => names.includes(scope)))) {

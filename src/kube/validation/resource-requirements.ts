@@ -1,4 +1,4 @@
-import { BadRequest, type FieldError } from '../../base/index.ts';
+import { append, BadRequest, type FieldError } from '../../base/index.ts';
 import { parseQuantity, type Quantity } from '../quantity/quantity.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { duplicate, forbidden, invalid, invalidEach, notFound, required } from './field-errors.ts';
@@ -136,11 +136,11 @@ export function validateResourceRequirements(
   const requests = requirements?.requests ?? {};
   const errors: FieldError[] = [];
   for (const [name, text] of sortedEntries(limits)) {
-    errors.push(...validateAmount(name, text, `${field}.limits[${name}]`));
+    append(errors, validateAmount(name, text, `${field}.limits[${name}]`));
   }
   for (const [name, text] of sortedEntries(requests)) {
-    errors.push(...validateAmount(name, text, `${field}.requests[${name}]`));
-    errors.push(...validateRequestAgainstLimit(name, text, limits, field));
+    append(errors, validateAmount(name, text, `${field}.requests[${name}]`));
+    append(errors, validateRequestAgainstLimit(name, text, limits, field));
   }
   const names = [...Object.keys(limits), ...Object.keys(requests)];
   if (
@@ -149,7 +149,7 @@ export function validateResourceRequirements(
   ) {
     errors.push(forbidden(field, 'HugePages require cpu or memory'));
   }
-  errors.push(...validateClaims(requirements?.claims, `${field}.claims`, claimNames));
+  append(errors, validateClaims(requirements?.claims, `${field}.claims`, claimNames));
   return errors;
 }
 

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { invalid, invalidEach, notSupported, required } from './field-errors.ts';
 import { dns1123Label, labelValue } from './formats.ts';
@@ -45,7 +45,7 @@ function validateToleration(toleration: corev1.Toleration, field: string): Field
   } else {
     errors.push(notSupported(`${field}.operator`, operator, ['Equal', 'Exists']));
   }
-  if (effect !== '') errors.push(...validateTaintEffect(effect, `${field}.effect`));
+  if (effect !== '') append(errors, validateTaintEffect(effect, `${field}.effect`));
   return errors;
 }
 
@@ -54,15 +54,15 @@ export function validateAffinity(affinity: corev1.Affinity | undefined, field: s
   const node = affinity.nodeAffinity;
   const errors: FieldError[] = [];
   if (node?.[REQUIRED] !== undefined) {
-    errors.push(...validateNodeSelector(node[REQUIRED], `${field}.nodeAffinity.${REQUIRED}`));
+    append(errors, validateNodeSelector(node[REQUIRED], `${field}.nodeAffinity.${REQUIRED}`));
   }
   for (const [index, term] of (node?.[PREFERRED] ?? []).entries()) {
     const at = `${field}.nodeAffinity.${PREFERRED}[${index}]`;
-    errors.push(...validateWeight(term.weight, at));
-    errors.push(...validateNodeSelectorTerm(term.preference, `${at}.preference`));
+    append(errors, validateWeight(term.weight, at));
+    append(errors, validateNodeSelectorTerm(term.preference, `${at}.preference`));
   }
   for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
-    errors.push(...validatePodAffinity(affinity[kind], `${field}.${kind}`));
+    append(errors, validatePodAffinity(affinity[kind], `${field}.${kind}`));
   }
   return errors;
 }

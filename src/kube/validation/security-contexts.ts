@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import {
   duplicate,
@@ -70,7 +70,7 @@ function validateSeccompProfile(profile: corev1.SeccompProfile | undefined, fiel
     if (profile.localhostProfile === undefined) {
       errors.push(required(at, 'must be set when seccomp type is Localhost'));
     } else {
-      errors.push(...validateLocalDescendingPath(profile.localhostProfile, at));
+      append(errors, validateLocalDescendingPath(profile.localhostProfile, at));
     }
   } else if (profile.localhostProfile !== undefined) {
     errors.push(invalid(at, profile, 'can only be set when seccomp type is Localhost'));

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { duplicate, invalid, invalidEach, notSupported, required } from './field-errors.ts';
 import { ipAddress, ipFamilyOf } from './formats.ts';
@@ -22,9 +22,9 @@ export function validateClusterIps({ spec }: Service): FieldError[] {
   } else if (addresses.length > 0) {
     errors.push(invalid(FIELD, addresses, 'must be empty when `clusterIP` is not specified'));
   }
-  errors.push(...validateFamilies(spec));
+  append(errors, validateFamilies(spec));
   const format = validateAddressFormats(addresses);
-  errors.push(...format);
+  append(errors, format);
   if (addresses.length > 2) errors.push(invalid(FIELD, addresses, 'may only hold up to 2 values'));
   if (format.length > 0) return errors;
   return [...errors, ...validateAgainstFamilies(addresses, spec.ipFamilies ?? [])];

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { PORT_PROTOCOLS, validateChoice } from './containers.ts';
 import { duplicate, forbidden, invalid, invalidEach, notSupported, required } from './field-errors.ts';
@@ -92,7 +92,7 @@ function validateExternalName(spec: corev1.ServiceSpec): FieldError[] {
   if (spec.ipFamilyPolicy !== undefined) errors.push(forbidden('spec.ipFamilyPolicy', why));
   const name = (spec.externalName ?? '').replace(/\.$/, '');
   if (name === '') errors.push(required('spec.externalName'));
-  else errors.push(...invalidEach('spec.externalName', name, dns1123Subdomain(name)));
+  else append(errors, invalidEach('spec.externalName', name, dns1123Subdomain(name)));
   return errors;
 }
 
@@ -104,17 +104,17 @@ function validatePorts(service: Service): FieldError[] {
     const at = `spec.ports[${index}]`;
     const errors: FieldError[] = [];
     if (port.name) {
-      errors.push(...invalidEach(`${at}.name`, port.name, dns1123Label(port.name)));
+      append(errors, invalidEach(`${at}.name`, port.name, dns1123Label(port.name)));
       if (names.has(port.name)) errors.push(duplicate(`${at}.name`, port.name));
       names.add(port.name);
     } else if (ports.length > 1) {
       errors.push(required(`${at}.name`));
     }
-    errors.push(...invalidEach(`${at}.port`, port.port ?? 0, portNumber(port.port ?? 0)));
-    errors.push(...validateChoice(port.protocol, PORT_PROTOCOLS, `${at}.protocol`));
-    errors.push(...validatePort(port.targetPort, `${at}.targetPort`));
+    append(errors, invalidEach(`${at}.port`, port.port ?? 0, portNumber(port.port ?? 0)));
+    append(errors, validateChoice(port.protocol, PORT_PROTOCOLS, `${at}.protocol`));
+    append(errors, validatePort(port.targetPort, `${at}.targetPort`));
     if (port.appProtocol !== undefined) {
-      errors.push(...invalidEach(`${at}.appProtocol`, port.appProtocol, qualifiedName(port.appProtocol)));
+      append(errors, invalidEach(`${at}.appProtocol`, port.appProtocol, qualifiedName(port.appProtocol)));
     }
     const pair = `${port.protocol} ${port.port}`;
     if (pairs.has(pair)) errors.push(duplicate(at, { protocol: port.protocol, port: port.port }));
@@ -166,7 +166,7 @@ function validateLoadBalancerFields(spec: corev1.ServiceSpec): FieldError[] {
   }
   for (const [index, range] of ranges.entries()) {
     const value = range.trim();
-    errors.push(...invalidEach(`spec.LoadBalancerSourceRanges[${index}]`, value, cidr(value)));
+    append(errors, invalidEach(`spec.LoadBalancerSourceRanges[${index}]`, value, cidr(value)));
   }
   if (spec.allocateLoadBalancerNodePorts !== undefined && !balanced) {
     errors.push(forbidden('spec.allocateLoadBalancerNodePorts', LOAD_BALANCER_ONLY));
@@ -177,7 +177,7 @@ function validateLoadBalancerFields(spec: corev1.ServiceSpec): FieldError[] {
   const lbClass = spec.loadBalancerClass;
   if (lbClass !== undefined) {
     if (!balanced) errors.push(forbidden('spec.loadBalancerClass', LOAD_BALANCER_ONLY));
-    else errors.push(...invalidEach('spec.loadBalancerClass', lbClass, qualifiedName(lbClass)));
+    else append(errors, invalidEach('spec.loadBalancerClass', lbClass, qualifiedName(lbClass)));
   }
   return errors;
 }
@@ -187,7 +187,7 @@ function validateTrafficPolicies(service: Service): FieldError[] {
   const errors: FieldError[] = [];
   const external = spec.externalTrafficPolicy;
   if (isExternallyAccessible(service)) {
-    errors.push(...validateChoice(external, POLICIES, 'spec.externalTrafficPolicy'));
+    append(errors, validateChoice(external, POLICIES, 'spec.externalTrafficPolicy'));
   } else if (external) {
     const why = 'may only be set for externally-accessible services';
     errors.push(invalid('spec.externalTrafficPolicy', external, why));
@@ -195,7 +195,7 @@ function validateTrafficPolicies(service: Service): FieldError[] {
   const health = spec.healthCheckNodePort;
   if (health) {
     if (spec.type === 'LoadBalancer' && external === 'Local') {
-      errors.push(...invalidEach('spec.healthCheckNodePort', health, portNumber(health)));
+      append(errors, invalidEach('spec.healthCheckNodePort', health, portNumber(health)));
     } else {
       const why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
       errors.push(invalid('spec.healthCheckNodePort', health, why));
@@ -238,13 +238,13 @@ export function validateServiceStatusUpdate(service: Service): FieldError[] {
   return ingress.flatMap(({ ip, hostname, ipMode }, index) => {
     const at = `${field}[${index}]`;
     const errors: FieldError[] = [];
-    if (ip) errors.push(...invalidEach(`${at}.ip`, ip, ipAddress(ip)));
+    if (ip) append(errors, invalidEach(`${at}.ip`, ip, ipAddress(ip)));
     if (ipMode !== undefined && !ip) {
       errors.push(forbidden(`${at}.ipMode`, 'may not be specified when `ip` is not set'));
     } else if (ipMode !== undefined && ipMode !== 'VIP' && ipMode !== 'Proxy') {
       errors.push(notSupported(`${at}.ipMode`, ipMode, ['Proxy', 'VIP']));
     }
-    if (hostname) errors.push(...invalidEach(`${at}.hostname`, hostname, dns1123Subdomain(hostname)));
+    if (hostname) append(errors, invalidEach(`${at}.hostname`, hostname, dns1123Subdomain(hostname)));
     return errors;
   });
 }

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1, storagev1 } from '../types/index.generated.ts';
 import {
   duplicate,
@@ -88,7 +88,7 @@ function validateTopology(term: corev1.TopologySelectorTerm, field: string): Fie
     for (const [number, value] of values.entries()) {
       if (repeated.has(number)) errors.push(duplicate(`${at}.values[${number}]`, value));
     }
-    errors.push(...validateLabelName(key, `${at}.key`));
+    append(errors, validateLabelName(key, `${at}.key`));
     if (keys.has(key)) errors.push(duplicate(`${at}.key`, key));
     keys.add(key);
     return errors;

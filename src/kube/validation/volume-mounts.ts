@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { forbidden, invalid, notFound, notSupported, required } from './field-errors.ts';
 import { validateLocalDescendingPath } from './paths.ts';
@@ -41,13 +41,13 @@ function validateMountOptions(
   at: string,
 ): FieldError[] {
   const errors: FieldError[] = [];
-  if (mount.subPath) errors.push(...validateLocalDescendingPath(mount.subPath, `${field}.subPath`));
+  if (mount.subPath) append(errors, validateLocalDescendingPath(mount.subPath, `${field}.subPath`));
   if (mount.subPathExpr) {
     if (mount.subPath) {
       const why = 'subPathExpr and subPath are mutually exclusive';
       errors.push(invalid(`${at}.subPathExpr`, mount.subPathExpr, why));
     }
-    errors.push(...validateLocalDescendingPath(mount.subPathExpr, `${field}.subPathExpr`));
+    append(errors, validateLocalDescendingPath(mount.subPathExpr, `${field}.subPathExpr`));
   }
   const propagation = mount.mountPropagation;
   if (propagation !== undefined) {

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { validateFieldRef, validateResourceFieldRef } from './downward-api.ts';
 import { duplicate, forbidden, invalid, invalidEach, notSupported, required } from './field-errors.ts';
@@ -78,10 +78,10 @@ export function validateVolumes(
     const at = `${field}[${index}]`;
     const own = validateSource(volume, at);
     if (!volume.name) own.push(required(`${at}.name`));
-    else own.push(...invalidEach(`${at}.name`, volume.name, dns1123Label(volume.name)));
+    else append(own, invalidEach(`${at}.name`, volume.name, dns1123Label(volume.name)));
     if (right.has(volume.name)) own.push(duplicate(`${at}.name`, volume.name));
     if (own.length === 0) right.set(volume.name, volume);
-    errors.push(...own);
+    append(errors, own);
   }
   return { volumes: right, errors };
 }
@@ -93,7 +93,7 @@ function validateSource(volume: corev1.Volume, field: string): FieldError[] {
     const source = volume[name];
     if (source === undefined) continue;
     if (count > 0) errors.push(forbidden(`${field}.${name}`, 'may not specify more than 1 volume type'));
-    else errors.push(...rule(source as never, `${field}.${name}`));
+    else append(errors, rule(source as never, `${field}.${name}`));
     count++;
   }
   if (count === 0) errors.push(required(field, 'must specify a volume type'));
@@ -177,16 +177,16 @@ function validateDownwardApiVolume(source: corev1.DownwardAPIVolumeSource, field
 /** Upstream names the list, not the item, in these errors. */
 function validateDownwardApiFile(file: corev1.DownwardAPIVolumeFile, field: string): FieldError[] {
   const errors = file.path ? [] : [required(`${field}.path`)];
-  errors.push(...validateLocalNonReservedPath(file.path ?? '', `${field}.path`));
+  append(errors, validateLocalNonReservedPath(file.path ?? '', `${field}.path`));
   if (file.fieldRef !== undefined) {
-    errors.push(...validateFieldRef(file.fieldRef, VOLUME_FIELD_PATHS, `${field}.fieldRef`));
+    append(errors, validateFieldRef(file.fieldRef, VOLUME_FIELD_PATHS, `${field}.fieldRef`));
     if (file.resourceFieldRef !== undefined) {
       errors.push(
         invalid(field, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'),
       );
     }
   } else if (file.resourceFieldRef !== undefined) {
-    errors.push(...validateResourceFieldRef(file.resourceFieldRef, `${field}.resourceFieldRef`, true));
+    append(errors, validateResourceFieldRef(file.resourceFieldRef, `${field}.resourceFieldRef`, true));
   } else {
     errors.push(required(field, 'one of fieldRef and resourceFieldRef is required'));
   }
@@ -202,7 +202,7 @@ function validateProjected(source: corev1.ProjectedVolumeSource, field: string):
     paths.add(path);
   };
   for (const [index, projection] of (source.sources ?? []).entries()) {
-    errors.push(...validateProjection(projection, field, `${field}.sources[${index}]`, claim));
+    append(errors, validateProjection(projection, field, `${field}.sources[${index}]`, claim));
   }
   return errors;
 }
@@ -218,18 +218,18 @@ function validateProjection(
     const source = projection[kind];
     if (source === undefined) continue;
     if (!source.name) errors.push(required(`${field}.${kind}.name`));
-    errors.push(...validateItems(source.items, `${field}.${kind}.items`));
+    append(errors, validateItems(source.items, `${field}.${kind}.items`));
     for (const item of source.items ?? []) claim(item.path, source.name ?? '');
   }
   for (const file of projection.downwardAPI?.items ?? []) {
-    errors.push(...validateDownwardApiFile(file, `${field}.downwardAPI`));
+    append(errors, validateDownwardApiFile(file, `${field}.downwardAPI`));
     claim(file.path, file.path);
   }
   if (projection.serviceAccountToken !== undefined) {
-    errors.push(...validateTokenProjection(projection.serviceAccountToken, volumeField, field));
+    append(errors, validateTokenProjection(projection.serviceAccountToken, volumeField, field));
   }
   if (projection.clusterTrustBundle !== undefined) {
-    errors.push(...validateTrustBundle(projection.clusterTrustBundle, `${field}.clusterTrustBundlePEM`));
+    append(errors, validateTrustBundle(projection.clusterTrustBundle, `${field}.clusterTrustBundlePEM`));
     claim(projection.clusterTrustBundle.path, projection.clusterTrustBundle.path);
   }
   const count = Object.values(projection).filter((value) => value !== undefined).length;
@@ -252,7 +252,7 @@ function validateTokenProjection(
     errors.push(invalid(at, seconds, 'may not specify a duration larger than 2^32 seconds'));
   }
   if (!token.path) errors.push(required(`${volumeField}.path`));
-  else errors.push(...validateLocalNonReservedPath(token.path, `${volumeField}.path`));
+  else append(errors, validateLocalNonReservedPath(token.path, `${volumeField}.path`));
   return errors;
 }
 
@@ -263,7 +263,7 @@ function validateTrustBundle(bundle: corev1.ClusterTrustBundleProjection, field:
   } else if (bundle.name === undefined && bundle.signerName === undefined) {
     errors.push(required(field, 'either name or signerName must be specified'));
   }
-  errors.push(...validateLabelSelector(bundle.labelSelector, `${field}.labelSelector`));
+  append(errors, validateLabelSelector(bundle.labelSelector, `${field}.labelSelector`));
   if (!bundle.path) errors.push(required(`${field}.path`));
   return [...errors, ...validateLocalNonReservedPath(bundle.path ?? '', `${field}.path`)];
 }

@@ -1,4 +1,4 @@
-import { type Log, messageOf } from '../../../base/index.ts';
+import { append, type Log, messageOf } from '../../../base/index.ts';
 import type { admissionregistrationv1, KubeObject, metav1 } from '../../../kube/index.ts';
 import { forbidden } from '../../errors.ts';
 import { type ObjectStorage, WriteRace } from '../../storage/object-storage.ts';
@@ -68,7 +68,7 @@ export class ValidatingAdmissionPolicyPlugin implements AdmissionPlugin {
     for (const one of bound) {
       try {
         for (const verdict of await this.#verdicts(one, request)) {
-          denials.push(...this.#act(one, verdict, request));
+          append(denials, this.#act(one, verdict, request));
           for (const [key, value] of verdict.annotations) {
             const name = `${one.policy.metadata.name}/${key}`;
             annotations.set(name, (annotations.get(name) ?? new Set()).add(value));

@@ -1,3 +1,4 @@
+import { append } from '../../../base/index.ts';
 import { describeSubject, type RuleRequest, ruleAllows, userKeys } from '../../../kube/index.ts';
 import type { User } from '../../http/messages.ts';
 import { ALL_WORKSPACES, DEFAULT_WORKSPACE } from '../../request-info/request-info.ts';
@@ -57,7 +58,7 @@ export class RbacAuthorizer implements Authorizer {
   async rulesFor(user: Pick<User, 'name' | 'groups'>, scope: RulesScope): Promise<ResolvedRules> {
     const all: Rules[number][] = [];
     const errors = await this.#visit(user, scope, (_grant, rules) => {
-      all.push(...rules);
+      append(all, rules);
       return true;
     });
     return { rules: all, errors };

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../../base/index.ts';
+import { append, type FieldError } from '../../../base/index.ts';
 import { RBAC_GROUP } from '../../rbac/subjects.ts';
 import type { rbacv1 } from '../../types/index.generated.ts';
 import { semanticallyEqual } from '../../validation/equality.ts';
@@ -62,7 +62,7 @@ export function validateBinding(binding: Binding, isNamespaced: boolean): FieldE
   const kinds = isNamespaced ? ['ClusterRole', 'Role'] : ['ClusterRole'];
   if (!kinds.includes(kind ?? '')) errors.push(notSupported('roleRef.kind', kind ?? '', kinds));
   if (!name) errors.push(required('roleRef.name'));
-  else errors.push(...invalidEach('roleRef.name', name, pathSegmentName(name)));
+  else append(errors, invalidEach('roleRef.name', name, pathSegmentName(name)));
   return [
     ...errors,
     ...(binding.subjects ?? []).flatMap((subject, index) =>
@@ -87,7 +87,7 @@ function validateSubject(subject: rbacv1.Subject, field: string, isNamespaced: b
   if (!name) errors.push(required(`${field}.name`));
   switch (kind) {
     case 'ServiceAccount':
-      if (name) errors.push(...invalidEach(`${field}.name`, name, dns1123Subdomain(name)));
+      if (name) append(errors, invalidEach(`${field}.name`, name, dns1123Subdomain(name)));
       if (apiGroup) errors.push(notSupported(`${field}.apiGroup`, apiGroup, ['']));
       if (!isNamespaced && !namespace) errors.push(required(`${field}.namespace`));
       break;
