@@ -159,6 +159,10 @@ test('a pod of high priority takes the place of the least important one', async 
         event.source?.component === 'default-scheduler',
     ),
   );
+  // What a watch shows is in order: with the binding it has shown all before.
+  await expect
+    .poll(() => last.some((pod) => pod.metadata.name === 'preemptor' && pod.spec.nodeName !== undefined))
+    .toBe(true);
   seen.abort();
   await watching;
   const victim = last.find((pod) => pod.metadata.name === 'low-2' && pod.status?.conditions !== undefined);
