@@ -182,6 +182,38 @@ test('both are endpoints of the kubernetes service, and known by their Leases', 
   ]);
 });
 
+test('a definition that is established through one server is served by the other at once', async () => {
+  const names = { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' };
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  const version = { name: 'v1', served: true, storage: true, schema };
+  const definitions = one.client.resource<
+    KubeObject & { status?: { conditions?: { type: string; status: string }[] } }
+  >({
+    group: 'apiextensions.k8s.io',
+    version: 'v1',
+    resource: 'customresourcedefinitions',
+    kind: 'CustomResourceDefinition',
+    namespaced: false,
+  });
+  const name = 'widgets.example.org';
+  const spec = { group: 'example.org', scope: 'Cluster', names, versions: [version] };
+  await definitions.create({ metadata: { name }, spec } as never);
+  await eventually('it is established', async () => {
+    const { status } = await definitions.get(name);
+    return (
+      status?.conditions?.some((one) => one.type === 'Established' && one.status === 'True') || undefined
+    );
+  });
+  const widgets = {
+    group: 'example.org',
+    version: 'v1',
+    resource: 'widgets',
+    kind: 'Widget',
+    namespaced: false,
+  };
+  await two.client.resource(widgets).create({ metadata: { name: 'first' } });
+});
+
 test('200 services made through both at once have addresses and ports of their own', async () => {
   await makeNamespace('many');
   const create = (i: number) =>
@@ -365,4 +397,23 @@ test('a server that stops cleanly hands the lead over at once, and is an endpoin
   expect(endpoints.subsets?.flatMap(({ addresses }) => addresses?.map(({ ip }) => ip) ?? [])).toEqual([
     one.address,
   ]);
+}, 60_000);
+
+test('two servers that start at once on an empty store become one cluster', async () => {
+  const fresh = [await makeServer('192.0.2.21'), await makeServer('192.0.2.22')] as const;
+  try {
+    const flags = ['--etcd-prefix', '/fresh', '--token', 'a word they both know'];
+    await Promise.all(fresh.map((server) => server.start(...flags)));
+    const authority = (server: Server) => readFileSync(join(server.directory, 'pki', 'ca.crt'), 'utf8');
+    expect(authority(fresh[0])).toBe(authority(fresh[1]));
+    const names = async (server: Server) =>
+      (await server.client.resource(NAMESPACES).list()).items.map(({ metadata }) => metadata.name);
+    expect(await names(fresh[0])).toEqual(['default', 'kube-node-lease', 'kube-public', 'kube-system']);
+    expect(await names(fresh[1])).toEqual(await names(fresh[0]));
+  } finally {
+    for (const server of fresh) {
+      await server.stop();
+      rmSync(server.directory, { recursive: true, force: true });
+    }
+  }
 }, 60_000);
