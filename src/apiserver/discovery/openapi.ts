@@ -1,3 +1,5 @@
+import { promisify } from 'node:util';
+import { constants, gunzip, gzip } from 'node:zlib';
 import {
   type Descriptions,
   mergeOpenApiV2,
@@ -7,6 +9,7 @@ import {
   type RemoteSpec,
   type Resource,
 } from '../../kube/index.ts';
+import { takesGzip } from '../encoding/compression.ts';
 import { fingerprint } from '../encoding/fingerprint.ts';
 import { formatOf, parseAccept } from '../encoding/negotiation.ts';
 import { notAcceptable, pathNotFound } from '../errors.ts';
@@ -19,7 +22,11 @@ const V2_PROTOBUF = new Set([
 ]);
 
 /** Bodies kept; of the others the hash alone, so that a definition costs little when nobody reads it. */
-const BODIES_LIMIT_BYTES = 16 * 1024 * 1024;
+const BODIES_LIMIT_BYTES = 4 * 1024 * 1024;
+const FAST = { level: constants.Z_BEST_SPEED };
+
+const zip = promisify(gzip);
+const unzip = promisify(gunzip);
 
 /** A resource of the catalog with its schema, where that is not at hand. */
 export type WholeResources = (resources: readonly Resource[]) => Promise<readonly Resource[]>;
@@ -35,7 +42,8 @@ export interface RemoteOpenApi {
 }
 
 interface Document {
-  body: Uint8Array;
+  /** Compressed: words come again and again, and most clients take it as it is. */
+  zipped: Uint8Array;
   etag: string;
   contentType: string;
 }
@@ -72,7 +80,7 @@ export class OpenApiDocuments {
     return remote ?? this.#answer(request, await this.#v3(name));
   }
 
-  #answer(request: ApiRequest, document: Document): ApiResponse {
+  async #answer(request: ApiRequest, document: Document): Promise<ApiResponse> {
     const headers: Record<string, string> = {
       etag: `"${document.etag}"`,
       vary: 'Accept',
@@ -86,7 +94,10 @@ export class OpenApiDocuments {
     } else headers['cache-control'] = 'no-cache, private';
     if (request.headers?.['if-none-match'] === headers.etag)
       return { status: 304, headers, body: new Uint8Array() };
-    return { status: 200, headers, body: document.body };
+    headers.vary = 'Accept, Accept-Encoding';
+    if (!takesGzip(request.headers?.['accept-encoding']))
+      return { status: 200, headers, body: await unzip(document.zipped) };
+    return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: document.zipped };
   }
 
   #v2(request: ApiRequest): Promise<Document> {
@@ -172,11 +183,13 @@ export class OpenApiDocuments {
       };
       document = this.#whole(resources)
         .then(make)
-        .then((made) => {
-          fresh.etag = fingerprint(made.body);
-          fresh.sizeBytes = made.body.length;
+        .then(async ({ body, contentType }) => {
+          const etag = fingerprint(body);
+          const zipped = await zip(body, FAST);
+          fresh.etag = etag;
+          fresh.sizeBytes = zipped.length;
           this.#trim(name);
-          return { ...made, etag: fresh.etag };
+          return { zipped, contentType, etag };
         });
       this.#sources.set(name, fresh);
       document.catch(() => this.#documents.delete(name));

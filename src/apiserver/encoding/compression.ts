@@ -22,6 +22,6 @@ export async function compressed(response: ApiResponse, request: ApiRequest): Pr
   return { ...response, headers, body: zipped };
 }
 
-function takesGzip(accept: string | undefined): boolean {
+export function takesGzip(accept: string | undefined): boolean {
   return (accept ?? '').split(',').some((part) => /^gzip\s*(;\s*q=(1|0\.0*[1-9]).*)?$/i.test(part.trim()));
 }
