@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { TLSSocket } from 'node:tls';
 import { MetricRegistry, OrreryError, systemClock } from '../base/index.ts';
-import { builtinResources } from '../kube/index.ts';
 import { AdmissionChain } from './admission/admission.ts';
 import {
   type PluginConfigurations,
@@ -53,6 +52,7 @@ import { ServerPresence } from './presence/server-presence.ts';
 import { NodeProxy } from './proxy/node-proxy.ts';
 import { REVIEW_RESOURCES, ResourceCatalog } from './registry/catalog.ts';
 import type { Registry } from './registry/registry.ts';
+import { servedResources } from './registry/runtime-config.ts';
 import { ObjectStorage } from './storage/object-storage.ts';
 import { WebhookClient } from './webhooks/webhook-client.ts';
 
@@ -132,7 +132,11 @@ class PipelineApiServer implements ApiServer {
     this.#audit = files.audit;
     this.#requestHeaders = files.requestHeaders;
     const clock = options.clock ?? systemClock;
-    const catalog = new ResourceCatalog([...builtinResources, ...REVIEW_RESOURCES, ...metricsResources()]);
+    const catalog = new ResourceCatalog([
+      ...servedResources(options.runtimeConfig ?? new Map()),
+      ...REVIEW_RESOURCES,
+      ...metricsResources(),
+    ]);
     const storage = new ObjectStorage(
       options.store,
       options.decodedCacheLimitBytes === undefined ? {} : { cacheLimitBytes: options.decodedCacheLimitBytes },
@@ -272,6 +276,7 @@ class PipelineApiServer implements ApiServer {
     this.#phases.add('aggregation');
     await bootstrap((request, user) => this.handle(request, user), {
       serviceCidr: this.#options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
+      runtimeConfig: this.#options.runtimeConfig,
       advertise: this.#options.advertise,
       clientCaPem: await readFile(this.#options.pki.caCertificate, 'utf8'),
       requestHeaders: this.#requestHeaders,

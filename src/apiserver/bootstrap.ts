@@ -13,6 +13,7 @@ import {
   type User,
 } from './http/messages.ts';
 import type { ObjectClient, SentObject } from './object-client.ts';
+import type { RuntimeConfig } from './registry/runtime-config.ts';
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const SELF: User = { name: 'system:apiserver', groups: [MASTERS_GROUP, 'system:authenticated'] };
@@ -22,6 +23,7 @@ const SERVICE_PORT = 443;
 
 export interface BootstrapOptions {
   serviceCidr: string;
+  runtimeConfig: RuntimeConfig | undefined;
   advertise: { address: string; port: number };
   /** PEM of the authority that signs client certificates. */
   clientCaPem: string;
@@ -52,7 +54,7 @@ export async function bootstrap(
     metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
     data: extensionAuthentication(options),
   });
-  await ensureDefaultObjects(server, options.serviceCidr);
+  await ensureDefaultObjects(server, options);
   await server.ensure('/api/v1/namespaces/default/services', kubernetesService(options));
 }
 

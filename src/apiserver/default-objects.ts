@@ -1,5 +1,4 @@
 import {
-  builtinResources,
   type Draft,
   defaultFlowSchemas,
   defaultPriorityLevels,
@@ -10,6 +9,7 @@ import { priorityOf } from './discovery/group-priorities.ts';
 import { metricsResources } from './metrics-api/metrics-resources.ts';
 import type { ObjectClient } from './object-client.ts';
 import { REVIEW_RESOURCES } from './registry/catalog.ts';
+import { type RuntimeConfig, servedResources } from './registry/runtime-config.ts';
 
 const API_SERVICES = '/apis/apiregistration.k8s.io/v1/apiservices';
 const AUTO_MANAGED = 'kube-aggregator.kubernetes.io/automanaged';
@@ -26,12 +26,15 @@ const AUTO_UPDATE = 'apf.kubernetes.io/autoupdate-spec';
  * Source: k8s.io/kubernetes/pkg/registry/{scheduling,flowcontrol}/rest, pkg/controlplane/controller/defaultservicecidr,
  * cmd/kube-apiserver/app/aggregator.go.
  */
-export async function ensureDefaultObjects(client: ObjectClient, serviceCidr: string): Promise<void> {
+export async function ensureDefaultObjects(
+  client: ObjectClient,
+  { serviceCidr, runtimeConfig }: { serviceCidr: string; runtimeConfig?: RuntimeConfig | undefined },
+): Promise<void> {
   await Promise.all([
     ensure(client, '/apis/scheduling.k8s.io/v1/priorityclasses', PRIORITY_CLASSES),
     ensure(client, '/apis/networking.k8s.io/v1/servicecidrs', [defaultServiceCidr(serviceCidr)]),
     ensure(client, '/apis/rbac.authorization.k8s.io/v1/clusterroles', [METRICS_READER]),
-    ensureApiServices(client),
+    ensureApiServices(client, runtimeConfig ?? new Map()),
     ensureFlowConfiguration(client),
   ]);
 }
@@ -101,8 +104,8 @@ async function ensure(
   return present;
 }
 
-async function ensureApiServices(client: ObjectClient): Promise<void> {
-  const wanted = builtInGroupVersions().map(apiService);
+async function ensureApiServices(client: ObjectClient, runtimeConfig: RuntimeConfig): Promise<void> {
+  const wanted = builtInGroupVersions(runtimeConfig).map(apiService);
   const names = new Set(wanted.map(({ metadata }) => metadata.name));
   const present = await ensure(client, API_SERVICES, wanted);
   const stale = [...present.values()].filter(
@@ -112,9 +115,9 @@ async function ensureApiServices(client: ObjectClient): Promise<void> {
 }
 
 /** All but the group that APIServices are of, which has none upstream either. */
-function builtInGroupVersions(): { group: string; version: string }[] {
+function builtInGroupVersions(config: RuntimeConfig): { group: string; version: string }[] {
   const all = new Map<string, { group: string; version: string }>();
-  for (const { group, version } of [...builtinResources, ...REVIEW_RESOURCES, ...metricsResources()])
+  for (const { group, version } of [...servedResources(config), ...REVIEW_RESOURCES, ...metricsResources()])
     if (group !== 'apiregistration.k8s.io') all.set(`${version}.${group}`, { group, version });
   return [...all.values()];
 }

@@ -24,3 +24,4 @@ export type { ApiServerOptions } from './options.ts';
 export type { KeyPair } from './pki/certificates.ts';
 export { type KeyBundleOptions, shareKeys } from './pki/key-bundle.ts';
 export { ensurePki, type Pki, type PkiOptions, type PkiPaths, SHARED_KEY_FILES } from './pki/pki.ts';
+export { parseRuntimeConfig } from './registry/runtime-config.ts';

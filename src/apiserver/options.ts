@@ -5,6 +5,7 @@ import type { AuditOptions } from './audit/audit.ts';
 import type { RequestHeaderConfig } from './authentication/request-header.ts';
 import type { User } from './http/messages.ts';
 import type { PkiPaths } from './pki/pki.ts';
+import type { RuntimeConfig } from './registry/runtime-config.ts';
 
 /** The API server's slice of the configuration. */
 export interface ApiServerOptions {
@@ -30,6 +31,8 @@ export interface ApiServerOptions {
   staticTokens?: readonly { token: string; user: User }[];
   /** A file with Kubernetes' AuthenticationConfiguration (JWT issuers, anonymous access), read once. Default: none. */
   authenticationConfigFile?: string;
+  /** Which beta versions are not served. Default: all are. */
+  runtimeConfig?: RuntimeConfig;
   /** A front proxy before this server that says for whom a request is. Default: only our own, before extension API servers. */
   requestHeaders?: RequestHeaderConfig;
   /** Which admission plug-ins run, by kube-apiserver's names; and Kubernetes' AdmissionConfiguration, a file. */

@@ -33,6 +33,8 @@ export interface Config extends SeveralServersConfig {
   tokenAuthFile?: string;
   /** Absolute path of a file with Kubernetes' AuthenticationConfiguration. */
   authenticationConfigFile?: string;
+  /** `group/version=true|false`, as given: the server reads it. */
+  runtimeConfig?: string;
   /** A front proxy before the API server. */
   requestHeaders?: RequestHeaderOptions;
   /** kube-apiserver's admission plug-ins to run, or not to run, beside its defaults; and its AdmissionConfiguration. */
@@ -66,6 +68,7 @@ export interface UpFlags extends SeveralServersFlags, EtcdFlags, RequestHeaderFl
   enableAdmissionPlugins?: string;
   disableAdmissionPlugins?: string;
   admissionControlConfigFile?: string;
+  runtimeConfig?: string;
   encryptionProviderConfig?: string;
   secretsEncryption?: boolean;
   /** False for `orrery server`. */
@@ -119,6 +122,7 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
   const tokenAuthFile = pick(flags.tokenAuthFile, 'ORRERY_TOKEN_AUTH_FILE');
   const authenticationConfig = pick(flags.authenticationConfig, 'ORRERY_AUTHENTICATION_CONFIG');
   const admissionConfig = pick(flags.admissionControlConfigFile, 'ORRERY_ADMISSION_CONTROL_CONFIG_FILE');
+  const runtimeConfig = pick(flags.runtimeConfig, 'ORRERY_RUNTIME_CONFIG');
   const encryptionConfig = pick(flags.encryptionProviderConfig, 'ORRERY_ENCRYPTION_PROVIDER_CONFIG');
   const secretsEncryption = flags.secretsEncryption ?? env.ORRERY_SECRETS_ENCRYPTION === 'true';
   if (encryptionConfig !== undefined && secretsEncryption)
@@ -141,6 +145,7 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
     logLevel,
     ...(tokenAuthFile !== undefined && { tokenAuthFile: resolve(tokenAuthFile) }),
     ...(authenticationConfig !== undefined && { authenticationConfigFile: resolve(authenticationConfig) }),
+    ...(runtimeConfig !== undefined && { runtimeConfig }),
     admission: {
       enable: namesOf(pick(flags.enableAdmissionPlugins, 'ORRERY_ENABLE_ADMISSION_PLUGINS')),
       disable: namesOf(pick(flags.disableAdmissionPlugins, 'ORRERY_DISABLE_ADMISSION_PLUGINS')),

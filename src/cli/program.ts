@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT } from './exit.ts';
-import { requestLimitOptions } from './request-limit-options.ts';
+import { auditOptions, requestLimitOptions } from './request-limit-options.ts';
 import { gitVersion, orreryVersion } from './version.ts';
 
 const HELP_FOOTER = `
@@ -68,12 +68,17 @@ const etcd = () => [
 const output = () => new Option('-o, --output <format>', 'json or yaml');
 
 const severalServers = () => [
-  new Option('--token <token>', 'locks the keys that the servers of one store share'),
+  new Option(
+    '--token <token>',
+    'locks the keys that the servers of one store share; others can read it in the process list, unlike the next',
+  ),
   new Option('--token-file <file>', 'the same, in a file'),
   new Option(
     '--server <url>',
     'another server, for the node when its own does not answer (repeatable)',
   ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]),
+];
+const encryption = () => [
   new Option('--secrets-encryption', 'keep Secrets encrypted, with a key made in the data directory'),
   encryptionConfig(),
 ];
@@ -90,16 +95,16 @@ function withOptions(command: Command, options: readonly Option[]): Command {
 }
 
 function addLifecycle(program: Command): void {
-  const up = withOptions(program.command('up'), [
-    store(),
-    ...etcd(),
-    ...severalServers(),
-    ...requestLimitOptions(),
-  ])
+  const up = program
+    .command('up')
     .description(
       'Start the cloud on this machine and keep it running until Ctrl-C (or in the background with --detach).',
     )
     .addOption(dataDir())
+    .option('-d, --detach', 'return when everything is ready; stop it with `orrery down`')
+    .addOption(new Option('--detached').hideHelp())
+    .option('--log-level <level>', 'debug, info, warn, error or silent (default info)')
+    .optionsGroup('Addresses and names:')
     .option('-p, --port <port>', 'port of the API server (default 6443)')
     .option(
       '--bind-address <address>',
@@ -110,6 +115,7 @@ function addLifecycle(program: Command): void {
     .option('--node-port <port>', "port of the node's server, 0 for any free one (default 10250)")
     .option('--cluster-cidr <cidr>', 'range pods get their addresses from (default 10.42.0.0/16)')
     .option('--service-cidr <cidr>', 'range services get their addresses from (default 10.43.0.0/16)')
+    .optionsGroup('Who may come in:')
     .option('--token-auth-file <file>', 'fixed bearer tokens: token,user,uid[,"group1,group2"] a line')
     .option('--authentication-config <file>', "Kubernetes' AuthenticationConfiguration: JWT issuers")
     .option(
@@ -121,12 +127,18 @@ function addLifecycle(program: Command): void {
     .option('--requestheader-uid-headers <names>', 'default X-Remote-Uid')
     .option('--requestheader-group-headers <names>', 'default X-Remote-Group')
     .option('--requestheader-extra-headers-prefix <names>', 'default X-Remote-Extra-')
+    .optionsGroup('What is served and let in:')
+    .option(
+      '--runtime-config <pairs>',
+      'beta versions served or not: api/beta=false, or group/version[/resource]=true|false (default: all)',
+    )
     .option(
       '--enable-admission-plugins <names>',
       'admission plug-ins to run beside the default ones, with commas',
     )
     .option('--disable-admission-plugins <names>', 'admission plug-ins not to run')
     .option('--admission-control-config-file <file>', "Kubernetes' AdmissionConfiguration")
+    .optionsGroup('Several servers:')
     .option(
       '--leader-elect [boolean]',
       'controllers and scheduler run on one of several servers (default true)',
@@ -137,11 +149,12 @@ function addLifecycle(program: Command): void {
     )
     .option('--leader-elect-renew-deadline <duration>', 'how long a leader tries to stay one (default 10s)')
     .option('--leader-elect-retry-period <duration>', 'how often candidates try (default 2s)')
-    .option('--log-level <level>', 'debug, info, warn, error or silent (default info)')
-    .option('-d, --detach', 'return when everything is ready; stop it with `orrery down`')
-    .addOption(new Option('--detached').hideHelp())
     .addHelpText('after', '\nExamples:\n  orrery up\n  orrery up --detach --data-dir /srv/cloud --port 7443')
     .action(async (flags) => (await import('./commands/up.ts')).up(flags));
+  withOptions(up, severalServers());
+  withOptions(up.optionsGroup('Store:'), [store(), ...etcd(), ...encryption()]);
+  withOptions(up.optionsGroup('Limits:'), requestLimitOptions());
+  withOptions(up.optionsGroup('Audit:'), auditOptions());
   const server = program
     .command('server')
     .description(

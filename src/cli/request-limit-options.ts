@@ -19,6 +19,11 @@ export function requestLimitOptions(): Option[] {
       '--shutdown-delay-duration <duration>',
       'how long /readyz says no before the end (default 0s)',
     ),
+  ];
+}
+
+export function auditOptions(): Option[] {
+  return [
     new Option('--audit-policy-file <file>', "Kubernetes' audit Policy: which requests are written down"),
     new Option('--audit-log-path <file>', 'the file they are written to, or -'),
     new Option('--audit-log-maxsize <megabytes>', 'a file over it is renamed (default 100)'),

@@ -2,7 +2,12 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createApiServer, parseTokenFile, type RequestHeaderConfig } from '../apiserver/index.ts';
+import {
+  createApiServer,
+  parseRuntimeConfig,
+  parseTokenFile,
+  type RequestHeaderConfig,
+} from '../apiserver/index.ts';
 import { BadRequest, messageOf, systemClock } from '../base/index.ts';
 import { labelOwnNode } from '../controllers/index.ts';
 import type { Descriptions } from '../kube/index.ts';
@@ -42,6 +47,7 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     ...(config.requestHeaders !== undefined && {
       requestHeaders: await readRequestHeaders(config.requestHeaders),
     }),
+    ...(config.runtimeConfig !== undefined && { runtimeConfig: parseRuntimeConfig(config.runtimeConfig) }),
     admission: config.admission,
     ...(config.audit !== undefined && { audit: config.audit }),
     limits: config.limits,

@@ -143,6 +143,7 @@ function asArguments(flags: Flags): string[] {
   if (config.tokenAuthFile !== undefined) names['--token-auth-file'] = config.tokenAuthFile;
   if (config.authenticationConfigFile !== undefined)
     names['--authentication-config'] = config.authenticationConfigFile;
+  if (config.runtimeConfig !== undefined) names['--runtime-config'] = config.runtimeConfig;
   const { enable, disable, configFile } = config.admission;
   if (enable.length > 0) names['--enable-admission-plugins'] = enable.join(',');
   if (disable.length > 0) names['--disable-admission-plugins'] = disable.join(',');
