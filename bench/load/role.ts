@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { resolveConfig } from '../../src/cli/config.ts';
-import { ROLE_RUNTIME_FLAGS } from '../../src/cli/role.ts';
+import { ROLE_MALLOC, ROLE_RUNTIME_FLAGS } from '../../src/cli/role.ts';
 
 export interface RoleUsage {
   residentMb: number;
@@ -28,6 +28,7 @@ export async function startRole(program: string, directory: string): Promise<Sta
   const startMs = performance.now();
   const child = fork(program, ['role', 'server'], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: { ...ROLE_MALLOC, ...process.env },
     execArgv: [...ROLE_RUNTIME_FLAGS],
   });
   child.send({ type: 'start', config: { ...config, logLevel: 'error' } });

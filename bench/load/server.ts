@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createApiServer, ensurePki } from '../../src/apiserver/index.ts';
 import { silentLog } from '../../src/base/index.ts';
-import { ROLE_RUNTIME_FLAGS } from '../../src/cli/role.ts';
+import { ROLE_MALLOC, ROLE_RUNTIME_FLAGS } from '../../src/cli/role.ts';
 import { openLmdbStore } from '../../src/store/index.ts';
 import { configMap } from './operations.ts';
 import type { Target } from './wire.ts';
@@ -41,6 +41,7 @@ export class BenchServer {
     const startedAtMs = Date.now();
     const child = fork(path, [options.bare === true ? '--bare' : '--serve', directory], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { ...ROLE_MALLOC, ...process.env },
       execArgv: ['--expose-gc', ...ROLE_RUNTIME_FLAGS, ...(options.nodeArguments ?? [])],
     });
     const [served] = (await once(child, 'message')) as [Target];

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { Backoff, type Log, OrreryError } from '../base/index.ts';
 import type { Config } from './config.ts';
-import { ROLE_RUNTIME_FLAGS, type RoleMessage, type RoleName } from './role.ts';
+import { ROLE_MALLOC, ROLE_RUNTIME_FLAGS, type RoleMessage, type RoleName } from './role.ts';
 
 const LOG_LIMIT_BYTES = 16 * 1024 * 1024;
 const STOP_TIMEOUT_MS = 15_000;
@@ -94,6 +94,7 @@ export class RoleProcess {
     const fd = openSync(logFile, 'a', 0o640);
     const child = spawn(process.execPath, [...ROLE_RUNTIME_FLAGS, ...execArgv, main, 'role', this.name], {
       stdio: ['ignore', fd, fd, 'ipc'],
+      env: { ...ROLE_MALLOC, ...process.env },
       // A Ctrl-C on the terminal is the supervisor's to handle: the roles are told, in order.
       detached: true,
     });

@@ -130,7 +130,8 @@ function takeMatching(
       )
     )
       continue;
-    items.push(stored);
+    // What is kept of a page must not keep all of it: the values of a list share memory.
+    items.push(selection.everything ? stored : { ...stored, bytes: Buffer.from(value) });
     if (limit > 0 && items.length === limit) return key;
   }
   return undefined;
