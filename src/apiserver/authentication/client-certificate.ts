@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { User } from '../http/messages.ts';
 import type { TrustedAuthorities } from './trusted-authorities.ts';
 
 export type CertificateIdentity = { type: 'none' } | { type: 'untrusted' } | { type: 'user'; user: User };
+
+/** By what an audit tells one credential of a user from another; k8s.io/apiserver/pkg/authentication/user. */
+const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id';
 
 const NONE: CertificateIdentity = { type: 'none' };
 const UNTRUSTED: CertificateIdentity = { type: 'untrusted' };
@@ -40,6 +44,8 @@ export class ClientCertificates {
     const { CN, O } = certificate.subject as unknown as { CN?: string | string[]; O?: string | string[] };
     if (typeof CN !== 'string' || CN === '') return UNTRUSTED;
     const groups = O === undefined ? [] : Array.isArray(O) ? O : [O];
-    return { type: 'user', user: { name: CN, groups } };
+    const fingerprint = createHash('sha256').update(certificate.raw).digest('hex');
+    const extra = { [CREDENTIAL_ID]: [`X509SHA256=${fingerprint}`] };
+    return { type: 'user', user: { name: CN, groups, extra } };
   }
 }

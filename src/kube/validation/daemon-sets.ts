@@ -1,7 +1,7 @@
 import type { FieldError } from '../../base/index.ts';
 import { labelSelectorAsSelector } from '../selectors/label-selector.ts';
 import type { appsv1 } from '../types/index.generated.ts';
-import { forbidden, invalid, notSupported, required } from './field-errors.ts';
+import { forbidden, invalid, NIL_MAP, notSupported, required } from './field-errors.ts';
 import { amountOf, validateIntOrPercent, validateNotMoreThanAll } from './int-or-percent.ts';
 import { isEmptyLabelSelector, validateLabelSelector } from './label-selectors.ts';
 import { validateImmutable, validateNonNegative } from './object-meta.ts';
@@ -16,7 +16,7 @@ export function validateDaemonSet({ spec }: appsv1.DaemonSet): FieldError[] {
   const readable = !errors.some((error) => error.field.endsWith('.operator'));
   if (readable && !labelSelectorAsSelector(selector).matches(labels)) {
     const why = '`selector` does not match template `labels`';
-    errors.push(invalid('spec.template.metadata.labels', labels ?? {}, why));
+    errors.push(invalid('spec.template.metadata.labels', labels ?? NIL_MAP, why));
   }
   if (selector !== undefined && isEmptyLabelSelector(selector)) {
     errors.push(invalid('spec.selector', selector, 'empty selector is invalid for daemonset'));

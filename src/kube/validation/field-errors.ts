@@ -94,6 +94,9 @@ function sentence(type: string, detail: string): string {
 }
 
 /** Strings quoted, numbers and booleans plain, the rest as JSON; a value that is not there is "null". */
+/** A map of Go that is nil: written as JSON has it, not as a pointer that is nil. */
+export const NIL_MAP = { toJSON: () => null };
+
 function showValue(value: unknown): string {
   if (value === undefined || value === null) return '"null"';
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);

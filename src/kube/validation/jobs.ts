@@ -2,7 +2,7 @@ import type { FieldError } from '../../base/index.ts';
 import { labelSelectorAsSelector } from '../selectors/label-selector.ts';
 import type { batchv1, corev1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
-import { invalid, invalidEach, notSupported, required, tooLong } from './field-errors.ts';
+import { invalid, invalidEach, NIL_MAP, notSupported, required, tooLong } from './field-errors.ts';
 import { dns1123Label, dns1123Subdomain } from './formats.ts';
 import { validatePodFailurePolicy, validateSuccessPolicy } from './job-policies.ts';
 import { validateLabelSelector } from './label-selectors.ts';
@@ -36,7 +36,7 @@ export function validateJob(job: batchv1.Job): FieldError[] {
   const labels = spec.template?.metadata?.labels;
   if (isReadable(errors) && !labelSelectorAsSelector(spec.selector).matches(labels)) {
     const why = '`selector` does not match template `labels`';
-    errors.push(invalid('spec.template.metadata.labels', labels ?? {}, why));
+    errors.push(invalid('spec.template.metadata.labels', labels ?? NIL_MAP, why));
   }
   if (spec.completionMode === 'Indexed' && (spec.completions ?? 0) > 0) {
     const hostname = `${metadata.name}-${spec.completions! - 1}`;

@@ -1,7 +1,7 @@
 import type { FieldError } from '../../base/index.ts';
 import { selectorFromLabels } from '../selectors/label-selector.ts';
 import type { corev1 } from '../types/index.generated.ts';
-import { forbidden, invalid, notSupported, required } from './field-errors.ts';
+import { forbidden, invalid, NIL_MAP, notSupported, required } from './field-errors.ts';
 import { validateNonNegative } from './object-meta.ts';
 import { validatePodTemplate } from './pod-spec.ts';
 
@@ -24,7 +24,7 @@ function validateTemplate(
   const labels = template.metadata?.labels;
   if (!selectorFromLabels(selector).matches(labels)) {
     const why = '`selector` does not match template `labels`';
-    errors.push(invalid(`${field}.metadata.labels`, labels ?? {}, why));
+    errors.push(invalid(`${field}.metadata.labels`, labels ?? NIL_MAP, why));
   }
   errors.push(...validatePodTemplate(template, field));
   const policy = template.spec?.restartPolicy;

@@ -2,7 +2,7 @@ import type { FieldError } from '../../base/index.ts';
 import { labelSelectorAsSelector } from '../selectors/label-selector.ts';
 import type { appsv1, corev1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
-import { forbidden, invalid, invalidEach, notSupported, required } from './field-errors.ts';
+import { forbidden, invalid, invalidEach, NIL_MAP, notSupported, required } from './field-errors.ts';
 import { dns1123Label } from './formats.ts';
 import { amountOf, validateIntOrPercent, validateNotMoreThanAll } from './int-or-percent.ts';
 import { isEmptyLabelSelector, validateLabelSelector } from './label-selectors.ts';
@@ -106,7 +106,7 @@ function validateSelectorAndTemplate(spec: appsv1.StatefulSetSpec): FieldError[]
   const compiled = labelSelectorAsSelector(selector);
   if (!compiled.isEmpty() && !compiled.matches(labels)) {
     const why = '`selector` does not match template `labels`';
-    errors.push(invalid('spec.template.metadata.labels', labels ?? {}, why));
+    errors.push(invalid('spec.template.metadata.labels', labels ?? NIL_MAP, why));
   }
   errors.push(...validatePodTemplate(withClaimVolumes(template, spec.volumeClaimTemplates), 'spec.template'));
   const policy = template.spec?.restartPolicy;

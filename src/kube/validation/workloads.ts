@@ -1,7 +1,7 @@
 import type { FieldError } from '../../base/index.ts';
 import { labelSelectorAsSelector, nothingSelector, type Selector } from '../selectors/label-selector.ts';
 import type { appsv1, corev1, metav1 } from '../types/index.generated.ts';
-import { forbidden, invalid, notSupported, required } from './field-errors.ts';
+import { forbidden, invalid, NIL_MAP, notSupported, required } from './field-errors.ts';
 import { amountOf, validateIntOrPercent, validateNotMoreThanAll } from './int-or-percent.ts';
 import { isEmptyLabelSelector, validateLabelSelector } from './label-selectors.ts';
 import { validateImmutable, validateNonNegative } from './object-meta.ts';
@@ -83,7 +83,7 @@ function validateTemplate(
   const labels = template.metadata?.labels;
   if (!selector.matches(labels)) {
     const why = '`selector` does not match template `labels`';
-    errors.push(invalid(`${field}.metadata.labels`, labels ?? {}, why));
+    errors.push(invalid(`${field}.metadata.labels`, labels ?? NIL_MAP, why));
   }
   errors.push(...validatePodTemplate(template, field));
   const policy = template.spec?.restartPolicy;
