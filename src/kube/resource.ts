@@ -45,6 +45,8 @@ export interface Resource {
   validateCreate?(object: KubeObject): FieldError[];
   validateUpdate?(object: KubeObject, old: KubeObject): FieldError[];
   validateStatusUpdate?(object: KubeObject, old: KubeObject, now: Date): FieldError[];
+  /** What is allowed but unwise in a new object, or in what a change adds: sentences for the client. */
+  warningsOf?(object: KubeObject, old?: KubeObject): string[];
   /** Fills in what a change through `status` leaves to the server (times of conditions). Changes `object`. */
   prepareForStatusUpdate?(object: KubeObject, old: KubeObject, now: Date): void;
   /** Subresources beside `status` that change a part of the status, by name: `approval`. */

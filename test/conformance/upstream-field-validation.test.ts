@@ -169,8 +169,11 @@ describe('a custom kind', () => {
 
   test('is applied when it is as its schema says, also with a finalizer of no domain', async () => {
     const yaml = `${head('Noxu', '  finalizers:\n  - test-finalizer\n')}spec:\n  foo: foo1\n`;
-    const { status, body } = await send('PATCH', `${path}/mytest${STRICT}`, yaml, APPLY);
+    const { status, body, warnings } = await send('PATCH', `${path}/mytest${STRICT}`, yaml, APPLY);
     expect([status, body.metadata?.finalizers]).toEqual([201, ['test-finalizer']]);
+    expect(warnings).toEqual([
+      'metadata.finalizers: "test-finalizer": prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers',
+    ]);
   });
 
   test('is applied with unknown fields where its schema keeps them', async () => {

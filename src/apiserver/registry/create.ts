@@ -92,6 +92,7 @@ async function createOnce(
   prepare(resource, object, now);
   const errors = validateCreate(resource, object);
   if (errors.length > 0) throw objectInvalid(resource, object.metadata.name, errors);
+  for (const warning of resource.warningsOf?.(object) ?? []) request.warn?.(warning);
   await registry.admission.validate(admission);
   const { name } = object.metadata;
   const key = keyOf(registry, request, name);

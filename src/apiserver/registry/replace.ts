@@ -82,6 +82,7 @@ export async function replaceStored(
     ? validateStatusUpdate(resource, next, old, { part, now })
     : validateUpdate(resource, next, old, specPart);
   if (errors.length > 0) throw objectInvalid(resource, old.metadata.name, errors);
+  for (const warning of resource.warningsOf?.(next, old) ?? []) request.warn?.(warning);
   await registry.admission.validate(admission);
   if (isSame(old, next) && current.isOutdated !== true) return objectAnswer(200, resource, current, warnings);
   const stored = await registry.admission.around(admission, () => {

@@ -83,6 +83,7 @@ export function customResource(crd: CustomResourceDefinition, version: CrdVersio
     validateCreate: (object) => validateObject(schema, object),
     validateUpdate: (object, old) => validateObject(schema, object, old),
     validateStatusUpdate: (object, old) => validateObject(schema, object, old),
+    warningsOf: finalizerWarnings,
     selectableFields,
     columns,
     ...(scale !== undefined && { scale }),
@@ -124,6 +125,21 @@ function validateObject(schema: JsonSchemaProps, object: KubeObject, old?: KubeO
       'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
     ),
   ];
+}
+
+/** Finalizers that are Kubernetes' own. */
+const STANDARD_FINALIZERS = new Set(['orphan', 'foregroundDeletion']);
+
+/** Of names that others might choose too; strategy.go generateWarningsFromObj. */
+function finalizerWarnings({ metadata }: KubeObject, old?: KubeObject): string[] {
+  const before = new Set(old?.metadata.finalizers);
+  const added = (metadata.finalizers ?? []).filter((one) => !before.has(one));
+  return added
+    .filter((one) => !one.includes('/') && !STANDARD_FINALIZERS.has(one))
+    .map(
+      (one) =>
+        `metadata.finalizers: ${JSON.stringify(one)}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers`,
+    );
 }
 
 function withoutFields(object: KubeObject, names: readonly string[]): unknown {
