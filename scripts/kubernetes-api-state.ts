@@ -99,6 +99,8 @@ const HOSTILE = 'src/apiserver/hostile-input.test.ts';
 const PREDICATES = 'test/e2e/scheduling-predicates.test.ts';
 const PREEMPTION = 'test/e2e/preemption.test.ts';
 const VOLUMES = 'test/e2e/persistent-volumes.test.ts';
+const SERVERS = 'test/e2e/several-servers.test.ts';
+const ENCRYPTION = 'test/conformance/encryption.test.ts';
 
 export const features: readonly Feature[] = [
   feature('Verbs', 'create, with generateName', API, 'generateName gives a new name each time'),
@@ -910,6 +912,44 @@ export const features: readonly Feature[] = [
     'PersistentVolumes CSI Conformance: the lifecycle of a PV and a PVC, and their status',
   ),
   feature('Storage', 'growth', VOLUMES, 'a bound claim of a class that allows it grows with its volume'),
+  feature(
+    'Several servers',
+    'writes and watches across servers, after a kill too',
+    SERVERS,
+    'a server killed under 32 writers loses no write, and a watch goes on through the other',
+  ),
+  feature(
+    'Several servers',
+    'addresses and node ports',
+    SERVERS,
+    '200 services made through both at once have addresses and ports of their own',
+  ),
+  feature('Several servers', 'quotas', SERVERS, 'a quota holds over both'),
+  feature('Several servers', 'shared keys', SERVERS, 'a token that one server gave is known to the other'),
+  feature(
+    'Several servers',
+    'leader election',
+    SERVERS,
+    'a server that stops cleanly hands the lead over at once, and is an endpoint no more',
+  ),
+  feature(
+    'Several servers',
+    'endpoints and identity Leases',
+    SERVERS,
+    'both are endpoints of the kubernetes service, and known by their Leases',
+  ),
+  feature(
+    'Encryption at rest',
+    'aesgcm, aescbc, identity',
+    ENCRYPTION,
+    'Secrets are read, listed, watched, changed and deleted as ever, and no plain text of them is in the file',
+  ),
+  feature(
+    'Encryption at rest',
+    'key rotation',
+    ENCRYPTION,
+    'keys are rotated: the old one reads until everything has been written again',
+  ),
 ];
 
 function feature(area: string, name: string, file: string, title: string): Feature {
