@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { JSON_PATCH, MERGE, rawClient, type Send, STRATEGIC } from './raw-client.ts';
+import {
+  DEFINITIONS,
+  define,
+  definition,
+  JSON_PATCH,
+  MERGE,
+  rawClient,
+  type Send,
+  STRATEGIC,
+} from './raw-client.ts';
 import { type RunningServer, startServer } from './running-server.ts';
 
 // What the tests of upstream's test/e2e/{apimachinery,auth,instrumentation} ask of the API server alone.
@@ -207,5 +216,39 @@ describe('events', () => {
     expect(found.items).toHaveLength(1);
     const change = [{ op: 'replace', path: '/note', value: 'x' }];
     expect((await send('PATCH', `${events}/ev`, change, JSON_PATCH)).status).toBe(422);
+  });
+});
+
+describe('rules of a definition', () => {
+  const rule = (text: string) => ({ 'x-kubernetes-validations': [{ rule: text }] });
+  const withSpec = (spec: object) => ({
+    type: 'object',
+    properties: { spec: { type: 'object', ...spec } },
+  });
+  const strings = { type: 'array', items: { type: 'string' } };
+
+  test.each([
+    ['Syntax error', withSpec(rule('self = 42'))],
+    ["undefined field 'z'", withSpec({ properties: { x: { type: 'integer' } }, ...rule('self.z == 100') })],
+    [
+      'exceeds budget',
+      withSpec({
+        properties: {
+          x: { type: 'array', items: { ...strings, ...rule("self.all(s, s == 'string constant')") } },
+        },
+      }),
+    ],
+  ])('are refused: %s', async (why, schema) => {
+    const { status, body } = await send('POST', DEFINITIONS, definition('rules.example.com', 'bad', schema));
+    expect([status, body.message]).toEqual([422, expect.stringContaining(why)]);
+  });
+
+  test('end when they cost too much', async () => {
+    const large = { type: 'array', maxItems: 725, items: { type: 'integer' } };
+    const all = rule('self.large.all(x, self.large.all(y, x == y))');
+    await define(send, definition('rules.example.com', 'dear', withSpec({ properties: { large }, ...all })));
+    const dear = { metadata: { name: 'a' }, spec: { large: Array.from({ length: 725 }, () => 20) } };
+    const { status, body } = await send('POST', '/apis/rules.example.com/v1/dears', dear);
+    expect([status, body.message]).toEqual([422, expect.stringContaining('call cost exceeds limit')]);
   });
 });

@@ -95,7 +95,8 @@ export function compileCel(source: string, options: CelOptions): CelProgram {
   try {
     parsed = parse(rewritten);
   } catch (cause) {
-    throw new CelCompileError(`compilation failed: ERROR: ${messageOf(cause)}`, { cause });
+    const message = messageOf(cause).replace(/^<input>:\d+:\d+: /, '$&Syntax error: ');
+    throw new CelCompileError(`compilation failed: ERROR: ${message}`, { cause });
   }
   const compiler = new Compiler(options.variables, options.patchTypes);
   try {
