@@ -26,7 +26,8 @@ export const machineryOf: Readonly<Record<string, string>> = {
   'batch/jobs': 'run to completion, indexed too, with failure policies',
   'events.k8s.io/events': 'expire after an hour; the same objects as those of core',
   'coordination.k8s.io/leases': 'node heartbeats, leader election',
-  'discovery.k8s.io/endpointslices': 'made from services and pods; followed by the service rules',
+  'discovery.k8s.io/endpointslices':
+    'made from services and pods, and from Endpoints that people write; followed by the service rules',
   'rbac.authorization.k8s.io/roles': 'decide; nobody gives what he has not',
   'rbac.authorization.k8s.io/rolebindings': 'decide; nobody gives what he has not',
   'rbac.authorization.k8s.io/clusterroles': 'decide; aggregated; the default roles are there',
@@ -47,6 +48,8 @@ export const machineryOf: Readonly<Record<string, string>> = {
   'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations':
     'seats, queues and borrowing, as they are changed',
   'networking.k8s.io/ipaddresses': 'one for each address of a service',
+  'networking.k8s.io/servicecidrs':
+    'give addresses as soon as they are ready; held while services have some of theirs',
   'storage.k8s.io/csinodes': 'their limits of volumes are kept by the scheduler',
   'storage.k8s.io/storageclasses':
     'binding modes, topologies, growth; local-path, the default, makes folders of a node',
@@ -54,7 +57,6 @@ export const machineryOf: Readonly<Record<string, string>> = {
 
 /** Served in part by design: what an object of it does not do. */
 export const lackingOf: Readonly<Record<string, string>> = {
-  'networking.k8s.io/servicecidrs': 'the default is there; more ranges give no addresses',
   'networking.k8s.io/networkpolicies': 'nothing is kept out by them',
   'networking.k8s.io/ingresses': 'there is no ingress controller yet',
   'node.k8s.io/runtimeclasses':

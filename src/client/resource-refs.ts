@@ -34,6 +34,9 @@ export const LEASES = ref('coordination.k8s.io', 'v1', 'leases', 'Lease');
 
 export const STORAGE_CLASSES = ref('storage.k8s.io', 'v1', 'storageclasses', 'StorageClass', false);
 export const CSI_NODES = ref('storage.k8s.io', 'v1', 'csinodes', 'CSINode', false);
+const NETWORKING = 'networking.k8s.io';
+export const SERVICE_CIDRS = ref(NETWORKING, 'v1', 'servicecidrs', 'ServiceCIDR', false);
+export const IP_ADDRESSES = ref(NETWORKING, 'v1', 'ipaddresses', 'IPAddress', false);
 
 export const CERTIFICATE_SIGNING_REQUESTS = ref(
   'certificates.k8s.io',

@@ -12,6 +12,7 @@ import { DaemonSetController } from './daemonset/daemonset-controller.ts';
 import { DeploymentController } from './deployment/deployment-controller.ts';
 import { DisruptionController } from './disruption/disruption-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
+import { EndpointSliceMirroringController } from './endpointslicemirroring/endpointslice-mirroring-controller.ts';
 import { EphemeralVolumeController } from './ephemeral-volume/ephemeral-volume-controller.ts';
 import { FlowSchemaController } from './flow-schema/flow-schema-controller.ts';
 import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -25,6 +26,7 @@ import { TaintEvictionController } from './node-lifecycle/taint-eviction-control
 import { PersistentVolumeController } from './persistent-volume/persistent-volume-controller.ts';
 import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
 import { ReplicationControllerController } from './replicationcontroller/replicationcontroller-controller.ts';
+import { ServiceCidrController } from './service-cidr/service-cidr-controller.ts';
 import { ServiceLoadBalancerController } from './service-load-balancer/service-load-balancer-controller.ts';
 import { ServiceAccountController } from './serviceaccount/serviceaccount-controller.ts';
 import { ServiceAccountTokenCleaner } from './serviceaccount-token-cleaner/serviceaccount-token-cleaner.ts';
@@ -74,6 +76,8 @@ const CONTROLLERS: readonly (readonly [ControllerClass, account?: string])[] = [
   [DaemonSetController, 'daemon-set-controller'],
   [DisruptionController, 'disruption-controller'],
   [EndpointSliceController, 'endpointslice-controller'],
+  [EndpointSliceMirroringController, 'endpointslicemirroring-controller'],
+  [ServiceCidrController, 'service-cidrs-controller'],
   [NamespaceController, 'namespace-controller'],
   [NodeIpamController, 'node-controller'],
   [NodeLifecycleController, 'node-controller'],

@@ -21,13 +21,40 @@ export type Send = (
   headers?: Record<string, string>,
 ) => Promise<RawAnswer>;
 
-/** An administrator's requests over HTTPS as they are: an object is sent as JSON, a text as it is. */
-export async function rawClient(running: RunningServer): Promise<Send> {
-  const { certificate, key } = await running.pki.issueClientCertificate({
+async function administratorTls({ pki }: RunningServer): Promise<{ ca: string; cert: string; key: string }> {
+  const { certificate, key } = await pki.issueClientCertificate({
     commonName: 'orrery-admin',
     organizations: ['system:masters'],
   });
-  const tls = { ca: running.pki.caCertificatePem, cert: certificate, key };
+  return { ca: pki.caCertificatePem, cert: certificate, key };
+}
+
+export type Watch = (path: string, count: number) => Promise<string[]>;
+
+/** The types of the first so many events of a watch, which is then ended. */
+export async function rawWatch(running: RunningServer): Promise<Watch> {
+  const tls = await administratorTls(running);
+  return (path, count) =>
+    new Promise((resolve, reject) => {
+      const sent = request({ host: '127.0.0.1', port: running.port, path, ...tls }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+          const lines = text.split('\n').slice(0, -1);
+          if (lines.length < count) return;
+          resolve(lines.slice(0, count).map((line) => JSON.parse(line).type));
+          sent.destroy();
+        });
+        response.on('end', () => reject(new Error(`${path} ended after: ${text}`)));
+      });
+      sent.on('error', reject);
+      sent.end();
+    });
+}
+
+/** An administrator's requests over HTTPS as they are: an object is sent as JSON, a text as it is. */
+export async function rawClient(running: RunningServer): Promise<Send> {
+  const tls = await administratorTls(running);
   return (method, path, body, headers = {}) =>
     new Promise((resolve, reject) => {
       const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);

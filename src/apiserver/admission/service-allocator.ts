@@ -12,6 +12,7 @@ import {
 import {
   addressNumber,
   addressRange,
+  addressRangeIn,
   addressText,
   candidates,
   type NumberRange,
@@ -116,20 +117,29 @@ export class ServiceAllocator implements AdmissionPlugin {
   }
 
   async #refusal(address: string, allocation: Allocation): Promise<string | undefined> {
-    const number = addressNumber(address);
-    const { first, last, cidr } = this.#network;
-    if (number === undefined || number < first || number > last)
-      return `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${cidr}`;
+    const number = addressNumber(address) ?? Number.NaN;
+    const isIn = ({ first, last }: NumberRange) => number >= first && number <= last;
+    if (!isIn(this.#network) && !(await this.#moreNetworks()).some(isIn))
+      return `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${this.#network.cidr}`;
     return (await this.#takeAddress(address, allocation)) ? undefined : 'provided IP is already allocated';
   }
 
   async #someAddress(allocation: Allocation): Promise<string> {
-    const number = await someFree(this.#network, {
-      take: (candidate) => this.#takeAddress(addressText(candidate), allocation),
+    const use = {
+      take: (candidate: number) => this.#takeAddress(addressText(candidate), allocation),
       taken: async () => new Set((await this.#claims.addresses()).map(({ what }) => addressNumber(what))),
-    });
+    };
+    let number = await someFree(this.#network, use);
+    if (number === undefined)
+      for (const network of await this.#moreNetworks()) number ??= await someFree(network, use);
     if (number === undefined) throw internalError('failed to allocate a serviceIP: range is full');
     return addressText(number);
+  }
+
+  /** Those of ServiceCIDRs that people made beside the configured one. */
+  async #moreNetworks(): Promise<NumberRange[]> {
+    const networks = await this.#claims.networks();
+    return networks.flatMap((cidr) => (cidr === this.#network.cidr ? [] : (addressRangeIn(cidr) ?? [])));
   }
 
   async #takeAddress(address: string, { owner, taken, dryRun }: Allocation): Promise<boolean> {

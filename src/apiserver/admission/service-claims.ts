@@ -36,12 +36,30 @@ const PORTS = '/orrery.internal/nodeports/-/-/';
 export class ServiceClaims {
   readonly #storage: ObjectStorage;
   readonly #addresses: Resource;
+  readonly #ranges: Resource;
   readonly #clock: Clock;
 
   constructor({ storage, catalog, clock }: ServiceClaimsParts) {
     this.#storage = storage;
     this.#clock = clock;
     this.#addresses = catalog.findStored('networking.k8s.io', 'ipaddresses')!;
+    this.#ranges = catalog.findStored('networking.k8s.io', 'servicecidrs')!;
+  }
+
+  /** The networks of the ServiceCIDRs that give addresses: those that are not going and not said to be unready. */
+  async networks(): Promise<string[]> {
+    const { items } = await this.#storage.list({ prefix: this.#storage.prefixOf(this.#ranges, '*') });
+    return items.flatMap(({ key, modRevision, value }) => {
+      const { metadata, spec, status } = this.#storage.shared<networkingv1.ServiceCIDR>(
+        this.#ranges,
+        key,
+        modRevision,
+        value,
+      );
+      const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+      const gives = metadata.deletionTimestamp === undefined && (ready?.status ?? 'True') === 'True';
+      return gives ? (spec?.cidrs ?? []) : [];
+    });
   }
 
   /** False when somebody has it. */

@@ -24,6 +24,13 @@ export function addressRange(cidr: string): NumberRange & { cidr: string } {
   return { first: network + 1, last: network + size - 2, reserved: size - 2 > band ? band : 0, cidr };
 }
 
+/** The same; undefined for a network that addresses are not given of: IPv6, or of another size. */
+export function addressRangeIn(cidr: string): (NumberRange & { cidr: string }) | undefined {
+  const [address = '', bits] = cidr.split('/');
+  const length = Number(bits);
+  return addressNumber(address) !== undefined && length >= 8 && length <= 30 ? addressRange(cidr) : undefined;
+}
+
 /** Source: pkg/registry/core/service/portallocator, calculateRangeOffset. */
 export function portRange({ first, last }: { first: number; last: number }): NumberRange {
   const size = last - first + 1;

@@ -22,6 +22,7 @@ import {
   semanticallyEqual,
 } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
+import { AwaitedSlices } from './awaited-slices.ts';
 import { endpointsOfService, type ServiceEndpoint } from './endpoints-of-service.ts';
 import {
   ENDPOINTS_MANAGED_BY,
@@ -45,8 +46,8 @@ export class EndpointSliceController implements RunnableController {
   readonly #endpoints: Informer<corev1.Endpoints>;
   readonly #nodes: Informer<corev1.Node>;
   readonly #controller: Controller;
-  /** Slices made or deleted that the cache does not show yet, by service: until it does, it is not believed. */
-  readonly #awaited = new Map<string, Map<string, 'created' | 'deleted'>>();
+  /** By service. */
+  readonly #awaited = new AwaitedSlices();
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -94,9 +95,7 @@ export class EndpointSliceController implements RunnableController {
     const sliceSeen = (slice: discoveryv1.EndpointSlice, what: 'created' | 'deleted' | undefined) => {
       const key = serviceKeyOf(slice);
       if (key === undefined) return;
-      const awaited = this.#awaited.get(key);
-      if (what !== undefined && awaited?.get(slice.metadata.name) === what)
-        awaited.delete(slice.metadata.name);
+      if (what !== undefined) this.#awaited.seen(key, slice.metadata.name, what);
       queue.add(key);
     };
     this.#slices.addHandler({
@@ -141,7 +140,7 @@ export class EndpointSliceController implements RunnableController {
     endpoints: readonly ServiceEndpoint[],
   ): Promise<void> {
     // The slice that is awaited brings this key back when the cache shows it.
-    if ((this.#awaited.get(key)?.size ?? 0) > 0) return;
+    if (this.#awaited.any(key)) return;
     const plan = planSlices(service, endpoints, this.#slices.byIndex('service', key), (node) =>
       this.#zoneOf(node),
     );
@@ -164,10 +163,7 @@ export class EndpointSliceController implements RunnableController {
   #await(key: string, name: string, what: 'created' | 'deleted'): void {
     const { workspace, namespace } = splitKey(key);
     const shown = this.#slices.get(makeKey(workspace, namespace, name)) !== undefined;
-    if (shown === (what === 'created')) return;
-    const awaited = this.#awaited.get(key) ?? new Map<string, 'created' | 'deleted'>();
-    awaited.set(name, what);
-    this.#awaited.set(key, awaited);
+    this.#awaited.expect(key, name, what, shown);
   }
 
   #sliceClient(key: string) {
@@ -207,7 +203,7 @@ export class EndpointSliceController implements RunnableController {
   /** Takes away what this controller made for a service that is gone or needs no endpoints any more. */
   async #cleanUp(key: string): Promise<void> {
     for (const slice of this.#slices.byIndex('service', key)) await this.#deleteSlice(key, slice);
-    this.#awaited.delete(key);
+    this.#awaited.forget(key);
     const endpoints = this.#endpoints.get(key);
     if (endpoints === undefined || !isManaged(endpoints)) return;
     const { name, namespace } = endpoints.metadata;
