@@ -105,7 +105,8 @@ export class LeaderElection {
     while (!signal.aborted && !lost.signal.aborted) {
       await this.#pause(this.#renewPeriodMs, AbortSignal.any([signal, lost.signal]));
       if (signal.aborted || lost.signal.aborted) break;
-      if (await this.#tryToHold(signal)) renewedAtMs = clock.now();
+      const tryingSinceMs = clock.now();
+      if (await this.#triesToHold(signal, renewedAtMs)) renewedAtMs = tryingSinceMs;
       else if (this.#options.isSole !== true && clock.now() - renewedAtMs >= this.#renewDeadlineMs) {
         log.warn('lost the lead', { lease: name, identity });
         lost.abort();
@@ -113,6 +114,18 @@ export class LeaderElection {
     }
     await work;
     await this.#release();
+  }
+
+  /** A renewal that gets no answer does not keep the lead: another may have it by the time there is one. */
+  async #triesToHold(signal: AbortSignal, renewedAtMs: number): Promise<boolean> {
+    const trying = this.#tryToHold(signal);
+    if (this.#options.isSole === true) return trying;
+    const answered = new AbortController();
+    const leftMs = renewedAtMs + this.#renewDeadlineMs - this.#options.clock.now();
+    const late = this.#pause(Math.max(0, leftMs), AbortSignal.any([signal, answered.signal]));
+    const held = await Promise.race([trying, late.then(() => false)]);
+    answered.abort();
+    return held;
   }
 
   #pause(delayMs: number, signal: AbortSignal): Promise<void> {
