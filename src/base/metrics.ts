@@ -51,13 +51,27 @@ export class Distribution {
   }
 }
 
+interface Leaf<Cell> {
+  values: readonly string[];
+  cell: Cell;
+}
+
+/** By one label's value, the next label's; every path is as long as there are labels. */
+type Branch<Cell> = Map<string, Branch<Cell> | Leaf<Cell>>;
+
+/** A family without labels has one cell, under no name. */
+function labelValues(values: readonly string[]): readonly string[] {
+  return values.length === 0 ? [''] : values;
+}
+
 /** One name and what it says for each set of labels. Label values are the caller's to bound. */
 export class MetricFamily<Cell extends Value | Distribution> {
   readonly description: MetricDescription;
   readonly type: Type;
   readonly limits: readonly number[];
   readonly #make: () => Cell;
-  readonly #cells = new Map<string, { values: readonly string[]; cell: Cell }>();
+  readonly #root: Branch<Cell> = new Map();
+  readonly #cells = new Set<Leaf<Cell>>();
 
   constructor(description: MetricDescription, type: Type, make: () => Cell, limits: readonly number[] = []) {
     this.description = description;
@@ -66,28 +80,62 @@ export class MetricFamily<Cell extends Value | Distribution> {
     this.#make = make;
   }
 
-  /** The cell of these label values, in the order of the description; keep it where it is asked for often. */
+  /**
+   * The cell of these label values, in the order of the description. Found value by value: a request asks dozens of
+   * times, and making one key of them would cost more than all the counting.
+   */
   at(...values: string[]): Cell {
-    const key = values.length === 1 ? values[0]! : values.join('\u0000');
-    let found = this.#cells.get(key);
-    if (found === undefined) {
-      found = { values, cell: this.#make() };
-      this.#cells.set(key, found);
+    let node: Branch<Cell> = this.#root;
+    for (const value of values) {
+      const next = node.get(value);
+      if (next === undefined) return this.#grow(values);
+      if (!(next instanceof Map)) return next.cell;
+      node = next;
     }
-    return found.cell;
+    return this.#grow(values);
   }
 
   remove(...values: string[]): void {
-    this.#cells.delete(values.join('\u0000'));
+    const path: [Branch<Cell>, string][] = [];
+    let node: Branch<Cell> | Leaf<Cell> | undefined = this.#root;
+    for (const value of labelValues(values)) {
+      if (!(node instanceof Map)) return;
+      path.push([node, value]);
+      node = node.get(value);
+    }
+    if (node === undefined || node instanceof Map) return;
+    this.#cells.delete(node);
+    for (const [branch, value] of path.reverse()) {
+      branch.delete(value);
+      if (branch.size > 0) return;
+    }
   }
 
   clear(): void {
     this.#cells.clear();
+    this.#root.clear();
+  }
+
+  #grow(values: readonly string[]): Cell {
+    const path = labelValues(values);
+    let node = this.#root;
+    for (const value of path.slice(0, -1)) {
+      const next = (node.get(value) as Branch<Cell> | undefined) ?? (new Map() as Branch<Cell>);
+      node.set(value, next);
+      node = next;
+    }
+    const last = path.at(-1)!;
+    const known = node.get(last);
+    if (known !== undefined) return (known as Leaf<Cell>).cell;
+    const leaf = { values, cell: this.#make() };
+    node.set(last, leaf);
+    this.#cells.add(leaf);
+    return leaf.cell;
   }
 
   *[Symbol.iterator](): Generator<{ labels: string; cell: Cell }> {
     const { labels = [] } = this.description;
-    for (const { values, cell } of this.#cells.values())
+    for (const { values, cell } of this.#cells)
       yield { labels: labels.map((name, at) => `${name}="${escaped(values[at] ?? '')}"`).join(','), cell };
   }
 }
