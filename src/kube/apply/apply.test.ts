@@ -259,6 +259,22 @@ describe('serverSideApply', () => {
     expect(narrow.metadata.labels).toEqual({ y: '2' });
   });
 
+  test('lets the last label it owned go, and nothing else of the metadata', () => {
+    const map = (labels?: object): Loose => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'm', namespace: 'n', ...(labels && { labels }) },
+    });
+    const as = { resource: configMaps };
+    for (const labels of [{}, undefined]) {
+      const live = apply(undefined, map({ odd: '1' }), as);
+      live.metadata.uid = 'u';
+      const next = apply(live, map(labels), as);
+      expect(next.metadata).toMatchObject({ name: 'm', namespace: 'n', uid: 'u' });
+      expect(next.metadata.labels).toBeUndefined();
+    }
+  });
+
   test('takes a list item by its defaulted key', () => {
     const spec = (port: object) => ({ template: { spec: { containers: [{ name: 'c', ports: [port] }] } } });
     const live = created(deployment(spec({ containerPort: 80, protocol: 'TCP', name: 'http' })));

@@ -82,12 +82,14 @@ export function serverSideApply(options: ApplyOptions): KubeObject {
     subresource,
   };
   const shape = rootShape(resource.schema);
-  const own = ownedBy(resource, shape, applied, subresource);
+  const named = namedBy(resource, shape, applied, subresource);
+  const own = difference(named, UNMANAGED);
   const last = before.find((one) => isSameManager(one, self));
   const others = before.filter((one) => one !== last);
   const next: Manager = { ...self, time: last?.time, fields: own };
   let object = merge(shape, live, applied) as KubeObject;
-  if (last !== undefined) object = prune(shape, object, last.fields, [...others, next]);
+  // What it names without owning it, such as its name, keeps the metadata from going with its last label.
+  if (last !== undefined) object = prune(shape, object, last.fields, [...others, { ...next, fields: named }]);
   // Compared before zero values go: who applies `false` over another's `true` changes it.
   const comparison = compareObjects(resource, live, object, subresource);
   object = normalise(resource, object);
@@ -129,9 +131,9 @@ function managersBefore(options: ApplyOptions, subresource: string): Manager[] {
   return takeOver([], self, compareObjects(resource, undefined, live, subresource), timestamp(options.now));
 }
 
-function ownedBy(resource: Resource, shape: Shape, applied: KubeObject, subresource: string): FieldSet {
+function namedBy(resource: Resource, shape: Shape, applied: KubeObject, subresource: string): FieldSet {
   try {
-    const set = difference(fieldSetOf(shape, applied), UNMANAGED);
+    const set = fieldSetOf(shape, applied);
     const ignored = ignoredFields(resource, subresource);
     return ignored === undefined ? set : recursiveDifference(set, ignored);
   } catch (cause) {
