@@ -2,6 +2,7 @@
 
 /** `group/resource` of everything that does more than being kept, with what it does. Whatever is missing is stored only. */
 export const machineryOf: Readonly<Record<string, string>> = {
+  '/componentstatuses': 'tell of the leases of scheduler and controllers, and of the store',
   '/configmaps': 'mounted and read by pods',
   '/endpoints': 'made from services and pods',
   '/events': 'expire after an hour; the same objects as those of events.k8s.io',

@@ -296,3 +296,39 @@ test('generation of a webhook configuration counts its webhooks', async () => {
   ];
   expect((await server.patch(`${path}/hooks`, { webhooks })).body.metadata.generation).toBe(2);
 });
+
+test('components are healthy as long as they renew their leases', async () => {
+  const answer = await server.get('/api/v1/componentstatuses');
+  expect(answer.headers.warning ?? answer.headers.Warning).toContain(
+    'v1 ComponentStatus is deprecated in v1.19+',
+  );
+  const conditions = async () =>
+    Object.fromEntries(
+      (await server.get('/api/v1/componentstatuses')).body.items.map(
+        (one: { metadata: { name: string }; conditions: { status: string }[] }) => [
+          one.metadata.name,
+          one.conditions[0]!.status,
+        ],
+      ),
+    );
+  expect(await conditions()).toEqual({
+    scheduler: 'Unknown',
+    'controller-manager': 'Unknown',
+    'etcd-0': 'True',
+  });
+  const lease = (holderIdentity: string, renewTime: string) => ({
+    metadata: { name: 'kube-scheduler' },
+    spec: { holderIdentity, leaseDurationSeconds: 15, renewTime },
+  });
+  const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases';
+  await server.post(leases, lease('me', `${new Date().toISOString().slice(0, 23)}000Z`));
+  expect((await conditions()).scheduler).toBe('True');
+  await server.patch(`${leases}/kube-scheduler`, lease('me', '2020-01-01T00:00:00.000000Z'));
+  const { body } = await server.get('/api/v1/componentstatuses/scheduler');
+  expect(body.conditions[0]).toMatchObject({
+    status: 'False',
+    error: expect.stringContaining('its lease was not renewed since 2020-01-01'),
+  });
+  expect((await server.get('/api/v1/componentstatuses/other')).status).toBe(404);
+  expect((await server.send('DELETE', '/api/v1/componentstatuses/scheduler')).status).toBe(405);
+});

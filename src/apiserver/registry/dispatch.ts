@@ -5,6 +5,7 @@ import type { MetricsApi } from '../metrics-api/metrics-api.ts';
 import type { ResourceVerb } from '../request-info/request-info.ts';
 import { bind } from './binding.ts';
 import { REVIEW_RESOURCES } from './catalog.ts';
+import { getComponentStatuses } from './component-statuses.ts';
 import { admitConnect } from './connect.ts';
 import { create } from './create.ts';
 import { deleteCollection, deleteObject } from './delete.ts';
@@ -116,6 +117,8 @@ function route(
   if (resource.group === '' && resource.name === 'bindings' && verb === 'create')
     return bind(registry, { ...request, resource: registry.catalog.findStored('', 'pods')! });
   if (!(resource.verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
+  if (resource.group === '' && resource.name === 'componentstatuses')
+    return getComponentStatuses(registry, request);
   if (parts.metrics.serves(resource)) return parts.metrics.answer(request);
   if (resource.namespaced && request.namespace === undefined && (verb === 'get' || verb === 'create'))
     throw new BadRequest('an empty namespace may not be set during creation');

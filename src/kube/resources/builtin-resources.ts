@@ -4,7 +4,7 @@ import { admissionRegistrationResources } from './admission-registration.ts';
 import { apiRegistrationResources } from './api-registration.ts';
 import { autoscalersResource, autoscalersV1Resource } from './autoscalers.ts';
 import { certificatesResources } from './certificates.ts';
-import { leasesResource, namespacesResource, nodesResource } from './cluster.ts';
+import { componentStatusesResource, leasesResource, namespacesResource, nodesResource } from './cluster.ts';
 import { daemonSetsResource } from './daemon-sets.ts';
 import { configMapsResource, secretsResource, serviceAccountsResource } from './data.ts';
 import { deviceResources } from './devices.ts';
@@ -32,6 +32,7 @@ import { deploymentsResource, replicaSetsResource } from './workloads.ts';
 
 /** Every resource of the API that is not made by a CustomResourceDefinition. */
 export const builtinResources: readonly Resource[] = [
+  componentStatusesResource,
   configMapsResource,
   endpointsResource,
   eventsResource,

@@ -1,6 +1,11 @@
 import type { KubeObject } from '../object.ts';
 import type { Resource } from '../resource.ts';
-import { leaseColumns, namespaceColumns, nodeColumns } from '../table/cluster-columns.ts';
+import {
+  componentStatusColumns,
+  leaseColumns,
+  namespaceColumns,
+  nodeColumns,
+} from '../table/cluster-columns.ts';
 import type { coordinationv1, corev1 } from '../types/index.generated.ts';
 import { dns1123Label } from '../validation/formats.ts';
 import { validateLease } from '../validation/leases.ts';
@@ -108,3 +113,14 @@ export const leasesResource: Resource = {
   validateCreate: (object) => validateLease(object as coordinationv1.Lease),
   validateUpdate: (object) => validateLease(object as coordinationv1.Lease),
 };
+
+/** Asked, never stored: deprecated since 1.19, and still what many look at first. */
+export const componentStatusesResource: Resource = builtin({
+  kind: 'ComponentStatus',
+  name: 'componentstatuses',
+  shortNames: ['cs'],
+  namespaced: false,
+  verbs: ['get', 'list'],
+  schema: { ref: 'core/v1.ComponentStatus' },
+  columns: componentStatusColumns,
+});

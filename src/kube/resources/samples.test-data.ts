@@ -107,6 +107,14 @@ export const samples: Readonly<Record<string, KubeObject>> = {
   '/services': object('v1', 'Service', {
     spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 'http' }] },
   }),
+  '/componentstatuses': object(
+    'v1',
+    'ComponentStatus',
+    {
+      conditions: [{ type: 'Healthy', status: 'True', message: 'ok' }],
+    },
+    false,
+  ),
   '/configmaps': object('v1', 'ConfigMap', { data: { a: '1' }, binaryData: { b: 'AAE=' } }),
   '/secrets': object('v1', 'Secret', { stringData: { token: 'x' } }),
   '/serviceaccounts': object('v1', 'ServiceAccount', { secrets: [{ name: 'a' }] }),

@@ -94,3 +94,27 @@ export const leaseColumns: readonly TableColumn[] = [
   column<coordinationv1.Lease>('Holder', 'Who holds it.', ({ spec }) => spec?.holderIdentity ?? ''),
   ageColumn,
 ];
+
+const healthOf = ({ conditions }: corev1.ComponentStatus) =>
+  conditions?.find(({ type }) => type === 'Healthy');
+
+/** k8s.io/kubernetes/pkg/printers/internalversion.printComponentStatus. */
+function healthWord(component: corev1.ComponentStatus): string {
+  const status = healthOf(component)?.status;
+  return status === 'True' ? 'Healthy' : status === 'False' ? 'Unhealthy' : 'Unknown';
+}
+
+export const componentStatusColumns: readonly TableColumn[] = [
+  nameColumn,
+  column<corev1.ComponentStatus>('Status', 'Status of the component conditions', healthWord),
+  column<corev1.ComponentStatus>(
+    'Message',
+    'Message of the component conditions',
+    (one) => healthOf(one)?.message ?? '',
+  ),
+  column<corev1.ComponentStatus>(
+    'Error',
+    'Error of the component conditions',
+    (one) => healthOf(one)?.error ?? '',
+  ),
+];
