@@ -72,6 +72,12 @@ export class CommitQueue {
     });
   }
 
+  /** Resolves when a revision that the tables show already is the last commit's, or no commit is under way. */
+  async acknowledged(revision: number): Promise<void> {
+    while (this.#counters.revision < revision && this.#running !== undefined)
+      await new Promise((resolve) => setImmediate(resolve));
+  }
+
   /** Resolves when `revision` is the floor on disk; the history below is removed later, step by step. */
   raiseFloor(revision: number): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -201,6 +201,25 @@ describe('the LMDB store', () => {
     expect(report.bytes).toBeGreaterThan(400 * 700);
   });
 
+  test('has reached, after a sync, what a list has shown', async () => {
+    const store = await open();
+    const writing = (async () => {
+      for (let i = 0; i < 50; i++)
+        await store.write({ type: 'put', key: `/k/${i}`, value: { bytes: Buffer.from('x') } });
+    })();
+    let isWriting = true;
+    void writing.finally(() => {
+      isWriting = false;
+    });
+    while (isWriting) {
+      const { revision } = await store.list({ prefix: '/k/', limit: 1 });
+      expect(await store.sync()).toBeGreaterThanOrEqual(revision);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await writing;
+    await store.close();
+  });
+
   test('gives a copied file the data it had', async () => {
     await fill();
     const copy = mkdtempSync(join(tmpdir(), 'orrery-store-'));

@@ -137,7 +137,9 @@ class LmdbStore implements Store {
     return this.#queue.counters.revision;
   }
 
+  /** A list may have shown a commit that its writers have not heard of yet; its revision is asked for next. */
   async sync(): Promise<number> {
+    await this.#queue.acknowledged(this.#tables.counters().revision);
     return this.revision();
   }
 
