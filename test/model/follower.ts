@@ -70,7 +70,7 @@ export class Follower {
   readonly known: States = new Map();
   /** What it knows is of this revision. */
   revision = 0;
-  /** 'whole': what it knows is what was there at `revision`. */
+  /** 'whole': what it knows is what was there at `revision`. A watch from zero does not say when it is. */
   phase: 'nothing' | 'filling' | 'whole' = 'nothing';
   counts = { lists: 0, watches: 0, events: 0, gone: 0, cuts: 0, bookmarks: 0 };
   failure: unknown;
@@ -186,15 +186,10 @@ export class Follower {
       if (type === 'ADDED' && this.known.has(key)) throw new Divergence(`${key} was added twice`);
       if (type !== 'ADDED' && !this.known.has(key)) throw new Divergence(`${type} of unknown ${key}`);
       this.revision = revision;
-    } else if (this.options.start === 'watch-from-zero') this.revision = Math.max(this.revision, revision);
+    }
     if (type === 'DELETED') this.known.delete(key);
     else this.known.set(key, stateOf(object));
     if (this.phase === 'whole' && this.#seen++ % 7 === 0) await this.#check(this);
-  }
-
-  /** A watch from zero does not say where its beginning ends; who waited until all was there may tell it. */
-  settle(): void {
-    if (this.phase === 'filling') this.phase = 'whole';
   }
 
   #query(): string {

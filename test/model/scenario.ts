@@ -139,7 +139,6 @@ async function settled(world: World, followers: readonly Follower[]): Promise<vo
       if (Date.now() > deadline) throw new Divergence(`in the end ${described(each)}: ${difference}`);
       await delay(3);
     }
-    if (each.options.start === 'watch-from-zero') each.settle();
   }
 }
 
