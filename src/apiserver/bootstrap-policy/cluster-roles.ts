@@ -36,7 +36,11 @@ const PUBLIC: Readonly<Record<string, ClusterRoleRow>> = {
   },
   'system:public-info-viewer': { rules: [['get', `${HEALTH} /version /version/`]] },
   'system:monitoring': {
-    rules: [['get', `${HEALTH} /healthz/* /livez/* /readyz/* /metrics /metrics/slis`]],
+    rules: [
+      ['get', `${HEALTH} /healthz/* /livez/* /readyz/* /metrics /metrics/slis`],
+      ['get', '/flagz'],
+      ['get', '/statusz'],
+    ],
   },
   'system:basic-user': {
     rules: [
@@ -45,7 +49,12 @@ const PUBLIC: Readonly<Record<string, ClusterRoleRow>> = {
     ],
   },
   'system:service-account-issuer-discovery': {
-    rules: [['get', '/.well-known/openid-configuration /openid/v1/jwks']],
+    rules: [
+      [
+        'get',
+        '/.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/',
+      ],
+    ],
   },
   'system:cluster-trust-bundle-discovery': {
     rules: [[READ, 'certificates.k8s.io', 'clustertrustbundles']],
@@ -148,7 +157,9 @@ const NODES: Readonly<Record<string, ClusterRoleRow>> = {
       ['create delete get patch update', 'storage.k8s.io', 'csinodes'],
       [READ, 'node.k8s.io', 'runtimeclasses'],
       ['get', 'resource.k8s.io', 'resourceclaims'],
-      ['create delete deletecollection get list patch update watch', 'resource.k8s.io', 'resourceslices'],
+      // The rest of it the Node authorizer allows, for slices of the node.
+      ['deletecollection', 'resource.k8s.io', 'resourceslices'],
+      ['get', 'core', 'serviceaccounts'],
     ],
   },
   'system:node-problem-detector': {
@@ -170,11 +181,8 @@ const NODES: Readonly<Record<string, ClusterRoleRow>> = {
     rules: [
       [READ, 'core', 'nodes'],
       ['proxy', 'core', 'nodes'],
-      [
-        '*',
-        'core',
-        'nodes/configz nodes/healthz nodes/log nodes/metrics nodes/pods nodes/proxy nodes/spec nodes/stats',
-      ],
+      ['*', 'core', 'nodes/log nodes/metrics nodes/proxy nodes/stats'],
+      ['*', 'core', 'nodes/configz nodes/healthz nodes/pods'],
     ],
   },
 };
@@ -241,7 +249,9 @@ const COMPONENTS: Readonly<Record<string, ClusterRoleRow>> = {
       [READ, 'storage.k8s.io', 'csidrivers csinodes csistoragecapacities volumeattachments'],
       [READ, 'resource.k8s.io', 'deviceclasses resourceslices'],
       [`patch update ${READ}`, 'resource.k8s.io', 'resourceclaims'],
-      ['patch update', 'resource.k8s.io', 'resourceclaims/status resourceclaims/binding'],
+      [`patch update ${READ}`, 'resource.k8s.io', 'resourceclaims/status'],
+      ['patch update', 'resource.k8s.io', 'resourceclaims/binding'],
+      [`patch update ${READ}`, 'core', 'pods/finalizers'],
     ],
   },
   'system:volume-scheduler': {
