@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { NotFound, OrreryError, silentLog, systemClock } from '../../src/base/index.ts';
+import { OrreryError } from '../../src/base/index.ts';
 import {
   type Client,
   CRON_JOBS,
   DAEMON_SETS,
   DEPLOYMENTS,
-  Informer,
   JOBS,
   NAMESPACES,
   NODES,
@@ -19,22 +18,23 @@ import {
 } from '../../src/client/index.ts';
 import type { appsv1, autoscalingv1, batchv1, corev1, KubeObject, policyv1 } from '../../src/kube/index.ts';
 import { addNode, bootControlPlane, type ControlPlane, until as untilSeen } from './control-plane-fixture.ts';
+import { ended, type PlayedNode, playNode } from './played-node.ts';
 
 /** The test plays the node: pods named in `fails` end badly, those of Jobs well, all others run on. */
 let controlPlane: ControlPlane;
 let client: Client;
-let stopNode: () => Promise<void>;
+let node: PlayedNode;
 const fails = new Set<string>();
 
 beforeAll(async () => {
   controlPlane = await bootControlPlane();
   client = controlPlane.client;
   await addNode(client, 'node-1', '192.0.2.1');
-  stopNode = playNode();
+  node = playNode(client, statusOf);
 });
 
 afterAll(async () => {
-  await stopNode();
+  await node.stop();
   await controlPlane.stop();
 });
 
@@ -46,56 +46,11 @@ function until<T extends KubeObject, R>(
   return untilSeen<T, R>(client, resource, namespace, look);
 }
 
-let addresses = 0;
-
-function playNode(): () => Promise<void> {
-  const stop = new AbortController();
-  const pods = client.resource<corev1.Pod>(PODS);
-  const informer = new Informer<corev1.Pod>({ client, resource: PODS, clock: systemClock, log: silentLog });
-  const act = async (pod: corev1.Pod) => {
-    const { name, namespace, uid, deletionTimestamp } = pod.metadata;
-    try {
-      if (deletionTimestamp !== undefined)
-        await pods.delete(name, { namespace: namespace!, gracePeriodSeconds: 0, preconditions: { uid } });
-      else if (pod.spec.nodeName && pod.status?.podIP === undefined)
-        await pods.patch(
-          name,
-          { type: 'merge', body: { status: statusOf(pod) } },
-          { namespace: namespace!, subresource: 'status' },
-        );
-    } catch (error) {
-      if (!(error instanceof NotFound)) throw error;
-    }
-  };
-  const acts: Promise<void>[] = [];
-  informer.addHandler({
-    onAdd: (pod) => acts.push(act(pod)),
-    onUpdate: (pod) => acts.push(act(pod)),
-  });
-  const run = informer.run(stop.signal);
-  return async () => {
-    stop.abort();
-    await run;
-    await Promise.all(acts);
-  };
-}
-
-function statusOf(pod: corev1.Pod): object {
-  const podIP = `10.42.0.${++addresses}`;
-  const at = new Date().toISOString();
-  const addressed = { podIP, podIPs: [{ ip: podIP }] };
-  const container = pod.spec.containers[0]!.name;
+/** Undefined: it runs on. */
+function statusOf(pod: corev1.Pod): object | undefined {
   const isJob = pod.metadata.ownerReferences?.[0]?.kind === 'Job';
-  if (!isJob || pod.spec.containers[0]!.image === 'forever:1') {
-    const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: at }];
-    return { phase: 'Running', ...addressed, conditions };
-  }
-  const failed = [...fails].some((prefix) => pod.metadata.name.startsWith(prefix));
-  const terminated = { exitCode: failed ? 3 : 0, finishedAt: at, startedAt: at };
-  const containerStatuses = [
-    { name: container, image: 'x', imageID: '', ready: false, restartCount: 0, state: { terminated } },
-  ];
-  return { phase: failed ? 'Failed' : 'Succeeded', ...addressed, containerStatuses };
+  if (!isJob || pod.spec.containers[0]!.image === 'forever:1') return undefined;
+  return ended(pod, [...fails].some((prefix) => pod.metadata.name.startsWith(prefix)) ? 3 : 0);
 }
 
 async function makeNamespace(name: string): Promise<string> {

@@ -153,5 +153,6 @@ export function daemonSetStatus(facts: DaemonFacts, collisionCount: number): app
     ...(counts.available > 0 && { numberAvailable: counts.available }),
     ...(unavailable > 0 && { numberUnavailable: unavailable }),
     ...(collisionCount > 0 && { collisionCount }),
+    ...(set.status?.conditions !== undefined && { conditions: set.status.conditions }),
   };
 }

@@ -1,15 +1,7 @@
 import { JOBS } from '../../client/index.ts';
 import type { batchv1, corev1, Draft } from '../../kube/index.ts';
 import { podFromTemplate } from '../ownership/pods-from-template.ts';
-import {
-  endedAtMs,
-  failuresNoted,
-  hasFailed,
-  INDEX,
-  INDEX_FAILURES,
-  indexOf,
-  TRACKING_FINALIZER,
-} from './job-pods.ts';
+import { failuresNoted, INDEX, INDEX_FAILURES, lastFailureOf, TRACKING_FINALIZER } from './job-pods.ts';
 import { failureVerdict } from './pod-failure-policy.ts';
 
 const INDEX_VARIABLE = 'JOB_COMPLETION_INDEX';
@@ -48,9 +40,7 @@ export function draftOf(
 }
 
 function failuresBefore(job: batchv1.Job, index: number, pods: readonly corev1.Pod[]): number {
-  const last = pods
-    .filter((pod) => indexOf(pod) === index && hasFailed(job, pod))
-    .sort((a, b) => endedAtMs(b) - endedAtMs(a) || failuresNoted(b) - failuresNoted(a))[0];
+  const last = lastFailureOf(job, index, pods);
   if (last === undefined) return 0;
   const counts = failureVerdict(job.spec.podFailurePolicy, last).action !== 'Ignore';
   return failuresNoted(last) + (counts ? 1 : 0);

@@ -38,6 +38,17 @@ export function failuresNoted(pod: corev1.Pod): number {
   return Number(pod.metadata.annotations?.[INDEX_FAILURES] ?? 0);
 }
 
+/** The pod of an index that failed last. */
+export function lastFailureOf(
+  job: batchv1.Job,
+  index: number,
+  pods: readonly corev1.Pod[],
+): corev1.Pod | undefined {
+  return pods
+    .filter((pod) => indexOf(pod) === index && hasFailed(job, pod))
+    .sort((a, b) => endedAtMs(b) - endedAtMs(a) || failuresNoted(b) - failuresNoted(a))[0];
+}
+
 /** When the pod ended: the last of its containers, else the time of its conditions, else its creation. */
 export function endedAtMs(pod: corev1.Pod): number {
   const ends = (pod.status?.containerStatuses ?? []).map(({ state }) =>

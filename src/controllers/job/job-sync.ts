@@ -8,12 +8,14 @@ import { countPods, type PodCount } from './job-count.ts';
 import { draftOf } from './job-draft.ts';
 import {
   endedAtMs,
+  failuresNoted,
   hasFailed,
   hasSucceeded,
   indexOf,
   isIndexed,
   isTerminating,
   isTracked,
+  lastFailureOf,
 } from './job-pods.ts';
 import { conditionsWith, findCondition, interimOutcome, statusOf } from './job-status.ts';
 import {
@@ -116,15 +118,24 @@ export class JobSync {
     const running = job.spec.podReplacementPolicy === 'Failed' ? pods.filter(isTerminating).length : 0;
     const missing = Math.min(wanted - active.length - running, BURST);
     if (missing <= 0) return undefined;
-    const waitMs = backoffOf(job, pods, nowMs);
-    if (waitMs > 0) return waitMs;
-    await this.#create(missing, active, count);
-    return undefined;
+    const indexes = isIndexed(job) ? missingIndexes({ job, ...count }, active, missing) : undefined;
+    if (indexes === undefined || job.spec.backoffLimitPerIndex === undefined) {
+      const waitMs = backoffOf(job, pods, nowMs);
+      if (waitMs > 0) return waitMs;
+      await this.#create(missing, indexes);
+      return undefined;
+    }
+    // Each index waits for itself alone.
+    const waits = indexes.map((index) => indexBackoffOf(job, index, pods, nowMs));
+    await this.#create(
+      missing,
+      indexes.filter((_, at) => waits[at] === 0),
+    );
+    return earliest(...waits.filter((waitMs) => waitMs > 0));
   }
 
-  async #create(missing: number, active: readonly corev1.Pod[], count: PodCount): Promise<void> {
+  async #create(missing: number, indexes: readonly number[] | undefined): Promise<void> {
     const { job, key, expectations, pods } = this.#work;
-    const indexes = isIndexed(job) ? missingIndexes({ job, ...count }, active, missing) : undefined;
     const number = indexes?.length ?? missing;
     if (number === 0) return;
     expectations.expectCreations(key, number);
@@ -234,6 +245,12 @@ function backoffOf(job: batchv1.Job, pods: readonly corev1.Pod[], nowMs: number)
   const success = ended.findIndex(({ failed }) => !failed);
   const failures = success < 0 ? ended.length : success;
   return backoffLeftMs(failures, ended[0]?.atMs ?? 0, nowMs);
+}
+
+/** The same for one index, after its own failures. */
+function indexBackoffOf(job: batchv1.Job, index: number, pods: readonly corev1.Pod[], nowMs: number): number {
+  const last = lastFailureOf(job, index, pods);
+  return last === undefined ? 0 : backoffLeftMs(failuresNoted(last) + 1, endedAtMs(last), nowMs);
 }
 
 function earliest(...times: readonly (number | undefined)[]): number | undefined {
