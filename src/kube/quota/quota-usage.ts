@@ -1,7 +1,7 @@
 import type { KubeObject } from '../object.ts';
 import { parseQuantity, type Quantity } from '../quantity/quantity.ts';
 import type { corev1 } from '../types/index.generated.ts';
-import { podLimits, podRequests, type ResourceAmounts } from '../workloads/pod-resources.ts';
+import { heldPodLimits, heldPodRequests, type ResourceAmounts } from '../workloads/pod-resources.ts';
 
 /** What objects of a resource use of quotas; k8s.io/kubernetes/pkg/quota/v1/evaluator/core. */
 
@@ -51,7 +51,7 @@ export function quotaSubject(name: string): QuotaSubject | undefined {
 
 function podUsage(pod: corev1.Pod, now: Date): ResourceAmounts {
   if (!holdsQuota(pod, now)) return {};
-  return { pods: ONE, ...computeUsage(podRequests(pod), podLimits(pod)) };
+  return { pods: ONE, ...computeUsage(heldPodRequests(pod), heldPodLimits(pod)) };
 }
 
 function computeUsage(requests: ResourceAmounts, limits: ResourceAmounts): ResourceAmounts {

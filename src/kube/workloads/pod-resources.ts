@@ -1,6 +1,6 @@
 import { parseQuantity, type Quantity } from '../quantity/quantity.ts';
 import type { corev1 } from '../types/index.generated.ts';
-import { isRestartableInitContainer } from './pod-conditions.ts';
+import { isRestartableInitContainer, podCondition } from './pod-conditions.ts';
 
 export type ResourceAmounts = Record<string, Quantity>;
 
@@ -15,16 +15,55 @@ export function podLimits(pod: corev1.Pod): ResourceAmounts {
 }
 
 /**
+ * What the pod holds while its resources may be changed in place: the most of what it asks for, of what its node
+ * allocated and of what its containers have. A resize its node has no room for, ever, does not count;
+ * k8s.io/component-helpers/resource.PodRequests with UseStatusResources.
+ */
+export function heldPodRequests(pod: corev1.Pod): ResourceAmounts {
+  return heldAmounts(pod, 'requests');
+}
+
+/** The same of limits. */
+export function heldPodLimits(pod: corev1.Pod): ResourceAmounts {
+  return heldAmounts(pod, 'limits');
+}
+
+function heldAmounts(pod: corev1.Pod, which: 'requests' | 'limits'): ResourceAmounts {
+  const wanted = podAmounts(pod, which);
+  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  if (!statuses.some((status) => status.resources ?? status.allocatedResources)) return wanted;
+  const isInfeasible = podCondition(pod, 'PodResizePending')?.reason === 'Infeasible';
+  const asKept = (listOf: (status: corev1.ContainerStatus) => Quantities | undefined): ResourceAmounts =>
+    podAmounts(pod, which, (container) => {
+      const status = statuses.find(({ name }) => name === container.name);
+      return (status && listOf(status)) ?? (isInfeasible ? undefined : container.resources?.[which]);
+    });
+  const allocated = (status: corev1.ContainerStatus) =>
+    which === 'requests' ? status.allocatedResources : undefined;
+  const held = asKept((status) => status.resources?.[which] ?? allocated(status));
+  const kept = which === 'requests' ? greater(held, asKept(allocated)) : held;
+  return isInfeasible ? kept : greater(wanted, kept);
+}
+
+type Quantities = Record<string, string | number>;
+type ListOf = (container: corev1.Container) => Quantities | undefined;
+
+/**
  * The containers' sum, or what the hungriest moment of initialization takes if that is more (a sidecar
  * counts from its start on), pod-level resources in place of that where given, and the overhead on top.
  */
-function podAmounts(pod: corev1.Pod, which: 'requests' | 'limits'): ResourceAmounts {
+function podAmounts(
+  pod: corev1.Pod,
+  which: 'requests' | 'limits',
+  listOf: ListOf = (container) => container.resources?.[which],
+): ResourceAmounts {
+  const amountsOf = (container: corev1.Container): ResourceAmounts => quantitiesOf(listOf(container));
   let running: ResourceAmounts = {};
-  for (const container of pod.spec.containers) running = sum(running, amountsOf(container, which));
+  for (const container of pod.spec.containers) running = sum(running, amountsOf(container));
   let sidecars: ResourceAmounts = {};
   let initializing: ResourceAmounts = {};
   for (const container of pod.spec.initContainers ?? []) {
-    const own = amountsOf(container, which);
+    const own = amountsOf(container);
     if (isRestartableInitContainer(container)) {
       running = sum(running, own);
       sidecars = sum(sidecars, own);
@@ -40,11 +79,7 @@ function podAmounts(pod: corev1.Pod, which: 'requests' | 'limits'): ResourceAmou
   return which === 'requests' ? sum(amounts, overhead) : sumOfPresent(amounts, overhead);
 }
 
-function amountsOf(container: corev1.Container, which: 'requests' | 'limits'): ResourceAmounts {
-  return quantitiesOf(container.resources?.[which]);
-}
-
-function quantitiesOf(list: Record<string, string | number> | undefined): ResourceAmounts {
+function quantitiesOf(list: Quantities | undefined): ResourceAmounts {
   return Object.fromEntries(Object.entries(list ?? {}).map(([name, text]) => [name, parseQuantity(text)]));
 }
 

@@ -5,7 +5,7 @@ import type { appsv1, corev1 } from '../types/index.generated.ts';
 import { resolveIntOrPercent } from './int-or-percent.ts';
 import { isPodAvailable, isPodReady } from './pod-conditions.ts';
 import { podQosClass } from './pod-qos.ts';
-import { podLimits, podRequests } from './pod-resources.ts';
+import { heldPodRequests, podLimits, podRequests } from './pod-resources.ts';
 import { podTemplateHash } from './pod-template-hash.ts';
 import { applyScale, scaleOf } from './scale.ts';
 
@@ -63,6 +63,23 @@ describe('pods', () => {
       containers: [resources('1', '0')],
     });
     expect(podRequests(pod).cpu!.toString()).toBe('4');
+  });
+
+  test('hold the most of what is asked for, allocated and in use, but not what no node can give', () => {
+    const pod = (wanted: string, held: string, reason: string) =>
+      podOf(
+        { containers: [{ name: 'c', ...resources(wanted, '1Gi') }] },
+        {
+          conditions: [{ type: 'PodResizePending', status: 'True', reason }],
+          containerStatuses: [
+            { name: 'c', ...resources(held, '1Gi'), allocatedResources: { cpu: held, memory: '1Gi' } },
+          ],
+        },
+      );
+    const cpu = (of: corev1.Pod) => heldPodRequests(of).cpu!.toString();
+    expect(cpu(pod('2', '1', 'Deferred'))).toBe('2');
+    expect(cpu(pod('1', '2', 'Deferred'))).toBe('2');
+    expect(cpu(pod('100', '1', 'Infeasible'))).toBe('1');
   });
 
   test.each<[string, object, string]>([

@@ -2,10 +2,10 @@ import {
   CLUSTER_ANNOTATION,
   claimNameOf,
   type corev1,
+  heldPodRequests,
   labelSelectorAsSelector,
   type metav1,
   podCondition,
-  podRequests,
   ROOT_WORKSPACE,
   type Selector,
 } from '../../kube/index.ts';
@@ -90,7 +90,7 @@ export function podFacts(pod: corev1.Pod): PodFacts {
     (spec.topologySpreadConstraints ?? [])
       .filter((constraint) => constraint.whenUnsatisfiable === whenUnsatisfiable)
       .map((constraint) => spreadConstraint(constraint, labels));
-  const requests = amounts(podRequests(pod));
+  const requests = amounts(heldPodRequests(pod));
   return {
     pod,
     uid: metadata.uid,
