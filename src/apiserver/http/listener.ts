@@ -3,8 +3,8 @@ import {
   constants,
   createSecureServer,
   type Http2SecureServer,
+  type Http2Session,
   type IncomingHttpHeaders,
-  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
@@ -56,7 +56,10 @@ export class TlsListener {
   readonly #goawayChance: number;
   readonly #maxConnectionsPerClient: number;
   readonly #connections = new Map<string, number>();
-  readonly #sessions = new Set<ServerHttp2Session>();
+  /** With their connections; `session.socket` is another object, which throws as soon as the session has ended. */
+  readonly #sessions = new Map<Http2Session, TLSSocket>();
+  /** The connection whose handshake has just ended. */
+  #arrived: TLSSocket | undefined;
   /** HTTP/1.1 connections in the middle of a request. */
   readonly #busy = new Set<Duplex>();
 
@@ -105,7 +108,7 @@ export class TlsListener {
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions.keys()) session.close();
     for (const socket of this.#sockets)
       if (socket.alpnProtocol !== 'h2' && !this.#busy.has(socket)) socket.destroy();
     await closed;
@@ -121,20 +124,27 @@ export class TlsListener {
       socket.once('close', () => this.#sockets.delete(socket));
       socket.setNoDelay(true);
     });
+    // Before the server itself, which makes the session in the same turn.
+    server.prependListener('secureConnection', (socket: TLSSocket) => {
+      this.#arrived = socket;
+    });
     server.on('session', (session) => {
-      this.#sessions.add(session);
+      this.#sessions.set(session, this.#arrived!);
       session.once('close', () => this.#sessions.delete(session));
       session.on('error', (error) => this.#log.debug('HTTP/2 session failed', { error: messageOf(error) }));
     });
     server.on('request', (message, response) => {
       if (message.httpVersionMajor === 1)
-        void this.#http1(message as unknown as IncomingMessage, response as unknown as ServerResponse);
+        this.#guard(
+          this.#http1(message as unknown as IncomingMessage, response as unknown as ServerResponse),
+          message.socket,
+        );
     });
     // 'request' switched on the compatibility layer for HTTP/2; its streams are served without it.
     server.removeAllListeners('stream');
-    server.on('stream', (stream, headers, flags) => void this.#http2(stream, headers, flags));
+    server.on('stream', (stream, headers, flags) => this.#guard(this.#http2(stream, headers, flags), stream));
     server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
-      void this.#upgrade(message, socket as TLSSocket, head);
+      this.#guard(this.#upgrade(message, socket as TLSSocket, head), socket);
     });
     for (const event of ['clientError', 'tlsClientError', 'sessionError'])
       server.on(event, (error: Error, socket?: Duplex) => {
@@ -142,6 +152,14 @@ export class TlsListener {
         if (event === 'clientError' && socket?.writable)
           socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
       });
+  }
+
+  /** What goes wrong with one request ends it, not the server. */
+  #guard(serving: Promise<void>, connection: Duplex): void {
+    serving.catch((error: unknown) => {
+      this.#log.error('a request could not be answered', { error });
+      connection.destroy();
+    });
   }
 
   #admit(socket: Socket): void {
@@ -191,10 +209,12 @@ export class TlsListener {
     const END_STREAM = 1;
     stream.on('error', (error) => this.#log.debug('HTTP/2 stream failed', { error: messageOf(error) }));
     const method = headers[':method'] ?? 'GET';
+    const socket = stream.session && this.#sessions.get(stream.session);
+    if (socket === undefined) return;
     const wire: Wire = {
       body: stream,
       hasBody: (flags & END_STREAM) === 0,
-      socket: stream.session?.socket as TLSSocket,
+      socket,
       whole: stream,
     };
     await everyoneRead();
