@@ -111,7 +111,8 @@ function backendPath({ request, info }: ProxiedRequest): string {
   return `${info.path}${slash}${query ? `?${query}` : ''}`;
 }
 
-function answerOf({ response, upgraded }: BackendAnswer): ApiResponse {
+/** The backend's answer for our client, unless HTTP has no place for it, or it leads elsewhere. */
+export function answerOf({ response, upgraded }: BackendAnswer): ApiResponse {
   const status = response.statusCode ?? 0;
   const headers = answerHeaders(response);
   const isRedirect = status >= 300 && status <= 399 && headers.location !== undefined;

@@ -5,12 +5,13 @@ import type { RemoteOpenApi } from '../discovery/openapi.ts';
 import type { RemoteDiscovery } from '../discovery/served-groups.ts';
 import { fingerprint } from '../encoding/fingerprint.ts';
 import { type ApiRequest, type ApiResponse, encodeText } from '../http/messages.ts';
-import { answerHeaders } from '../proxy/object-proxy.ts';
+import { answerOf } from './aggregated-proxy.ts';
 import type { ApiServices, Backend, RegisteredVersion, RemoteVersion } from './api-services.ts';
 import { isRemote } from './api-services.ts';
 import { AGGREGATOR } from './availability-controller.ts';
 import type { BackendClient } from './backend-client.ts';
 import { resourcesOfList } from './legacy-discovery.ts';
+import { readDiscoveredResources, readRemoteSpec } from './remote-shapes.ts';
 
 const REFRESH_MS = 60_000;
 const TIMEOUT_MS = 5_000;
@@ -112,7 +113,7 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
       path: `/openapi/v3/${path}${query ? `?${query}` : ''}`,
       headers,
     });
-    return { status: response.statusCode ?? 500, headers: answerHeaders(response), body: response };
+    return answerOf({ response });
   }
 
   openApiV2(): readonly RemoteSpec[] {
@@ -145,7 +146,7 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
       isFresh: discovery !== undefined,
       openApiV3Url,
       openApiV2,
-      converted: isConverted ? convert(openApiV2.spec, before?.converted) : undefined,
+      converted: isConverted ? this.#convert(name, openApiV2.spec, before?.converted) : undefined,
     });
   }
 
@@ -178,11 +179,12 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
       const found = list.items
         ?.find(({ metadata }) => metadata?.name === group)
         ?.versions?.find((one) => one.version === version);
-      return found?.resources ?? [];
+      return readDiscoveredResources(found?.resources ?? []);
     }
     const one = await this.#get(backend, `/apis/${group}/${version}`, 'application/json');
     if (one.status !== 200) throw new OrreryError('ServiceUnavailable', `discovery answered ${one.status}`);
-    return resourcesOfList(JSON.parse(one.text) as metav1.APIResourceList, { group, version });
+    const list = resourcesOfList(JSON.parse(one.text) as metav1.APIResourceList, { group, version });
+    return readDiscoveredResources(list);
   }
 
   /** Null: the backend has none. */
@@ -192,7 +194,8 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
     if (status !== 200) throw new OrreryError('ServiceUnavailable', `OpenAPI answered ${status}`);
     const index = JSON.parse(text) as { paths?: Record<string, { serverRelativeURL?: string }> };
     const url = index.paths?.[`apis/${group}/${version}`]?.serverRelativeURL;
-    return url?.startsWith(`/openapi/v3/apis/${group}/${version}`) ? url : null;
+    const own = `/openapi/v3/apis/${group}/${version}`;
+    return url === own || url?.startsWith(`${own}?`) === true ? url : null;
   }
 
   /** Null: the backend has none. */
@@ -204,7 +207,7 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
     if (status === 404) return null;
     if (status === 304 && before !== undefined) return before;
     if (status !== 200) throw new OrreryError('ServiceUnavailable', `OpenAPI answered ${status}`);
-    return { spec: { prefix: `/apis/${group}/${version}`, document: JSON.parse(text) as object }, etag };
+    return { spec: readRemoteSpec(`/apis/${group}/${version}`, JSON.parse(text)), etag };
   }
 
   async #get(backend: Backend, path: string, accept: string, etag?: string) {
@@ -229,6 +232,15 @@ export class RemoteDocuments implements RemoteDiscovery, RemoteOpenApi {
       user: AGGREGATOR,
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
+  }
+
+  #convert(name: string, spec: RemoteSpec, before: Converted | undefined): Converted | undefined {
+    try {
+      return convert(spec, before);
+    } catch (error) {
+      this.#log.debug('an OpenAPI document cannot be converted', { name, error: messageOf(error) });
+      return undefined;
+    }
   }
 
   async #orUndefined<T>(name: string, asked: Promise<T>): Promise<T | undefined> {
