@@ -16,6 +16,7 @@ import { methodNotAllowed } from '../errors.ts';
 import type { ServerCredentials } from '../pki/renewal.ts';
 import type { ApiRequest, ApiResponse, RequestBody, UpgradeRequest } from './messages.ts';
 import { readBodyBytes, requestOf } from './read-request.ts';
+import { isWebSocket, streamOverWebSocket } from './websocket-stream.ts';
 
 /** One request on its connection. */
 interface Wire {
@@ -282,11 +283,22 @@ export class TlsListener {
   async #upgrade(message: IncomingMessage, socket: TLSSocket, head: Buffer): Promise<void> {
     socket.on('error', (error) => this.#log.debug('upgraded connection failed', { error: messageOf(error) }));
     const request = requestOf(message.method ?? 'GET', message.url ?? '/', message.headers);
-    const answer =
+    if (request !== undefined && mayStream(request)) {
+      const gone = new AbortController();
+      socket.once('close', () => gone.abort(GONE));
+      request.signal = gone.signal;
+    }
+    let answer =
       request === undefined
         ? this.#handler.errorResponse(methodNotAllowed(), { method: 'GET', path: message.url ?? '/' })
         : await this.#handler.upgrade({ request, socket, head }, socket);
     if (answer.status === 101) return;
+    if (answer.status === 200 && isWebSocket(message) && isStream(request!))
+      try {
+        return await streamOverWebSocket({ message, socket, head }, answer);
+      } catch (error) {
+        answer = this.#handler.errorResponse(error, request!);
+      }
     const body = answer.body instanceof Uint8Array ? answer.body : new Uint8Array();
     const lines = [
       `HTTP/1.1 ${answer.status} Refused`,
@@ -321,6 +333,11 @@ function mayStream({ method, path, query }: ApiRequest): boolean {
     method === 'GET' &&
     (query !== undefined || path.endsWith('/log') || path.includes('/watch/') || path.includes('/proxy'))
   );
+}
+
+/** What is sent as it comes, over a WebSocket too. */
+function isStream({ path, query }: ApiRequest): boolean {
+  return path.endsWith('/log') || query?.get('watch') === 'true' || query?.get('watch') === '1';
 }
 
 /** How long and how much of a body that nobody wants is taken in. */
