@@ -11,8 +11,7 @@ import { openLmdbStore } from './lmdb-store.ts';
 import { LmdbTables } from './lmdb-tables.ts';
 import type { EtcdOptions } from './open-store.ts';
 import { checkPages } from './page-check.ts';
-import { storeMissing } from './store-errors.ts';
-import { removeStoreFile, storePath } from './store-file.ts';
+import { removeStoreFile, storeFileBytes, storePath } from './store-file.ts';
 import type { StoreLocation } from './store-url.ts';
 
 /** A store to look after: no server of ours has it open here. */
@@ -108,8 +107,7 @@ export async function compactStore(
 
 async function compactFile(directory: string, log: Log): Promise<CompactionResult> {
   const path = storePath(directory);
-  const bytesBefore = statSync(path, { throwIfNoEntry: false })?.size;
-  if (bytesBefore === undefined) throw storeMissing(directory);
+  const bytesBefore = storeFileBytes(directory);
   const store = await openLmdbStore({ directory, log });
   const revision = store.revision();
   try {

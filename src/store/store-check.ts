@@ -4,8 +4,7 @@ import { DirectoryLock } from './directory-lock.ts';
 import { type Counters, LmdbTables } from './lmdb-tables.ts';
 import { checkPages } from './page-check.ts';
 import type { RecordType } from './record.ts';
-import { storeMissing } from './store-errors.ts';
-import { storePath } from './store-file.ts';
+import { storeFileBytes, storePath } from './store-file.ts';
 
 export interface StoreCheckReport {
   ok: boolean;
@@ -37,7 +36,7 @@ export async function checkStore(
   readValue: (key: string, value: Uint8Array) => void = () => undefined,
 ): Promise<StoreCheckReport> {
   const path = storePath(directory);
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) throw storeMissing(directory);
+  storeFileBytes(directory);
   const lock = await DirectoryLock.take(directory);
   try {
     checkPages(path, { freePages: true });

@@ -5,7 +5,7 @@ export function storeLocked(directory: string, ownerPid: number | undefined): Or
   const owner = ownerPid === undefined ? 'another process' : `process ${ownerPid}`;
   return new OrreryError('StoreLocked', `the store in ${directory} is in use by ${owner}`, {
     details: { directory, ...(ownerPid !== undefined && { pid: ownerPid }) },
-    hint: 'stop that process, or choose another data directory',
+    hint: 'end it with `orrery down`, or choose another data directory',
   });
 }
 

@@ -1,10 +1,11 @@
+import { type Stats, statSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf, OrreryError, syncFolder } from '../base/index.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { LmdbTables } from './lmdb-tables.ts';
 import { checkPages } from './page-check.ts';
-import { storeUnavailable } from './store-errors.ts';
+import { storeMissing, storeUnavailable } from './store-errors.ts';
 
 /** Of a file up to 256 MiB every page is looked at before it is opened, a quarter of a second then. */
 const CHECKED_PAGES = 32 * 1024;
@@ -12,6 +13,18 @@ const CHECKED_PAGES = 32 * 1024;
 /** What a store directory holds: `store.mdb`, LMDB's `store.mdb-lock` beside it, and our `store.lock`. */
 export function storePath(directory: string): string {
   return join(directory, 'store.mdb');
+}
+
+/** How large the store in the directory is. @throws StoreMissing, or StoreUnavailable when it may not be looked at. */
+export function storeFileBytes(directory: string): number {
+  let stats: Stats | undefined;
+  try {
+    stats = statSync(storePath(directory), { throwIfNoEntry: false });
+  } catch (cause) {
+    throw storeUnavailable(directory, messageOf(cause), cause);
+  }
+  if (stats === undefined) throw storeMissing(directory);
+  return stats.size;
 }
 
 /**

@@ -85,6 +85,7 @@ class Writer {
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #bytes = 0;
+  #isOpen = true;
 
   constructor(path: string) {
     this.#path = path;
@@ -108,13 +109,19 @@ class Writer {
     this.#flush();
     this.#writeAll(this.#hash.digest());
     fsyncSync(this.#file);
-    closeSync(this.#file);
+    this.#close();
     return this.#bytes;
   }
 
   abandon(): void {
-    closeSync(this.#file);
+    this.#close();
     rmSync(this.#path, { force: true });
+  }
+
+  #close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    closeSync(this.#file);
   }
 
   #flush(): void {

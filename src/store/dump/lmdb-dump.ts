@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OrreryError, syncFolder } from '../../base/index.ts';
@@ -6,8 +6,8 @@ import { DirectoryLock } from '../directory-lock.ts';
 import { fillDraft } from '../draft.ts';
 import { LmdbTables, type TableChange } from '../lmdb-tables.ts';
 import { checkPages } from '../page-check.ts';
-import { storeCorrupt, storeMissing, storeNotEmpty } from '../store-errors.ts';
-import { makeStoreDirectory, removeStoreFile, storePath } from '../store-file.ts';
+import { storeCorrupt, storeNotEmpty } from '../store-errors.ts';
+import { makeStoreDirectory, removeStoreFile, storeFileBytes, storePath } from '../store-file.ts';
 import {
   type DumpItem,
   type DumpSource,
@@ -25,7 +25,7 @@ import {
  */
 export async function openLmdbSource(directory: string, use: 'alone' | 'shared'): Promise<DumpSource> {
   const path = storePath(directory);
-  if (!existsSync(path)) throw storeMissing(directory);
+  storeFileBytes(directory);
   const lock = await takeLock(directory, use);
   try {
     // Pages of a file that is being written to cannot be checked.
