@@ -14,7 +14,7 @@ import {
   type SeveralServersConfig,
   type SeveralServersFlags,
 } from './several-servers.ts';
-import { type EtcdConfig, type EtcdFlags, resolveEtcd } from './store-options.ts';
+import { type EtcdConfig, type EtcdFlags, refuseEtcdFlags, resolveEtcd } from './store-options.ts';
 
 /** The only place that reads flags, environment and defaults. Flags win over ORRERY_* variables, these over defaults. */
 export interface Config extends SeveralServersConfig {
@@ -127,8 +127,15 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
   const secretsEncryption = flags.secretsEncryption ?? env.ORRERY_SECRETS_ENCRYPTION === 'true';
   if (encryptionConfig !== undefined && secretsEncryption)
     throw new BadRequest('--encryption-provider-config and --secrets-encryption exclude each other');
+  const severalServers = resolveSeveralServers(flags, env);
+  if (severalServers.storeUrl === undefined) refuseEtcdFlags(flags);
+  if (flags.node === false && flags.server !== undefined)
+    throw new BadRequest('--server is for the node, and `orrery server` has none', {
+      hint: 'servers find each other in the store that --store names',
+    });
   return {
-    ...resolveSeveralServers(flags, env),
+    ...severalServers,
+    ...(flags.node === false && { otherServers: [] }),
     ...resolveRequestHeaders(flags, env),
     ...resolveRequestLimits(flags),
     ...resolveAudit(flags, env),

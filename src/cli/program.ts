@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { BadRequest } from '../base/index.ts';
 import { EXIT } from './exit.ts';
 import { auditOptions, requestLimitOptions } from './request-limit-options.ts';
 import { gitVersion, orreryVersion } from './version.ts';
@@ -10,7 +11,11 @@ Files:
 
 Environment:
   ORRERY_DATA_DIR, ORRERY_PORT, ORRERY_BIND_ADDRESS, ORRERY_NODE_NAME, ORRERY_NODE_IP, ORRERY_NODE_PORT,
-  ORRERY_CLUSTER_CIDR, ORRERY_SERVICE_CIDR, ORRERY_LOG_LEVEL  the same as the flags, which win
+  ORRERY_CLUSTER_CIDR, ORRERY_SERVICE_CIDR, ORRERY_LOG_LEVEL, ORRERY_STORE, ORRERY_ETCD_CAFILE, ORRERY_ETCD_CERTFILE,
+  ORRERY_ETCD_KEYFILE, ORRERY_ETCD_PREFIX, ORRERY_TOKEN, ORRERY_TOKEN_FILE, ORRERY_SERVERS, ORRERY_SECRETS_ENCRYPTION,
+  ORRERY_ENCRYPTION_PROVIDER_CONFIG, ORRERY_TOKEN_AUTH_FILE, ORRERY_AUTHENTICATION_CONFIG, ORRERY_RUNTIME_CONFIG,
+  ORRERY_ENABLE_ADMISSION_PLUGINS, ORRERY_DISABLE_ADMISSION_PLUGINS, ORRERY_ADMISSION_CONTROL_CONFIG_FILE,
+  ORRERY_AUDIT_POLICY_FILE, ORRERY_AUDIT_LOG_PATH  the same as the flags, which win
   NO_COLOR      no colours
   ORRERY_DEBUG  print stack traces with errors
 
@@ -33,7 +38,7 @@ export function createProgram(): Command {
       'show the version and exit',
     )
     .helpOption('-h, --help', 'show help and exit')
-    .helpCommand('help [command]', 'show help for a command')
+    .helpCommand(false)
     .showHelpAfterError("(see '--help')")
     .enablePositionalOptions()
     .addHelpText('after', HELP_FOOTER)
@@ -47,6 +52,11 @@ export function createProgram(): Command {
     .argument('<shell>', 'bash, zsh or fish')
     .addHelpText('after', '\nExample:\n  source <(orrery completion bash)')
     .action(async (shell: string) => (await import('./commands/completion.ts')).completion(program, shell));
+  program
+    .command('help')
+    .description('Show help for a command.')
+    .argument('[command...]', 'for example: store backup')
+    .action((names: string[]) => commandOf(program, names).outputHelp());
   for (const command of allCommands(program)) command.exitOverride().allowExcessArguments(false);
   return program;
 }
@@ -179,13 +189,16 @@ function addLifecycle(program: Command): void {
     .addOption(dataDir())
     .option(
       '--all',
-      'also end all containers and remove their networks, mounts and cgroups; images and the store stay',
+      'also end all containers and remove their networks, mounts and cgroups; images, volumes and the store stay',
     )
     .action(async (flags) => (await import('./commands/down.ts')).down(flags));
 }
 
 function addImages(program: Command): void {
-  const image = program.command('image').description('Manage container images. No server is needed.');
+  const image = program
+    .command('image')
+    .description('Manage container images. No server is needed.')
+    .helpCommand('help [command]', 'Show help for a command.');
   image
     .command('load')
     .description(
@@ -243,10 +256,15 @@ Examples:
 }
 
 function addStore(program: Command): void {
-  const group = program.command('store').description('Look after the store of the control plane.');
+  const group = program
+    .command('store')
+    .description('Look after the store of the control plane.')
+    .helpCommand('help [command]', 'Show help for a command.');
   group
     .command('check')
-    .description('Verify the consistency of the store. Orrery must not be running on it.')
+    .description(
+      'Verify the consistency of the store in the data directory. Orrery must not be running on it.',
+    )
     .addOption(dataDir())
     .addOption(encryptionConfig())
     .addOption(output())
@@ -260,6 +278,10 @@ function addStore(program: Command): void {
   withOptions(group.command('backup'), place())
     .description('Write the store into one file, as it is at one moment. Orrery may be running on it.')
     .argument('<file>', 'the backup; replaced, when it is there, by a whole one')
+    .addHelpText(
+      'after',
+      '\nKeys and certificates are not in it: keep a copy of DATA-DIR/pki too, in a safe place.\n\nExample:\n  orrery store backup /srv/backup/monday',
+    )
     .action(async (file: string, flags) =>
       (await import('./commands/store.ts')).backUpStoreCommand(file, flags),
     );
@@ -268,6 +290,7 @@ function addStore(program: Command): void {
       'Make a store from a backup, where there is none. Revisions go on far above those of the backup.',
     )
     .argument('<file>', 'the backup')
+    .addHelpText('after', '\nExample:\n  orrery store restore /srv/backup/monday --data-dir /srv/cloud')
     .action(async (file: string, flags) =>
       (await import('./commands/store.ts')).restoreStoreCommand(file, flags),
     );
@@ -283,6 +306,18 @@ function addStore(program: Command): void {
 
 function collect(value: string, previous: string[]): string[] {
   return [...previous, value];
+}
+
+/** @throws BadRequest when there is no command of that name. */
+function commandOf(program: Command, names: readonly string[]): Command {
+  return names.reduce((command, name, i) => {
+    const found = command.commands.find((one) => one.name() === name || one.aliases().includes(name));
+    if (found === undefined)
+      throw new BadRequest(`unknown command '${names.slice(0, i + 1).join(' ')}'`, {
+        hint: 'orrery --help lists the commands',
+      });
+    return found;
+  }, program);
 }
 
 function allCommands(command: Command): Command[] {

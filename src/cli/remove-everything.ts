@@ -17,8 +17,9 @@ export async function removeEverything(directory: DataDirectory): Promise<{ cont
     log: silentLog,
   });
   const { containers } = await engine.holdings();
-  // An ordinary user has no service rules, and may not look.
-  if (process.getuid!() === 0) await removeServiceRules({ instance, bridge: `orr${instance}` });
+  // An ordinary user has no containers, networks or service rules, and may not look.
+  if (process.getuid!() !== 0 && containers.length === 0) return { containers: 0 };
+  await removeServiceRules({ instance, bridge: `orr${instance}` });
   await engine.reset();
   await removePodFolders(directory.node);
   return { containers: containers.length };

@@ -34,6 +34,8 @@ export class RoleProcess {
   #restarts = 0;
   #details: Record<string, string> = {};
   #stopping = false;
+  /** It cannot start, said so before it was ever ready: whoever waits for it is told, and stops it. */
+  #failed = false;
   #timer: NodeJS.Timeout | undefined;
   #firstReady = Promise.withResolvers<void>();
   #credentials = Promise.withResolvers<void>();
@@ -103,7 +105,7 @@ export class RoleProcess {
     this.#state = this.#restarts === 0 ? 'starting' : 'restarting';
     this.#startedAtMs = Date.now();
     child.on('message', (message: RoleMessage) => this.#hear(message));
-    child.on('error', (error) => this.#options.log.error('role process failed', { role: this.name, error }));
+    child.on('error', (error) => this.#options.log.error('role process failed', { name: this.name, error }));
     child.once('exit', (code, signal) => this.#ended(code, signal));
     child.send({ type: 'start', config }, () => undefined);
   }
@@ -117,6 +119,7 @@ export class RoleProcess {
     } else {
       const { code, message: text, hint } = message;
       const error = new OrreryError(code, text, hint === undefined ? {} : { hint });
+      this.#failed = this.#state === 'starting';
       this.#credentials.reject(error);
       this.#firstReady.reject(error);
     }
@@ -124,12 +127,13 @@ export class RoleProcess {
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
     this.#child = undefined;
-    this.#state = this.#stopping ? 'stopped' : 'restarting';
-    if (this.#stopping) return;
+    const isOver = this.#stopping || this.#failed;
+    this.#state = isOver ? 'stopped' : 'restarting';
+    if (isOver) return;
     if (Date.now() - this.#startedAtMs > STABLE_MS) this.#backoff.forget(this.name);
     const delayMs = this.#backoff.next(this.name);
     this.#restarts += 1;
-    this.#options.log.warn('role ended, starting it again', { role: this.name, code, signal, delayMs });
+    this.#options.log.warn('role ended, starting it again', { name: this.name, code, signal, delayMs });
     this.#timer = setTimeout(() => this.#spawn(), delayMs);
   }
 }

@@ -27,9 +27,10 @@ test('a store or a server that is no address is refused', () => {
 });
 
 test('a token comes from a flag, a file or the environment, of which the flags win', () => {
-  expect(resolveSeveralServers({ token: 'a' }, { ORRERY_TOKEN: 'b' }).token).toBe('a');
+  const store = 'etcd://a:2379';
+  expect(resolveSeveralServers({ store, token: 'a' }, { ORRERY_TOKEN: 'b' }).token).toBe('a');
   expect(resolveSeveralServers({}, { ORRERY_TOKEN: 'b' }).token).toBe('b');
-  expect(resolveSeveralServers({ tokenFile: '/t' }, { ORRERY_TOKEN: 'b' })).toMatchObject({
+  expect(resolveSeveralServers({ store, tokenFile: '/t' }, { ORRERY_TOKEN: 'b' })).toMatchObject({
     tokenFile: '/t',
   });
   expect(() => resolveSeveralServers({ token: 'a', tokenFile: '/t' }, {})).toThrow('exclude each other');
@@ -44,4 +45,11 @@ test('what goes to the background means the same there, and the token is on no c
   expect(args).toContain('etcd://a:1');
   expect(args.join(' ')).not.toContain('secret');
   expect(args.join(' ')).toContain('--leader-elect false');
+});
+
+test('a token without a store that several servers share is refused', () => {
+  expect(() => resolveSeveralServers({ tokenFile: 'token' }, {})).toThrow('--token-file needs --store');
+  expect(resolveSeveralServers({ tokenFile: 'token' }, { ORRERY_STORE: 'etcd://a:2379' }).tokenFile).toMatch(
+    /\/token$/,
+  );
 });

@@ -38,6 +38,7 @@ export function resolveSeveralServers(flags: SeveralServersFlags, env: Environme
   const token = flags.token ?? (tokenFile === undefined ? env.ORRERY_TOKEN : undefined);
   if (token !== undefined && tokenFile !== undefined)
     throw new BadRequest('--token and --token-file exclude each other');
+  if (storeUrl === undefined) refuseWithoutStore(flags);
   if (token !== undefined && token.trim() === '') throw new BadRequest('--token must not be empty');
   return {
     ...(storeUrl !== undefined && { storeUrl }),
@@ -48,12 +49,23 @@ export function resolveSeveralServers(flags: SeveralServersFlags, env: Environme
   };
 }
 
+/** A store in files has one server, whose keys nobody shares. */
+function refuseWithoutStore({ token, tokenFile }: SeveralServersFlags): void {
+  const flag = tokenFile !== undefined ? '--token-file' : token !== undefined ? '--token' : undefined;
+  if (flag !== undefined)
+    throw new BadRequest(`${flag} needs --store: a store in files has one server only`, {
+      hint: 'for example --store etcd://10.0.0.1:2379',
+    });
+}
+
 /** The same again as flags, for the process that goes to the background. The token goes by its environment. */
 export function severalServersArguments(config: SeveralServersConfig): string[] {
   const { enabled, leaseDurationMs, renewDeadlineMs, retryPeriodMs } = config.leaderElection;
   return [
     ...(config.storeUrl === undefined ? [] : ['--store', config.storeUrl]),
-    ...(config.tokenFile === undefined ? [] : ['--token-file', config.tokenFile]),
+    ...(config.storeUrl === undefined || config.tokenFile === undefined
+      ? []
+      : ['--token-file', config.tokenFile]),
     ...config.otherServers.flatMap((server) => ['--server', server]),
     ...['--leader-elect', String(enabled)],
     ...['--leader-elect-lease-duration', `${leaseDurationMs}ms`],

@@ -46,6 +46,15 @@ export function resolveEtcd(flags: EtcdFlags, env: Environment = process.env): E
   };
 }
 
+/** @throws BadRequest when a flag speaks of an etcd that no other names. */
+export function refuseEtcdFlags(flags: EtcdFlags): void {
+  for (const name of ['etcdCafile', 'etcdCertfile', 'etcdKeyfile', 'etcdPrefix'] as const)
+    if (flags[name] !== undefined)
+      throw new BadRequest(`--etcd-${name.slice('etcd'.length).toLowerCase()} needs --store`, {
+        hint: 'for example --store etcd://10.0.0.1:2379',
+      });
+}
+
 /** The same again as flags, for the process that goes to the background. */
 export function etcdArguments({ caFile, certFile, keyFile, prefix }: EtcdConfig): string[] {
   return [

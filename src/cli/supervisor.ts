@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Log, OrreryError } from '../base/index.ts';
 import type { Config } from './config.ts';
@@ -108,12 +109,13 @@ export class Supervisor {
 
   #notReady(): OrreryError {
     const names = this.#roles.filter((r) => r.status().state !== 'ready').map((r) => r.name);
+    const files = names.map((name) => join(this.#directory.logs, `${name}.log`));
+    // The node waits for the server: what keeps the first from being ready keeps the rest.
+    const why = lastError(files[0], this.#startedAt);
     return new OrreryError(
       'NotReady',
-      `${names.join(' and ')} not ready after ${READY_TIMEOUT_MS / 1000} s`,
-      {
-        hint: `read ${names.map((name) => join(this.#directory.logs, `${name}.log`)).join(' and ')}`,
-      },
+      `${names.join(' and ')} not ready after ${READY_TIMEOUT_MS / 1000} s${why === undefined ? '' : `; the last error: ${why}`}`,
+      { hint: `read ${files.join(' and ')}` },
     );
   }
 
@@ -142,4 +144,16 @@ export class Supervisor {
     for (const role of [...this.#roles].reverse()) await role.stop();
     for (const close of this.#closers.splice(0)) close();
   }
+}
+
+/** The message of the last error that a role wrote to its log since then. */
+function lastError(logFile: string | undefined, since: string): string | undefined {
+  if (logFile === undefined || !existsSync(logFile)) return undefined;
+  const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-1000);
+  const line = lines.findLast((text) => text.startsWith('{"level":"error"'));
+  if (line === undefined) return undefined;
+  const { time, msg, error } = JSON.parse(line) as { time: string; msg: string; error?: string };
+  if (time < since) return undefined;
+  const [said] = (typeof error === 'string' ? error : '').split('\n');
+  return said === '' ? msg : said?.replace(/^\w*Error: /, '');
 }

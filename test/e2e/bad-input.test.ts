@@ -29,6 +29,10 @@ describe('the command line refuses by name', () => {
     [['status', '-o', 'xml'], 'error: unable to match a printer suitable for the output format "xml"'],
     [['image', 'load', '/no/such/file'], 'error: no such file: /no/such/file'],
     [['completion', 'tcsh'], 'error: unknown shell "tcsh"'],
+    [['help', 'store', 'bakup'], "error: unknown command 'store bakup'"],
+    [['up', '--etcd-cafile', 'x', '--data-dir', scratch], 'error: --etcd-cafile needs --store'],
+    [['up', '--token-file', 'x', '--data-dir', scratch], 'error: --token-file needs --store'],
+    [['server', '--server', 'https://a', '--data-dir', scratch], 'error: --server is for the node'],
   ])('%j', async (args, message) => {
     const { exitCode, stderr } = await refusal(...args);
     expect(stderr.split('\n')[0]).toContain(message);

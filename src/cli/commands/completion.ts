@@ -1,11 +1,27 @@
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { BadRequest } from '../../base/index.ts';
 
+/** What can follow a command. */
 interface Words {
   /** Words before the one to complete: `image pack`. */
   path: string;
-  candidates: string[];
+  /** Subcommands, or the values of its only argument. */
+  words: string[];
+  options: readonly Option[];
+  /** Whether its arguments are, or may be, files. */
+  takesFiles: boolean;
 }
+
+const SHELLS = ['bash', 'zsh', 'fish'];
+/** Options with a few possible values. */
+const VALUES: Readonly<Record<string, string>> = {
+  '--output': 'json yaml',
+  '--log-level': 'debug info warn error silent',
+  '--leader-elect': 'true false',
+  '--enable-priority-and-fairness': 'true false',
+  '--audit-log-mode': 'batch blocking',
+  '--audit-log-format': 'json',
+};
 
 /** Prints a script made from the command tree, so that it cannot fall behind it. */
 export function completion(program: Command, shell: string): void {
@@ -14,42 +30,75 @@ export function completion(program: Command, shell: string): void {
   else if (shell === 'zsh')
     process.stdout.write(`#compdef orrery\nautoload -U +X bashcompinit && bashcompinit\n${bash(words)}`);
   else if (shell === 'fish') process.stdout.write(fish(words));
-  else throw new BadRequest(`unknown shell "${shell}"`, { hint: 'one of bash, zsh, fish' });
+  else throw new BadRequest(`unknown shell "${shell}"`, { hint: `one of ${SHELLS.join(', ')}` });
 }
 
 function wordsOf(command: Command, path: string): Words[] {
   const visible = command.commands.filter((c) => !(c as Command & { _hidden?: boolean })._hidden);
-  const options = command.options.filter((o) => !o.hidden && o.long !== undefined).map((o) => o.long!);
-  const own = { path, candidates: [...visible.map((c) => c.name()), ...options, '--help'] };
+  const options = command.options.filter((o) => !o.hidden && o.long !== undefined);
+  const isShell = command.registeredArguments[0]?.name() === 'shell';
+  const words = isShell ? SHELLS : visible.map((c) => c.name());
+  const takesFiles = command.registeredArguments.length > 0 && !isShell;
+  const own = { path, words, options, takesFiles };
   return [own, ...visible.flatMap((c) => wordsOf(c, path === '' ? c.name() : `${path} ${c.name()}`))];
 }
 
-function bash(words: Words[]): string {
-  const cases = words
-    .map(({ path, candidates }) => `    '${path}') candidates='${candidates.join(' ')}' ;;`)
+function bash(all: Words[]): string {
+  const commands = all
+    .map(({ path, words, options, takesFiles }) => {
+      const flags = [...options.map((o) => o.long), '--help'].join(' ');
+      return `      '${path}') found=1 words='${words.join(' ')}' flags='${flags}' files=${takesFiles ? 1 : ''} ;;`;
+    })
+    .join('\n');
+  const options = new Map(all.flatMap((one) => one.options.map((o) => [o.long!, o] as const)));
+  const named = (those: (o: Option) => boolean) =>
+    [...options.values()]
+      .filter((o) => o.required && VALUES[o.long!] === undefined && those(o))
+      .map((o) => o.long)
+      .join('|');
+  const values = [...options.values()]
+    .filter((o) => VALUES[o.long!] !== undefined)
+    .map((o) => `    ${[o.short, o.long].filter(Boolean).join('|')}) words='${VALUES[o.long!]}' ;;`)
     .join('\n');
   return `_orrery() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" path='' word candidates=''
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "$word" in -*) ;; *) path="\${path:+$path }$word" ;; esac
-  done
-  while :; do
-    case "$path" in
-${cases}
-    esac
-    [ -n "$candidates" ] || [ -z "$path" ] && break
-    case "$path" in *' '*) path="\${path% *}" ;; *) path='' ;; esac
-  done
-  COMPREPLY=($(compgen -W "$candidates" -- "$cur"))
-  case "$cur" in -*) ;; *) [ \${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "$cur")) ;; esac
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" path='' word found='' words='' flags='' files=''
+  case "$prev" in
+${values}
+    ${named(isOfFile)}) files=1 ;;
+    ${named((o) => !isOfFile(o))}) return ;;
+  esac
+  if [ -z "$words$files" ]; then
+    for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+      case "$word" in -*) ;; *) path="\${path:+$path }$word" ;; esac
+    done
+    path="\${path#help }"
+    [ "$path" != help ] || path=''
+    while :; do
+      case "$path" in
+${commands}
+      esac
+      [ -z "$found" ] || break
+      case "$path" in *' '*) path="\${path% *}" ;; *) path='' ;; esac
+    done
+    case "$cur" in -*) words="$flags" files='' ;; *) [ -n "$words$files" ] || words="$flags" ;; esac
+  fi
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  if [ -n "$files" ] && [ \${#COMPREPLY[@]} -eq 0 ]; then
+    compopt -o filenames 2>/dev/null
+    COMPREPLY=($(compgen -f -- "$cur"))
+  fi
 }
 complete -F _orrery orrery
 `;
 }
 
-function fish(words: Words[]): string {
-  return words
-    .flatMap(({ path, candidates }) => {
+function isOfFile(option: Option): boolean {
+  return /<(file|dir)>/.test(option.flags);
+}
+
+function fish(all: Words[]): string {
+  return all
+    .flatMap(({ path, words, options }) => {
       const condition =
         path === ''
           ? '__fish_use_subcommand'
@@ -57,11 +106,14 @@ function fish(words: Words[]): string {
               .split(' ')
               .map((w) => `__fish_seen_subcommand_from ${w}`)
               .join('; and ');
-      return candidates.map((c) =>
-        c.startsWith('--')
-          ? `complete -c orrery -n '${condition}' -l ${c.slice(2)}`
-          : `complete -c orrery -f -n '${condition}' -a ${c}`,
-      );
+      return [
+        ...words.map((word) => `complete -c orrery -f -n '${condition}' -a ${word}`),
+        ...options.map((option) => {
+          const values = VALUES[option.long!];
+          const value = values === undefined ? (option.required ? ' -r' : '') : ` -x -a '${values}'`;
+          return `complete -c orrery -n '${condition}' -l ${option.long!.slice(2)}${value}`;
+        }),
+      ];
     })
     .join('\n')
     .concat('\n');

@@ -46,7 +46,10 @@ export async function checkStoreCommand(flags: {
       'StoreInconsistent',
       `the store has ${report.problems.length} problem${report.problems.length === 1 ? '' : 's'}`,
       {
-        hint: 'keep a copy of the data directory before anything else',
+        hint:
+          encryptionConfigFile === undefined && report.problems.some((p) => p.includes('transform key'))
+            ? 'what is encrypted is read with --encryption-provider-config FILE, the one the servers have'
+            : 'keep a copy of the data directory before anything else',
       },
     );
   }

@@ -207,6 +207,6 @@ function printSummary(status: SupervisorStatus, elapsedMs: number): void {
   // Without it the next command would look at, or fill, the default directory.
   if (dataDirectoryOf(undefined) !== status.dataDirectory)
     text += `  ${cyan(`export ORRERY_DATA_DIR=${status.dataDirectory}`)}\n`;
-  text += `  ${cyan('kubectl get nodes')}\n\n`;
+  text += `  ${cyan(`kubectl get ${node === undefined ? 'namespaces' : 'nodes'}`)}\n\n`;
   process.stdout.write(text);
 }
