@@ -137,6 +137,15 @@ describe('trust bundles and certificate requests of pods', () => {
       server.send('PUT', `${REQUESTS}/web/status`, { ...made.body, status }, { user });
     expect((await change({ certificateChain: 'x' })).status).toBeGreaterThanOrEqual(400);
     expect(await change(denied)).toMatchObject({
+      status: 403,
+      body: { message: expect.stringContaining('user not permitted to sign requests with signerName') },
+    });
+    await server.post('/apis/rbac.authorization.k8s.io/v1/clusterroles', {
+      metadata: { name: 'signer' },
+      rules: [{ apiGroups: ['certificates.k8s.io'], resources: ['signers'], verbs: ['sign'] }],
+    });
+    await bind('signer');
+    expect(await change(denied)).toMatchObject({
       status: 200,
       body: { status: { conditions: [{ type: 'Denied', lastTransitionTime: expect.any(String) }] } },
     });

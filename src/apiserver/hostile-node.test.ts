@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { requests } from '../kube/certificates/requests.test-data.ts';
 import { configMap, pod, TestServer } from './api-server.test-support.ts';
 import type { User } from './index.ts';
 
@@ -85,9 +86,16 @@ test('sees its own pods only', async () => {
 });
 
 test('a mirror pod gives it no right', async () => {
+  const { uid } = (await server.post('/api/v1/nodes', { metadata: { name: 'n1' } })).body.metadata;
+  const owner = { apiVersion: 'v1', kind: 'Node', name: 'n1', uid, controller: true };
   const mirror = (spec: object, more: object = {}) =>
     as('POST', `${VICTIM}/pods`, {
-      metadata: { name: 'mirror', annotations: { 'kubernetes.io/config.mirror': 'x' }, ...more },
+      metadata: {
+        name: 'mirror',
+        annotations: { 'kubernetes.io/config.mirror': 'x' },
+        ownerReferences: [owner],
+        ...more,
+      },
       spec: { nodeName: 'n1', containers: [{ name: 'main', image: 'x' }], ...spec },
     });
   const volume = (source: object) => ({ volumes: [{ name: 'v', ...source }] });
@@ -96,6 +104,11 @@ test('a mirror pod gives it no right', async () => {
     [{ imagePullSecrets: [{ name: 'private' }] }, 'reference secrets'],
     [volume({ configMap: { name: 'settings' } }), 'reference configmaps'],
     [{ serviceAccountName: 'default' }, 'reference a service account'],
+    [volume({ persistentVolumeClaim: { claimName: 'c' } }), 'reference persistentvolumeclaims'],
+    [
+      volume({ projected: { sources: [{ clusterTrustBundle: { name: 'b', path: 'p' } }] } }),
+      'reference clustertrustbundles',
+    ],
     [{ nodeName: 'n2' }, 'spec.nodeName set to itself'],
     [{ nodeName: '' }, 'spec.nodeName set to itself'],
   ] as const)
@@ -104,17 +117,96 @@ test('a mirror pod gives it no right', async () => {
       body: { message: expect.stringContaining(why) },
     });
   expect((await as('POST', `${VICTIM}/pods`, pod('plain', { nodeName: 'n1' }))).status).toBe(403);
-  const owned = await mirror(
-    {},
-    { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'n2', uid: 'u' }] },
-  );
-  expect(owned.status).toBe(403);
+  for (const [ownerReferences, why] of [
+    [[], 'with an owner reference set to itself'],
+    [[owner, { ...owner, name: 'n2', controller: false }], 'with a single owner reference'],
+    [[{ ...owner, name: 'n2' }], 'with an owner reference set to itself'],
+    [[{ ...owner, controller: false }], 'with a controller owner reference'],
+    [[{ ...owner, blockOwnerDeletion: true }], 'must not set blockOwnerDeletion'],
+    [[{ ...owner, uid: 'u' }], `node n1 UID mismatch: expected ${uid} got u`],
+  ] as const)
+    expect(await mirror({}, { ownerReferences })).toMatchObject({
+      status: 403,
+      body: { message: expect.stringContaining(why) },
+    });
 
   const made = await mirror({});
   expect(made.status).toBe(201);
   const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', name: 'mirror', uid: made.body.metadata.uid };
   const token = await as('POST', `${VICTIM}/serviceaccounts/default/token`, { spec: { boundObjectRef } });
   expect(token.status).toBe(403);
+  await server.delete('/api/v1/nodes/n1');
+});
+
+test('gets tokens of its pods for whom they mean them, and for nobody else', async () => {
+  const sources = [{ serviceAccountToken: { path: 't', audience: 'vault' } }];
+  await place(BASE, 'speaker', 'n1', { volumes: [{ name: 'v', projected: { sources } }] });
+  await server.post('/apis/storage.k8s.io/v1/csidrivers', {
+    metadata: { name: 'disk.example.com' },
+    spec: { tokenRequests: [{ audience: 'disks' }] },
+  });
+  await place(BASE, 'mounter', 'n1', { volumes: [{ name: 'v', csi: { driver: 'disk.example.com' } }] });
+  const ask = async (name: string, audiences: string[], uid?: string) => {
+    const own = (await server.get(`${BASE}/pods/${name}`)).body.metadata.uid;
+    const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', name, uid: uid ?? own };
+    const { status, body } = await as('POST', `${BASE}/serviceaccounts/default/token`, {
+      spec: { audiences, boundObjectRef },
+    });
+    return status === 201 ? status : body.message;
+  };
+  expect(await ask('speaker', ['vault'])).toBe(201);
+  expect(await ask('mounter', ['disks'])).toBe(201);
+  expect(await ask('speaker', ['disks'])).toBe(
+    'serviceaccounts "default" is forbidden: audience "disks" not found in pod spec volume, system:node:n1 is not authorized to request tokens for this audience',
+  );
+  expect(await ask('speaker', ['vault', 'disks'])).toContain('node may only request 0 or 1 audiences');
+  expect(await ask('speaker', ['vault'], 'another')).toContain('does not match the UID in record');
+});
+
+test('asks for certificates in its own name', async () => {
+  const ask = (user: string, request: string) =>
+    server.send(
+      'POST',
+      '/apis/certificates.k8s.io/v1/certificatesigningrequests',
+      {
+        metadata: { generateName: 'c-' },
+        spec: {
+          request,
+          signerName: 'kubernetes.io/kube-apiserver-client-kubelet',
+          usages: ['digital signature', 'client auth'],
+        },
+      },
+      { user: { ...NODE, name: user } },
+    );
+  expect((await ask('system:node:n2', requests.kubeletClient)).body.message).toContain(
+    'can only create a node CSR with CN=system:node:n2',
+  );
+  expect((await ask('system:node:n1', requests.kubeletClient)).status).toBe(201);
+});
+
+test('tells of a claim how far its resize is, and nothing else', async () => {
+  const spec = {
+    accessModes: ['ReadWriteOnce'],
+    resources: { requests: { storage: '1Gi' } },
+    storageClassName: 's',
+  };
+  await server.post(`${BASE}/persistentvolumeclaims`, { metadata: { name: 'c' }, spec });
+  await place(BASE, 'claimer', 'n1', {
+    volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }],
+  });
+  const change = async (body: object) =>
+    (await as('PATCH', `${BASE}/persistentvolumeclaims/c/status`, body)).status;
+  expect(await change({ metadata: { annotations: { 'volume.kubernetes.io/selected-node': 'n1' } } })).toBe(
+    403,
+  );
+  expect(await change({ metadata: { finalizers: ['a.b/c'] } })).toBe(403);
+  expect(await change({ status: { phase: 'Lost' } })).toBe(403);
+  const condition = {
+    type: 'FileSystemResizePending',
+    status: 'True',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+  };
+  expect(await change({ status: { conditions: [condition] } })).toBe(200);
 });
 
 test('changes no other node, no label that draws pods, no taint, no lease but its own', async () => {

@@ -1,4 +1,9 @@
-import { type certificatesv1, type certificatesv1beta1, parseCertificateRequest } from '../../kube/index.ts';
+import {
+  type certificatesv1,
+  type certificatesv1beta1,
+  equalJson,
+  parseCertificateRequest,
+} from '../../kube/index.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import { forbidden } from '../errors.ts';
 import { MASTERS_GROUP } from '../http/messages.ts';
@@ -54,8 +59,7 @@ export class CertificateAdmission implements AdmissionPlugin {
     const old = request.oldObject as Readonly<Request>;
     if (subresource === 'approval' && this.#enabled.has('CertificateApproval'))
       await this.#check(request, 'approve', old.spec.signerName);
-    const isSigned = (now.status?.certificate ?? '') !== (old.status?.certificate ?? '');
-    if (subresource === 'status' && isSigned && this.#enabled.has('CertificateSigning'))
+    if (subresource === 'status' && isDecided(now, old) && this.#enabled.has('CertificateSigning'))
       await this.#check(request, 'sign', old.spec.signerName);
   }
 
@@ -85,7 +89,11 @@ export class CertificateAdmission implements AdmissionPlugin {
     if (request.operation !== 'UPDATE' || request.subresource !== 'status') return;
     const now = request.object as certificatesv1beta1.PodCertificateRequest;
     const old = request.oldObject as Readonly<certificatesv1beta1.PodCertificateRequest>;
-    if ((now.status?.certificateChain ?? '') === (old.status?.certificateChain ?? '')) return;
+    const { certificateChain = '', conditions = [] } = now.status ?? {};
+    const isSame =
+      certificateChain === (old.status?.certificateChain ?? '') &&
+      equalJson(conditions, old.status?.conditions ?? []);
+    if (isSame) return;
     await this.#check(request, 'sign', old.spec.signerName);
   }
 
@@ -109,6 +117,12 @@ export class CertificateAdmission implements AdmissionPlugin {
         : `user not permitted to ${verb} requests with signerName ${JSON.stringify(signer)}`,
     );
   }
+}
+
+/** Signed, or said to have failed. */
+function isDecided(now: Request, old: Readonly<Request>): boolean {
+  const isSigned = (now.status?.certificate ?? '') !== (old.status?.certificate ?? '');
+  return isSigned || !equalJson(now.status?.conditions ?? [], old.status?.conditions ?? []);
 }
 
 function isRequest({ resource }: AdmissionRequest): boolean {

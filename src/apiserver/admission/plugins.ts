@@ -32,6 +32,7 @@ import { PodTopologyLabels } from './pod-topology-labels.ts';
 import { Decisions } from './policies/authorizer-value.ts';
 import { EvaluationContext, meetsConditions } from './policies/expressions.ts';
 import { MutatingAdmissionPolicyPlugin } from './policies/mutating-admission-policy.ts';
+import { PolicyParamRights } from './policies/param-rights.ts';
 import { ValidatingAdmissionPolicyPlugin } from './policies/validating-admission-policy.ts';
 import { PriorityAdmission } from './priority.ts';
 import { ResourceQuotaAdmission } from './resource-quota.ts';
@@ -73,7 +74,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     limitPodHardAntiAffinityTopology,
     new LimitRanger(objects),
     new ServiceAccountAdmission(objects),
-    new NodeRestriction(objects),
+    new NodeRestriction(objects, parts.authorizer),
     taintNodesByCondition,
     alwaysPullImages,
     ...parts.security,
@@ -87,6 +88,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new OwnerReferencesPermissionEnforcement(parts),
     new PersistentVolumeClaimResize(objects),
     new CertificateAdmission(parts.authorizer, enabled),
+    new PolicyParamRights({ ...parts, objects }),
     new DefaultIngressClass(objects),
     denyServiceExternalIps,
     new PodTopologyLabels(objects),
