@@ -134,8 +134,19 @@ export class LocalNetworks implements Networks {
     const address = record?.result.addresses[0];
     if (address !== undefined && (known.portMappings ?? []).length > 0)
       await this.#table.removePorts(address);
-    await this.#invoke('DEL', known);
+    await this.#release(known);
     await rm(path, { force: true });
+  }
+
+  async #release(attachment: NetworkAttachment): Promise<void> {
+    const isPinned = await this.hasNamespace(attachment.namespace);
+    try {
+      await this.#invoke('DEL', attachment);
+    } catch (error) {
+      // Another process, one that is just ending, may have taken the namespace away since we looked.
+      if (!isPinned || (await this.hasNamespace(attachment.namespace))) throw error;
+      await this.#invoke('DEL', attachment);
+    }
   }
 
   async #invoke(command: 'ADD' | 'DEL', attachment: NetworkAttachment) {
