@@ -92,6 +92,8 @@ export interface StorageMapping {
 
 /** Where a custom resource keeps what its Scale says. */
 export interface ScaleMapping {
+  /** The fields that lead to the replicas: `['spec', 'replicas']`. */
+  replicasPath: readonly string[];
   /** `replicas` is undefined when the object has none. */
   read(object: KubeObject): { replicas: number | undefined; statusReplicas: number; selector?: string };
   /** Changes `object`. */

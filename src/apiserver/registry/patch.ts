@@ -126,7 +126,7 @@ function decodePatched(
 }
 
 /** An apply is for the object of the URL, and says so. */
-function checkApplied(request: ResourceRequest, content: unknown): void {
+export function checkApplied(request: ResourceRequest, content: unknown): void {
   const { metadata } = (content ?? {}) as { metadata?: Record<string, unknown> };
   const { name, namespace } = metadata ?? {};
   const isText = (value: unknown) => value === undefined || value === null || typeof value === 'string';
@@ -172,7 +172,8 @@ function uidGone(resource: Resource, name: string, uid: string) {
   );
 }
 
-function checkPatchOptions(type: PatchType, options: WriteOptions): void {
+/** @throws Invalid for an apply by nobody, and for the force of what is none */
+export function checkPatchOptions(type: PatchType, options: WriteOptions): void {
   const kind = { group: 'meta.k8s.io', kind: 'PatchOptions' };
   if (type === 'apply' && !options.fieldManagerGiven)
     throw objectInvalid(kind, '', [

@@ -179,7 +179,9 @@ function scaleMapping({ subresources }: CrdVersion): ScaleMapping | undefined {
     const value = compileJsonPath(path)?.(object)[0];
     return typeof value === 'number' ? value : undefined;
   };
+  const replicasPath = scale.specReplicasPath.split('.').slice(1);
   return {
+    replicasPath,
     read: (object) => {
       const selector = scale.labelSelectorPath && compileJsonPath(scale.labelSelectorPath)?.(object)[0];
       return {
@@ -189,13 +191,12 @@ function scaleMapping({ subresources }: CrdVersion): ScaleMapping | undefined {
       };
     },
     write: (object, replicas) => {
-      const names = scale.specReplicasPath.split('.').slice(1);
       let at = object as unknown as JsonObject;
-      for (const name of names.slice(0, -1)) {
+      for (const name of replicasPath.slice(0, -1)) {
         if (!isJsonObject(Object.hasOwn(at, name) ? at[name] : undefined)) setKey(at, name, {});
         at = at[name] as JsonObject;
       }
-      setKey(at, names.at(-1)!, replicas);
+      setKey(at, replicasPath.at(-1)!, replicas);
     },
   };
 }

@@ -45,6 +45,7 @@ export const replicationControllersResource: Resource = {
     columns: replicationControllerColumns,
   }),
   scale: {
+    replicasPath: ['spec', 'replicas'],
     read: (object) => {
       const { spec, status } = object as corev1.ReplicationController;
       return {
