@@ -12,7 +12,8 @@ export const machineryOf: Readonly<Record<string, string>> = {
   '/persistentvolumeclaims':
     'bound to volumes, or have them made; held while pods use them; grow where their class allows it',
   '/persistentvolumes': 'bound, released, cleared away; nodes mount hostPath and local',
-  '/pods': 'scheduled and run; log, exec, attach, portforward',
+  '/pods':
+    'scheduled and run; log, exec, attach, portforward; ephemeral containers; CPU and memory change in place',
   '/replicationcontrollers': 'keep their number of pods',
   '/resourcequotas': 'hold under concurrent creates; scopes',
   '/secrets': 'mounted and read by pods',
@@ -102,6 +103,11 @@ const HOSTILE = 'src/apiserver/hostile-input.test.ts';
 const PREDICATES = 'test/e2e/scheduling-predicates.test.ts';
 const PREEMPTION = 'test/e2e/preemption.test.ts';
 const VOLUMES = 'test/e2e/persistent-volumes.test.ts';
+const POD_PARTS = 'test/e2e/pod-parts.test.ts';
+const STREAMING = 'test/e2e/streaming.test.ts';
+const MAINTENANCE = 'test/conformance/store-maintenance.test.ts';
+const RUNTIME_CONFIG = 'src/apiserver/registry/runtime-config.test.ts';
+const BETAS = 'src/apiserver/beta-kinds.test.ts';
 const SERVERS = 'test/e2e/several-servers.test.ts';
 const ENCRYPTION = 'test/conformance/encryption.test.ts';
 
@@ -259,6 +265,18 @@ export const features: readonly Feature[] = [
     'defines every type it refers to, and nothing else',
   ),
   feature('Discovery', 'explain', KUBECTL, 'explains fields'),
+  feature(
+    'Discovery',
+    'beta versions of stable kinds',
+    BETAS,
+    'comes after the stable one in discovery, and is not what clients prefer',
+  ),
+  feature(
+    'Discovery',
+    '--runtime-config',
+    RUNTIME_CONFIG,
+    'beta versions are served unless they are switched off, all, by version or by resource',
+  ),
   feature(
     'Discovery',
     'an APIService for each built-in group version',
@@ -795,11 +813,30 @@ export const features: readonly Feature[] = [
     'the status and the redirection of the pod are the answer',
   ),
   feature(
-    'Storage',
+    'Store',
     'no acknowledged write is lost to kill -9',
     'test/crash/apiserver.test.ts',
     'every acknowledged object is there after the server was killed under concurrent writes, ten times',
   ),
+  feature(
+    'Store',
+    'a full disk',
+    'test/crash/apiserver-full-disk.test.ts',
+    'with a full disk the API reads, says why it refuses a change and that it is not ready, and recovers',
+  ),
+  feature(
+    'Store',
+    'objects in etcd, members that die or are cut off',
+    'test/crash/store-etcd.test.ts',
+    'of three members any one may die: writes and watches go on',
+  ),
+  feature(
+    'Store',
+    'backup while it is used, restore, migration',
+    MAINTENANCE,
+    'everything is there, above every revision there was',
+  ),
+  feature('Store', 'compaction', MAINTENANCE, 'compacting gives room back: files and etcd'),
   feature(
     'Clients',
     'kubectl, every version at hand',
@@ -870,6 +907,37 @@ export const features: readonly Feature[] = [
     'the path of preemption over ReplicaSets',
     PREEMPTION,
     'ReplicaSets of rising priority push each other aside until all room is with the most important',
+  ),
+  feature(
+    'Pods',
+    'ephemeral containers (`kubectl debug --target`)',
+    POD_PARTS,
+    'an ephemeral container joins a pod that runs, sees the processes of its target, and ends once',
+  ),
+  feature(
+    'Pods',
+    'resize in place',
+    POD_PARTS,
+    'other limits reach a running container in its cgroup, without a restart',
+  ),
+  feature(
+    'Pods',
+    'resize that no node can give',
+    POD_PARTS,
+    'what the node can never give stays pending and says why; what was granted stays',
+  ),
+  feature(
+    'Pods',
+    'resize by restart',
+    POD_PARTS,
+    'a policy of restarting restarts the container with its new limits',
+  ),
+  feature('Pods', 'logs and attach, by every kubectl', STREAMING, 'logs and attach'),
+  feature(
+    'Pods',
+    'exec with a terminal',
+    STREAMING,
+    'exec -it has a terminal of the size of the user’s, and passes keys',
   ),
   feature('Storage', 'binding', VOLUMES, 'a claim gets the smallest volume that suffices, and both say so'),
   feature(
