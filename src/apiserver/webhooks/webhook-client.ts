@@ -1,11 +1,15 @@
 import { Agent, request as httpsRequest } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { type ConnectionOptions, checkServerIdentity, connect, type TLSSocket } from 'node:tls';
 import { messageOf } from '../../base/index.ts';
 import type { admissionregistrationv1, corev1 } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
+import { isTrustedByGo } from './go-trust.ts';
 import { findServiceAddress, type ServiceAddress } from './service-address.ts';
 
 const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
 const IDLE_MS = 60_000;
+const WRONG_NAME = 'ERR_TLS_CERT_ALTNAME_INVALID';
 
 /** What a webhook is called, wherever it is. */
 interface Names {
@@ -46,7 +50,7 @@ export interface WebhookCall {
 export class WebhookClient {
   readonly #objects: StoredObjects;
   /** Pools by host, port, server name and CA, so that configurations never share a connection they may not. */
-  readonly #agent = new Agent({ keepAlive: true, maxCachedSessions: 100, timeout: IDLE_MS });
+  readonly #agent = new WebhookAgent({ keepAlive: true, maxCachedSessions: 0, timeout: IDLE_MS });
 
   constructor(objects: StoredObjects) {
     this.#objects = objects;
@@ -140,6 +144,37 @@ export class WebhookClient {
       request.end(body);
     });
   }
+}
+
+/** Gives out connections only once the server is who it should be, as Go would judge. */
+class WebhookAgent extends Agent {
+  override createConnection(
+    options: ConnectionOptions,
+    made?: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
+    const socket = connect({ ...options, rejectUnauthorized: false, allowPartialTrustChain: true });
+    const refuse = (error: Error) => made!(error, socket);
+    socket.once('error', refuse);
+    socket.once('secureConnect', () => {
+      socket.off('error', refuse);
+      const why = distrust(socket, options);
+      if (why === undefined) return made!(null, socket);
+      socket.on('error', () => undefined); // nobody has it: what it says after this interests nobody
+      socket.destroy();
+      return refuse(why);
+    });
+    return undefined;
+  }
+}
+
+/** Why a server is not who it should be. */
+function distrust(socket: TLSSocket, { servername, host, ca }: ConnectionOptions): Error | undefined {
+  if (socket.authorized) return undefined;
+  // Its type says Error; it is the code. Node looks at the name only when the chain is good.
+  const code = socket.authorizationError as unknown as string;
+  const isTrusted = code === WRONG_NAME || (typeof ca === 'string' && isTrustedByGo(socket, ca, Date.now()));
+  if (isTrusted) return checkServerIdentity(servername || host || 'localhost', socket.getPeerCertificate());
+  return Object.assign(new Error(`the certificate is not trusted: ${code}`), { code });
 }
 
 class StaleConnection extends Error {
