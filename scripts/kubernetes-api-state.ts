@@ -39,6 +39,8 @@ export const machineryOf: Readonly<Record<string, string>> = {
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': 'called',
   'admissionregistration.k8s.io/validatingadmissionpolicies': 'evaluated',
   'admissionregistration.k8s.io/validatingadmissionpolicybindings': 'evaluated',
+  'admissionregistration.k8s.io/mutatingadmissionpolicies': 'evaluated',
+  'admissionregistration.k8s.io/mutatingadmissionpolicybindings': 'evaluated',
   'apiregistration.k8s.io/apiservices':
     'one for each group version that is built in or custom; what names a service is asked whether it is available, and carried to it',
   'certificates.k8s.io/certificatesigningrequests':
