@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type KeyPair, makeAuthority, makeCertificate } from '../../src/apiserver/pki/certificates.ts';
@@ -75,6 +77,33 @@ test('a proxy of its own authority is heard, by its name and in its headers', as
   });
   const other = await signed(authority, 'somebody');
   expect((await whoAmI({ identity: other, headers })).status).toBe(401);
+});
+
+test('a comma is part of a group’s name, by whichever wire it comes', async () => {
+  const identity = await signed(authority, 'gate');
+  const groups = ['CN=ops,OU=x', 'mine, system:masters'];
+  const headers = { 'X-User': 'eve', 'X-Groups': groups, 'X-More-Team': 'a,b' };
+  const told = [...groups, 'system:authenticated'];
+  const { userInfo } = (await whoAmI({ identity, headers })).body.status;
+  expect(userInfo).toEqual({ username: 'eve', groups: told, extra: { team: ['a,b'] } });
+  expect((await send('GET', '/api/v1/secrets', undefined, { identity, headers })).status).toBe(403);
+
+  const session = connect(`https://127.0.0.1:${running.port}`, {
+    ca: running.pki.caCertificatePem,
+    cert: identity.certificate,
+    key: identity.key,
+  });
+  const asked = { ':path': '/api/v1/secrets', 'x-user': 'eve', 'x-groups': groups };
+  const [answer] = await once(session.request(asked), 'response');
+  expect(answer[':status']).toBe(403);
+  session.destroy();
+
+  const admin = await running.pki.issueClientCertificate({
+    commonName: 'a',
+    organizations: ['system:masters'],
+  });
+  const as = { 'Impersonate-User': 'eve', 'Impersonate-Group': groups };
+  expect((await whoAmI({ identity: admin, headers: as })).body.status.userInfo.groups).toEqual(told);
 });
 
 test('who signs proxies signs no users, whatever it is called', async () => {

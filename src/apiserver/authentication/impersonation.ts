@@ -6,6 +6,7 @@ import {
   forbiddenSentence,
 } from '../authorization/authorizer.ts';
 import { forbidden } from '../errors.ts';
+import { linesOf } from '../http/header-lines.ts';
 import { ANONYMOUS, type ApiRequest, AUTHENTICATED_GROUP, type User } from '../http/messages.ts';
 
 const USER = 'impersonate-user';
@@ -26,18 +27,17 @@ interface Wanted {
 
 /**
  * Who the request is made as: whoever its `Impersonate-*` headers name, when the asking user may `impersonate` every
- * part of that; else the asking user himself. Several groups stand in one header, separated by commas, as the wires
- * join repeated headers.
+ * part of that; else the asking user himself. Each line of a header is one group.
  * Source: k8s.io/apiserver/pkg/endpoints/filters/impersonation.
  *
  * @throws OrreryError Forbidden; BadRequest when groups, uid or extras are named without a user.
  */
 export async function impersonated(
-  request: Pick<ApiRequest, 'headers'>,
+  request: Pick<ApiRequest, 'headers' | 'headerLines'>,
   user: User,
   { authorizer, workspace }: { authorizer: Authorizer; workspace: string },
 ): Promise<User> {
-  const wanted = wantedOf(request.headers);
+  const wanted = wantedOf(request);
   if (wanted === undefined) return user;
   for (const resource of targetsOf(wanted)) {
     const attributes: AuthorizationAttributes = { user, workspace, verb: 'impersonate', path: '', resource };
@@ -54,12 +54,13 @@ export async function impersonated(
   };
 }
 
-function wantedOf(headers: ApiRequest['headers'] = {}): Wanted | undefined {
+function wantedOf(request: Pick<ApiRequest, 'headers' | 'headerLines'>): Wanted | undefined {
+  const { headers = {} } = request;
   const groups: string[] = [];
   const extra: Record<string, readonly string[]> = Object.create(null);
-  for (const [header, value] of Object.entries(headers)) {
-    if (header === GROUP) append(groups, listOf(value));
-    if (header.startsWith(EXTRA)) extra[decodedKey(header.slice(EXTRA.length))] = listOf(value);
+  for (const header of Object.keys(headers)) {
+    if (header === GROUP) append(groups, linesOf(request, header));
+    if (header.startsWith(EXTRA)) extra[decodedKey(header.slice(EXTRA.length))] = linesOf(request, header);
   }
   const name = headers[USER];
   const uid = headers[UID] || undefined;
@@ -71,14 +72,6 @@ function wantedOf(headers: ApiRequest['headers'] = {}): Wanted | undefined {
   ];
   if (parts.length > 0) throw new BadRequest(`requested [${parts.join(' ')}] without impersonating a user`);
   return undefined;
-}
-
-/** Header lines of one name reach us joined by commas. */
-export function listOf(value: string): string[] {
-  return value
-    .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '');
 }
 
 /** Extra keys may hold what a header's name may not: percent-encoded. What is no encoding stands for itself. */

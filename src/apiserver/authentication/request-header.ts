@@ -1,8 +1,8 @@
 import type { TLSSocket } from 'node:tls';
+import { linesOf } from '../http/header-lines.ts';
 import type { ApiRequest, User } from '../http/messages.ts';
 import { FRONT_PROXY_CLIENT } from '../pki/pki.ts';
 import { ClientCertificates } from './client-certificate.ts';
-import { listOf } from './impersonation.ts';
 import { TrustedAuthorities } from './trusted-authorities.ts';
 
 /** Whom to believe when it says for whom a request is, and where it says so; kube-apiserver's --requestheader-* flags. */
@@ -61,8 +61,8 @@ export class RequestHeaderAuthenticator {
     const name = usernameHeaders.map((header) => headers[header]).find(Boolean);
     if (name === undefined) return undefined;
     const uid = uidHeaders.map((header) => headers[header]).find(Boolean);
-    const groups = groupHeaders.flatMap((header) => listOf(headers[header] ?? ''));
-    const extra = this.#extraOf(headers);
+    const groups = groupHeaders.flatMap((header) => linesOf(request, header));
+    const extra = this.#extraOf(request);
     this.#clear(headers);
     return {
       name,
@@ -72,13 +72,13 @@ export class RequestHeaderAuthenticator {
     };
   }
 
-  #extraOf(headers: Readonly<Record<string, string>>): Record<string, string[]> {
+  #extraOf(request: ApiRequest): Record<string, string[]> {
     const extra: Record<string, string[]> = Object.create(null);
     for (const prefix of this.#config.extraHeaderPrefixes)
-      for (const [header, value] of Object.entries(headers)) {
+      for (const header of Object.keys(request.headers ?? {})) {
         if (!header.startsWith(prefix)) continue;
         const key = decodedKey(header.slice(prefix.length));
-        extra[key] = [...(extra[key] ?? []), ...listOf(value)];
+        extra[key] = [...(extra[key] ?? []), ...linesOf(request, header)];
       }
     return extra;
   }

@@ -26,6 +26,8 @@ interface Wire {
   isRead?: boolean;
   socket: TLSSocket;
   whole: Duplex | ServerResponse;
+  /** Names and values in turn. */
+  headerLines: readonly string[] | undefined;
 }
 
 const MAX_HEADER_BYTES = 1024 * 1024;
@@ -143,7 +145,9 @@ export class TlsListener {
     });
     // 'request' switched on the compatibility layer for HTTP/2; its streams are served without it.
     server.removeAllListeners('stream');
-    server.on('stream', (stream, headers, flags) => this.#guard(this.#http2(stream, headers, flags), stream));
+    server.on('stream', (stream, headers, flags, ...more: (readonly string[])[]) =>
+      this.#guard(this.#http2(stream, headers, { flags, headerLines: more[0] }), stream),
+    );
     server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#guard(this.#upgrade(message, socket as TLSSocket, head), socket);
     });
@@ -190,6 +194,7 @@ export class TlsListener {
         message.headers['content-length'] !== undefined || message.headers['transfer-encoding'] !== undefined,
       socket: message.socket as TLSSocket,
       whole: response,
+      headerLines: message.rawHeaders,
     };
     const answer = await this.#serve(method, message.url ?? '/', message.headers, wire);
     await everyoneRead();
@@ -206,7 +211,11 @@ export class TlsListener {
     if (isAbandoned) finished(response, () => message.destroy());
   }
 
-  async #http2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number): Promise<void> {
+  async #http2(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    { flags, headerLines }: { flags: number; headerLines: readonly string[] | undefined },
+  ): Promise<void> {
     const END_STREAM = 1;
     stream.on('error', (error) => this.#log.debug('HTTP/2 stream failed', { error: messageOf(error) }));
     const method = headers[':method'] ?? 'GET';
@@ -217,6 +226,7 @@ export class TlsListener {
       hasBody: (flags & END_STREAM) === 0,
       socket,
       whole: stream,
+      headerLines,
     };
     await everyoneRead();
     const answer = await this.#serve(method, headers[':path'] ?? '/', headers, wire);
@@ -235,7 +245,7 @@ export class TlsListener {
     headers: Readonly<Record<string, string | string[] | undefined>>,
     wire: Wire,
   ): Promise<ApiResponse> {
-    const request = requestOf(method, url, headers);
+    const request = requestOf(method, url, headers, wire.headerLines);
     if (request === undefined)
       return this.#handler.errorResponse(methodNotAllowed(), { method: 'GET', path: url });
     if (mayStream(request)) {
@@ -282,7 +292,12 @@ export class TlsListener {
 
   async #upgrade(message: IncomingMessage, socket: TLSSocket, head: Buffer): Promise<void> {
     socket.on('error', (error) => this.#log.debug('upgraded connection failed', { error: messageOf(error) }));
-    const request = requestOf(message.method ?? 'GET', message.url ?? '/', message.headers);
+    const request = requestOf(
+      message.method ?? 'GET',
+      message.url ?? '/',
+      message.headers,
+      message.rawHeaders,
+    );
     if (request !== undefined && mayStream(request)) {
       const gone = new AbortController();
       socket.once('close', () => gone.abort(GONE));

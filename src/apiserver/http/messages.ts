@@ -10,6 +10,8 @@ export interface ApiRequest {
   query?: URLSearchParams;
   /** Lower-case names. */
   headers?: Record<string, string>;
+  /** Names and values in turn, as they came, for headers that mean something else when their lines are joined. */
+  headerLines?: readonly string[];
   body?: Uint8Array;
   signal?: AbortSignal;
 }

@@ -11,6 +11,7 @@ export function requestOf(
   method: string,
   url: string,
   headers: Readonly<Record<string, string | string[] | undefined>>,
+  headerLines?: readonly string[],
 ): ApiRequest | undefined {
   const isReading = method === 'HEAD' || method === 'OPTIONS';
   const wanted = isReading ? 'GET' : method;
@@ -20,6 +21,7 @@ export function requestOf(
     method: wanted as ApiRequest['method'],
     path: at === -1 ? url : url.slice(0, at),
     headers: flattened(headers),
+    ...(headerLines !== undefined && { headerLines }),
     ...(isReading && { sentMethod: method }),
   };
   if (at !== -1) request.query = new URLSearchParams(url.slice(at + 1));
