@@ -51,17 +51,25 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
     if (addresses.length === 0 && !isNewQuota(request)) return undefined;
     if (releases(request, new Date(this.#parts.clock.now())) || own !== undefined)
       return { commit: () => this.#recount(addresses), rollback: () => undefined };
-    if (
-      request.operation === 'UPDATE' &&
-      request.subresource !== undefined &&
-      request.subresource !== 'resize'
-    )
-      return undefined;
-    return this.#chargeAll(
+    const moved = addresses.filter((_, index) => quotas[index] && moves(request, quotas[index].object));
+    const commit = () => this.#recount(moved);
+    const rollback = () => undefined;
+    const { operation, subresource } = request;
+    if (operation === 'UPDATE' && subresource !== undefined && subresource !== 'resize')
+      return moved.length === 0 ? undefined : { commit, rollback };
+    const charged = await this.#chargeAll(
       request,
       quotas.map(({ object }) => object),
       addresses,
     );
+    if (moved.length === 0) return charged;
+    return {
+      commit: async () => {
+        await charged?.commit();
+        commit();
+      },
+      rollback: charged?.rollback ?? rollback,
+    };
   }
 
   /** @throws OrreryError Forbidden when something is used that no quota speaks of though one must. */
@@ -198,6 +206,12 @@ function isQuotaStatus({ resource, operation, subresource }: AdmissionRequest): 
 
 function isNewQuota({ resource, operation }: AdmissionRequest): boolean {
   return resource.group === '' && resource.name === 'resourcequotas' && operation === 'CREATE';
+}
+
+/** The object was among those the quota counts and is no more, or the other way round. */
+function moves({ operation, oldObject, object, resource }: AdmissionRequest, { spec }: Readonly<Quota>) {
+  if (operation !== 'UPDATE' || oldObject === undefined || object === undefined) return false;
+  return quotaMatches(spec, resource, oldObject) !== quotaMatches(spec, resource, object);
 }
 
 /** The write may give something back: a deletion, the end of a pod, the last finalizer. */

@@ -108,12 +108,15 @@ export class VolumeWrites {
     const { accessModes: _, capacity: __, ...others } = claim.status ?? {};
     const wasBound = claim.status?.phase === 'Bound';
     const capacity = wasBound ? claim.status?.capacity : volume?.spec.capacity;
+    const volumeAttributesClass = !wasBound && volume?.spec.volumeAttributesClassName;
     const status: corev1.PersistentVolumeClaimStatus = {
       ...others,
       phase,
       ...(volume !== undefined && {
         accessModes: volume.spec.accessModes ?? [],
         ...(capacity !== undefined && { capacity }),
+        // Once it is bound, the class is the driver's to say.
+        ...(volumeAttributesClass && { currentVolumeAttributesClassName: volumeAttributesClass }),
       }),
     };
     if (semanticallyEqual(status, claim.status)) return claim;

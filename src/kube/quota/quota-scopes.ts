@@ -47,7 +47,15 @@ function claimMatches(
   selector: corev1.ScopedResourceSelectorRequirement,
 ): boolean {
   if (selector.scopeName !== 'VolumeAttributesClass') return false;
-  return valueMatches(claim.spec?.volumeAttributesClassName, selector);
+  const { spec, status } = claim;
+  // A claim that changes its class counts in both.
+  const names = [
+    spec?.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ].filter(Boolean);
+  if (names.length === 0) return valueMatches(undefined, selector);
+  return names.some((name) => valueMatches(name, selector));
 }
 
 function valueMatches(

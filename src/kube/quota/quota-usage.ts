@@ -1,6 +1,6 @@
 import type { KubeObject } from '../object.ts';
 import { parseQuantity, type Quantity } from '../quantity/quantity.ts';
-import type { corev1 } from '../types/index.generated.ts';
+import type { corev1, resourcev1 } from '../types/index.generated.ts';
 import { heldPodLimits, heldPodRequests, type ResourceAmounts } from '../workloads/pod-resources.ts';
 
 /** What objects of a resource use of quotas; k8s.io/kubernetes/pkg/quota/v1/evaluator/core. */
@@ -20,6 +20,8 @@ const REQUIRED_COMPUTE = ['cpu', 'memory', 'requests.cpu', 'requests.memory', 'l
 export function quotaUsage(subject: QuotaSubject, object: Readonly<KubeObject>, now: Date): ResourceAmounts {
   const { group, name } = subject;
   const counted = { [`count/${group === '' ? name : `${name}.${group}`}`]: ONE };
+  if (group === 'resource.k8s.io' && name === 'resourceclaims')
+    return { ...counted, ...deviceUsage(object as resourcev1.ResourceClaim) };
   if (group !== '') return counted;
   switch (name) {
     case 'pods':
@@ -46,7 +48,36 @@ export function quotaSubject(name: string): QuotaSubject | undefined {
     name.includes('.storageclass.storage.k8s.io/')
   )
     return { group: '', name: 'persistentvolumeclaims' };
+  if (name.endsWith(PER_DEVICE_CLASS)) return { group: 'resource.k8s.io', name: 'resourceclaims' };
   return { group: '', name: COUNTED.has(name) ? name : 'pods' };
+}
+
+const PER_DEVICE_CLASS = '.deviceclass.resource.k8s.io/devices';
+/** A request for all devices may get as many as one claim can hold. */
+const DEVICES_OF_ALL = 32;
+
+interface DeviceRequest {
+  deviceClassName?: string;
+  allocationMode?: string;
+  count?: number;
+}
+
+/** Devices by class; of alternatives the most that one of them may take of each class. */
+function deviceUsage({ spec }: resourcev1.ResourceClaim): ResourceAmounts {
+  const usage: ResourceAmounts = {};
+  for (const { exactly, firstAvailable = [] } of spec?.devices?.requests ?? []) {
+    const most = new Map<string, number>();
+    const alternatives: DeviceRequest[] = exactly === undefined ? firstAvailable : [exactly];
+    for (const { deviceClassName = '', allocationMode, count = 1 } of alternatives) {
+      const devices = allocationMode === 'All' ? DEVICES_OF_ALL : count;
+      most.set(deviceClassName, Math.max(most.get(deviceClassName) ?? 0, devices));
+    }
+    for (const [deviceClass, devices] of most) {
+      const name = `${deviceClass}${PER_DEVICE_CLASS}`;
+      usage[name] = (usage[name] ?? parseQuantity(0)).add(parseQuantity(devices));
+    }
+  }
+  return usage;
 }
 
 function podUsage(pod: corev1.Pod, now: Date): ResourceAmounts {
