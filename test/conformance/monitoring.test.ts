@@ -110,7 +110,7 @@ describe('/metrics', () => {
 
 describe('health', () => {
   const HOOKS = [
-    'poststarthook/start-kube-apiserver-admission-initializer',
+    'poststarthook/start-apiserver-admission-initializer',
     'poststarthook/generic-apiserver-start-informers',
     'poststarthook/start-apiextensions-informers',
     'poststarthook/start-apiextensions-controllers',
@@ -121,7 +121,8 @@ describe('health', () => {
     'poststarthook/start-cluster-authentication-info-controller',
     'poststarthook/start-kube-aggregator-informers',
     'poststarthook/apiservice-registration-controller',
-    'poststarthook/apiservice-status-available-controller',
+    'poststarthook/apiservice-status-local-available-controller',
+    'poststarthook/apiservice-status-remote-available-controller',
     'poststarthook/kube-apiserver-autoregistration',
     'autoregister-completion',
     'poststarthook/apiservice-openapi-controller',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../harness/cloud.ts';
 import {
   DEFINITIONS,
   define,
@@ -46,6 +47,15 @@ describe('tables', () => {
     const rest = (await send('GET', next, undefined, TABLE)).body;
     expect(rest.rows.map(({ cells }: Json) => cells[0])).toEqual(['t2', 't3', 't4']);
     expect(rest.metadata.continue).toBeUndefined();
+  });
+
+  test('of a list that is streamed there is none', async () => {
+    const asked = 'watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan';
+    const path = `${DEFAULT}/secrets?${asked}&timeoutSeconds=1`;
+    expect((await send('GET', path, undefined, TABLE)).status).toBe(406);
+    const either = { accept: `${TABLE.accept},application/json` };
+    const { bytes } = await send('GET', path, undefined, either);
+    expect(JSON.parse(bytes.toString().trim().split('\n').at(-1)!).object.kind).toBe('Secret');
   });
 
   test('of what is never stored there is none', async () => {
@@ -170,6 +180,57 @@ describe('status', () => {
     const uncounted = await send('PATCH', `${budgets}/b/status`, { status: { currentHealthy: 0 } }, MERGE);
     expect(uncounted.body.status).toEqual(zeros);
   });
+});
+
+describe('quotas', () => {
+  const claims = `${DEFAULT}/persistentvolumeclaims`;
+
+  test('count a claim that changes its volume attributes class in both classes until it has', async () => {
+    const hard = { persistentvolumeclaims: '1', 'requests.storage': '5Gi' };
+    for (const name of ['gold', 'silver']) {
+      const scope = { scopeName: 'VolumeAttributesClass', operator: 'In', values: [name] };
+      const spec = { hard, scopeSelector: { matchExpressions: [scope] } };
+      await send('POST', `${DEFAULT}/resourcequotas`, { metadata: { name }, spec });
+    }
+    const resources = { requests: { storage: '1Gi' } };
+    const of = (volumeAttributesClassName: string) => ({ spec: { volumeAttributesClassName } });
+    const spec = { ...of('gold').spec, storageClassName: '', accessModes: ['ReadWriteOnce'], resources };
+    await send('POST', claims, { metadata: { name: 'a' }, spec });
+    await used('gold', 'persistentvolumeclaims', '1');
+    expect((await send('POST', claims, { metadata: { name: 'b' }, spec })).status).toBe(403);
+    const current = (name: string) => ({
+      status: { phase: 'Bound', currentVolumeAttributesClassName: name },
+    });
+    await send('PATCH', `${claims}/a/status`, current('gold'), MERGE);
+    await send('PATCH', `${claims}/a`, of('silver'), MERGE);
+    await used('silver', 'persistentvolumeclaims', '1');
+    await used('gold', 'persistentvolumeclaims', '1');
+    await send('PATCH', `${claims}/a/status`, current('silver'), MERGE);
+    await used('gold', 'persistentvolumeclaims', '0');
+    await used('silver', 'requests.storage', '1Gi');
+  });
+
+  test('count devices by their class', async () => {
+    const devices = 'gold.deviceclass.resource.k8s.io/devices';
+    const spec = { hard: { [devices]: '3' } };
+    await send('POST', `${DEFAULT}/resourcequotas`, { metadata: { name: 'devices' }, spec });
+    const path = '/apis/resource.k8s.io/v1/namespaces/default/resourceclaims';
+    const claim = (name: string, count: number) => {
+      const exactly = { deviceClassName: 'gold', count };
+      return { metadata: { name }, spec: { devices: { requests: [{ name: 'one', exactly }] } } };
+    };
+    await send('POST', path, claim('a', 2));
+    await used('devices', devices, '2');
+    expect((await send('POST', path, claim('b', 2))).status).toBe(403);
+    await send('DELETE', `${path}/a`);
+    await used('devices', devices, '0');
+  });
+
+  const used = (quota: string, name: string, amount: string) =>
+    eventually(`${quota} has ${amount} of ${name}`, async () => {
+      const { body } = await send('GET', `${DEFAULT}/resourcequotas/${quota}`);
+      return body.status?.used?.[name] === amount || undefined;
+    });
 });
 
 describe('events', () => {

@@ -10,9 +10,10 @@ export type StartPhase = 'definitions' | 'aggregation' | 'objects' | 'flow';
  * Source: k8s.io/kubernetes/test/e2e/apimachinery/health_handlers.go.
  */
 const HOOKS: readonly (readonly [name: string, phase: StartPhase])[] = [
-  ['poststarthook/start-kube-apiserver-admission-initializer', 'objects'],
+  ['poststarthook/start-apiserver-admission-initializer', 'objects'],
   ['poststarthook/generic-apiserver-start-informers', 'flow'],
   ['poststarthook/priority-and-fairness-config-consumer', 'flow'],
+  ['poststarthook/priority-and-fairness-filter', 'flow'],
   ['poststarthook/priority-and-fairness-config-producer', 'objects'],
   ['poststarthook/start-apiextensions-informers', 'definitions'],
   ['poststarthook/start-apiextensions-controllers', 'definitions'],
@@ -24,11 +25,13 @@ const HOOKS: readonly (readonly [name: string, phase: StartPhase])[] = [
   ['poststarthook/start-cluster-authentication-info-controller', 'objects'],
   ['poststarthook/start-kube-aggregator-informers', 'aggregation'],
   ['poststarthook/apiservice-registration-controller', 'aggregation'],
-  ['poststarthook/apiservice-status-available-controller', 'aggregation'],
+  ['poststarthook/apiservice-status-local-available-controller', 'aggregation'],
+  ['poststarthook/apiservice-status-remote-available-controller', 'aggregation'],
   ['poststarthook/apiservice-discovery-controller', 'aggregation'],
   ['poststarthook/kube-apiserver-autoregistration', 'objects'],
   ['autoregister-completion', 'objects'],
   ['poststarthook/apiservice-openapi-controller', 'aggregation'],
+  ['poststarthook/apiservice-openapiv3-controller', 'aggregation'],
 ];
 
 /** What /livez, /readyz and /healthz ask. `etcd` is the store, whatever keeps it. */

@@ -39,7 +39,9 @@ const CONTENT_TYPES = { json: 'application/json', yaml: 'application/yaml', prot
  */
 export async function encodeAnswer(answer: Answer, context: EncodeContext): Promise<ApiResponse> {
   if (answer.type === 'response') return answer.response;
-  const encoding = negotiate(context.request.headers?.accept, protobufTypeOf(answer) !== undefined);
+  const { headers } = context.request;
+  const hasProtobuf = protobufTypeOf(answer) !== undefined;
+  const encoding = negotiate(headers?.accept, hasProtobuf, !isStreamedList(context.request));
   if (answer.type === 'watch') return watchResponse(answer, encoding, context);
   return compressed(await encodeWhole(answer, encoding, context), context.request);
 }
@@ -59,10 +61,16 @@ function encodeWhole(
   }
 }
 
+/** A watch that begins with the list is of objects, never of tables; handlers/get.go watchListEndpointRestrictions. */
+function isStreamedList({ query }: ApiRequest): boolean {
+  return query?.get('sendInitialEvents') === 'true' && query.get('allowWatchBookmarks') === 'true';
+}
+
 /** Checks what can be checked before the work is done: a write must not happen and then be answered 406. */
 export function checkAcceptable(request: ApiRequest, resource: Resource): void {
   const isAskedOnly = resource.verbs.every((verb) => verb === 'create');
-  negotiate(request.headers?.accept, resource.schema.custom === undefined, !isAskedOnly);
+  const hasTable = !isAskedOnly && !isStreamedList(request);
+  negotiate(request.headers?.accept, resource.schema.custom === undefined, hasTable);
 }
 
 /** An error's Status, or another that ends a request, in protobuf for who prefers that and else as JSON. */
