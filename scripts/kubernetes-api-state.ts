@@ -24,6 +24,8 @@ export const machineryOf: Readonly<Record<string, string>> = {
   'apps/statefulsets': 'ordered pods with claims of their own; rolling updates',
   'apps/daemonsets': 'a pod on each node they may be on; rolling updates',
   'apps/controllerrevisions': 'history of StatefulSets and DaemonSets',
+  'autoscaling/horizontalpodautoscalers':
+    'set replicas by what pods use of CPU and memory; other metrics are reported as not there',
   'batch/cronjobs': 'make the jobs whose time has come',
   'batch/jobs': 'run to completion, indexed too, with failure policies',
   'events.k8s.io/events': 'expire after an hour; the same objects as those of core',

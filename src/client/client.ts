@@ -37,6 +37,8 @@ export interface ResourceClient<T extends KubeObject> {
   create(object: Draft<T>, options?: WriteRequest): Promise<T>;
   update(object: T, options?: WriteRequest): Promise<T>;
   updateStatus(object: T): Promise<T>;
+  /** GET of a subresource: `scale`. */
+  getSubresource<B extends KubeObject>(name: string, subresource: string, namespace?: string): Promise<B>;
   /** PUT to a subresource: `finalize`, `scale`. */
   updateSubresource<B extends KubeObject>(object: B, subresource: string): Promise<B>;
   patch(

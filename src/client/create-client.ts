@@ -191,6 +191,13 @@ class HttpResourceClient<T extends KubeObject> implements ResourceClient<T> {
     return this.updateSubresource(object, 'status');
   }
 
+  getSubresource<B extends KubeObject>(name: string, subresource: string, namespace?: string): Promise<B> {
+    return this.#connection.json({
+      method: 'GET',
+      path: `${this.#objectPath(name, namespace)}/${subresource}`,
+    });
+  }
+
   updateSubresource<B extends KubeObject>(object: B, subresource: string): Promise<B> {
     return this.#connection.json({
       method: 'PUT',
@@ -351,7 +358,7 @@ async function textOf(response: ApiResponse): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-async function* chunksOf(body: Uint8Array | AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+async function* chunksOf(body: ApiResponse['body']): AsyncIterable<Uint8Array> {
   if (body instanceof Uint8Array) yield body;
   else yield* body;
 }

@@ -24,6 +24,7 @@ import { NodeLifecycleController } from './node-lifecycle/node-lifecycle-control
 import { PodGarbageCollector } from './node-lifecycle/pod-garbage-collector.ts';
 import { TaintEvictionController } from './node-lifecycle/taint-eviction-controller.ts';
 import { PersistentVolumeController } from './persistent-volume/persistent-volume-controller.ts';
+import { HorizontalPodAutoscalerController } from './podautoscaler/horizontal-controller.ts';
 import { ReplicaSetController } from './replicaset/replicaset-controller.ts';
 import { ReplicationControllerController } from './replicationcontroller/replicationcontroller-controller.ts';
 import { ServiceCidrController } from './service-cidr/service-cidr-controller.ts';
@@ -75,6 +76,7 @@ const CONTROLLERS: readonly (readonly [ControllerClass, account?: string])[] = [
   [StatefulSetController, 'statefulset-controller'],
   [DaemonSetController, 'daemon-set-controller'],
   [DisruptionController, 'disruption-controller'],
+  [HorizontalPodAutoscalerController, 'horizontal-pod-autoscaler'],
   [EndpointSliceController, 'endpointslice-controller'],
   [EndpointSliceMirroringController, 'endpointslicemirroring-controller'],
   [ServiceCidrController, 'service-cidrs-controller'],
