@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -151,6 +151,26 @@ for (const [name, place] of [
     await expect(restoreStore(file, target, quiet)).rejects.toMatchObject({ code: 'StoreNotEmpty' });
   });
 }
+
+test('a backup goes into no file and through no link that somebody has put in its way', async () => {
+  const place = inFiles('store');
+  const store = await openStore(place);
+  await fill(store);
+  await store.close();
+  const [file, target] = [join(home, 'copy'), join(home, 'target')];
+  for (const put of [
+    () => writeFileSync(`${file}.part`, '', { mode: 0o666 }),
+    () => {
+      writeFileSync(target, 'mine');
+      symlinkSync(target, `${file}.part`);
+    },
+  ]) {
+    put();
+    await backUpStore(place, { file, now: new Date(), onProgress: quiet });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  }
+  expect(readFileSync(target, 'utf8')).toBe('mine');
+});
 
 test('a migration that was cut short cannot be opened, and is made anew', async () => {
   const [source, target] = [inFiles('source'), inEtcd()];

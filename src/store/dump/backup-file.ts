@@ -90,7 +90,9 @@ class Writer {
   constructor(path: string) {
     this.#path = path;
     try {
-      this.#file = openSync(path, 'w', 0o600);
+      // Never into what somebody has put there: a link, or a file of his own that he may read.
+      rmSync(path, { force: true });
+      this.#file = openSync(path, 'wx', 0o600);
     } catch (cause) {
       throw new OrreryError('BackupFailed', `cannot make the backup ${path}: ${messageOf(cause)}`, { cause });
     }
