@@ -1,4 +1,4 @@
-import { BadRequest } from '../base/index.ts';
+import { BadRequest, messageOf } from '../base/index.ts';
 
 /** The fields of one object of a configuration file, each read once; what is left over is unknown. Throws BadRequest. */
 export class ConfigurationFields {
@@ -70,5 +70,26 @@ export class ConfigurationFields {
   #take(name: string): unknown {
     this.#read.add(name);
     return (Object.hasOwn(this.#value, name) ? this.#value[name] : undefined) ?? undefined;
+  }
+}
+
+/** The document of a configuration's text, YAML or JSON. @throws BadRequest with the place where it is neither. */
+export async function parseConfiguration(text: string, what: string): Promise<unknown> {
+  const { parse } = await import('yaml');
+  try {
+    return parse(text);
+  } catch (cause) {
+    const [why] = messageOf(cause).split(/:?\n/);
+    throw new BadRequest(`${what} is not YAML: ${why}`, { cause });
+  }
+}
+
+/** Reads a configuration; what is refused in it is refused with the name of its file. */
+export async function inConfigurationFile<T>(file: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (!(cause instanceof BadRequest)) throw cause;
+    throw new BadRequest(`${JSON.stringify(file)}: ${cause.message}`, { cause });
   }
 }

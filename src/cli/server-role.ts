@@ -39,7 +39,7 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
     advertise: { address: config.nodeIp, port: config.port },
     loadDescriptions,
     ...(config.tokenAuthFile !== undefined && {
-      staticTokens: parseTokenFile(await readNamed('--token-auth-file', config.tokenAuthFile)),
+      staticTokens: await readTokenFile(config.tokenAuthFile),
     }),
     ...(config.authenticationConfigFile !== undefined && {
       authenticationConfigFile: config.authenticationConfigFile,
@@ -104,6 +104,16 @@ export async function startServerRole(config: Config, { log, tell }: RoleContext
       await store.close();
     },
   };
+}
+
+async function readTokenFile(file: string): Promise<ReturnType<typeof parseTokenFile>> {
+  const flag = '--token-auth-file';
+  const text = await readNamed(flag, file);
+  try {
+    return parseTokenFile(text);
+  } catch (cause) {
+    throw new BadRequest(`${flag} "${file}": ${messageOf(cause)}`, { cause });
+  }
 }
 
 async function readNamed(flag: string, file: string): Promise<string> {

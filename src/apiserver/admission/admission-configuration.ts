@@ -7,7 +7,11 @@ import {
   type PodSecurityLevel,
   type PodSecurityMode,
 } from '../../kube/index.ts';
-import { ConfigurationFields as Fields } from '../configuration-fields.ts';
+import {
+  ConfigurationFields as Fields,
+  inConfigurationFile,
+  parseConfiguration,
+} from '../configuration-fields.ts';
 import type { LimitedResource } from './limited-resources.ts';
 import type { PodSecurityConfiguration } from './pod-security.ts';
 
@@ -28,7 +32,12 @@ const MODES: readonly PodSecurityMode[] = ['enforce', 'audit', 'warn'];
  * @throws BadRequest when a file cannot be read, or naming the field that is wrong.
  */
 export async function readAdmissionConfiguration(file: string): Promise<PluginConfigurations> {
-  const root = new Fields(await readYaml(file), '', WHAT);
+  const document = await readYaml(file);
+  return inConfigurationFile(file, () => parseAdmissionConfiguration(document, file));
+}
+
+async function parseAdmissionConfiguration(document: unknown, file: string): Promise<PluginConfigurations> {
+  const root = new Fields(document, '', WHAT);
   checkKind(root, 'AdmissionConfiguration', 'apiserver.config.k8s.io', ['v1', 'v1alpha1']);
   const found: PluginConfigurations = {};
   for (const plugin of root.list('plugins')) {
@@ -59,19 +68,14 @@ async function readYaml(file: string): Promise<unknown> {
       { cause },
     );
   }
-  const { parse } = await import('yaml');
-  try {
-    return parse(text);
-  } catch (cause) {
-    throw new BadRequest(`${WHAT} ${JSON.stringify(file)} is not YAML`, { cause });
-  }
+  return parseConfiguration(text, `${WHAT} ${JSON.stringify(file)}`);
 }
 
 function checkKind(fields: Fields, kind: string, group: string, versions: readonly string[]): void {
   const [apiVersion, found] = [fields.text('apiVersion'), fields.text('kind')];
   if (found !== kind || !versions.some((version) => apiVersion === `${group}/${version}`))
     throw new BadRequest(
-      `${WHAT} must hold a ${kind} of ${group}/v1, not ${JSON.stringify(found)} of ${JSON.stringify(apiVersion)}`,
+      `${WHAT} must hold an object of kind ${kind} of ${group}/v1, not ${JSON.stringify(found ?? '')} of ${JSON.stringify(apiVersion ?? '')}`,
     );
 }
 

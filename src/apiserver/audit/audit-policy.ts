@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { BadRequest, messageOf } from '../../base/index.ts';
+import { inConfigurationFile, parseConfiguration } from '../configuration-fields.ts';
 
 /** How much of a request is written down, less to more. */
 export type AuditLevel = 'None' | 'Metadata' | 'Request' | 'RequestResponse';
@@ -51,7 +52,7 @@ export async function readAuditPolicy(file: string): Promise<AuditPolicy> {
   } catch (cause) {
     throw new BadRequest(`the audit policy "${file}" cannot be read: ${messageOf(cause)}`, { cause });
   }
-  return parseAuditPolicy(text);
+  return inConfigurationFile(file, () => parseAuditPolicy(text));
 }
 
 /**
@@ -61,13 +62,7 @@ export async function readAuditPolicy(file: string): Promise<AuditPolicy> {
  * @throws BadRequest naming the field.
  */
 export async function parseAuditPolicy(text: string): Promise<AuditPolicy> {
-  const { parse } = await import('yaml');
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (cause) {
-    throw wrong('', 'is not YAML', cause);
-  }
+  const document = await parseConfiguration(text, 'the audit policy');
   const root = recordAt(document, '', POLICY_FIELDS);
   if (root.apiVersion !== 'audit.k8s.io/v1') throw wrong('apiVersion', 'must be audit.k8s.io/v1');
   if (root.kind !== 'Policy') throw wrong('kind', 'must be Policy');
@@ -215,6 +210,6 @@ function flagAt(value: unknown, path: string): boolean | undefined {
   return value;
 }
 
-function wrong(path: string, why: string, cause?: unknown): BadRequest {
-  return new BadRequest(`the audit policy${path && `'s ${path}`} ${why}`, { cause });
+function wrong(path: string, why: string): BadRequest {
+  return new BadRequest(`the audit policy${path && `'s ${path}`} ${why}`);
 }

@@ -10,6 +10,7 @@ test('reads a token file as kube-apiserver does', () => {
 
 test('names the line it cannot read', () => {
   expect(() => parseTokenFile('abc,ann,1\nonly\n')).toThrow('line 2');
+  expect(() => parseTokenFile('abc,ann\n')).toThrow('line 1 must be token,user,uid');
 });
 
 test('knows its tokens and no others', async () => {

@@ -35,8 +35,9 @@ export function parseTokenFile(text: string): { token: string; user: User }[] {
       match[1]!.trim().replace(/^"(.*)"$/, '$1'),
     );
     const [token, name, uid, groups] = fields;
-    if (!token || !name)
-      throw new BadRequest(`token file: line ${index + 1} must be token,user,uid[,"group1,group2"]`, {
+    const columns = line.replace(/"(?:[^"]|"")*"/g, '').split(',').length;
+    if (!token || !name || columns < 3)
+      throw new BadRequest(`line ${index + 1} must be token,user,uid[,"group1,group2"]`, {
         details: { line: index + 1 },
       });
     const user: User = { name, groups: groups ? groups.split(',').map((group) => group.trim()) : [] };

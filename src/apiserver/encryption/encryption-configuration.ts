@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { BadRequest, messageOf } from '../../base/index.ts';
-import { ConfigurationFields } from '../configuration-fields.ts';
+import { ConfigurationFields, inConfigurationFile, parseConfiguration } from '../configuration-fields.ts';
 
 export interface EncryptionKey {
   name: string;
@@ -31,7 +31,7 @@ export async function readEncryptionConfiguration(file: string): Promise<Encrypt
   }
   if (text === '')
     throw new BadRequest(`encryption provider configuration file ${JSON.stringify(file)} is empty`);
-  return parseEncryptionConfiguration(text);
+  return inConfigurationFile(file, () => parseEncryptionConfiguration(text));
 }
 
 /**
@@ -42,18 +42,12 @@ export async function readEncryptionConfiguration(file: string): Promise<Encrypt
  * @throws BadRequest naming the field.
  */
 export async function parseEncryptionConfiguration(text: string): Promise<EncryptionConfiguration> {
-  const { parse } = await import('yaml');
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (cause) {
-    throw new BadRequest('the encryption configuration is not YAML', { cause });
-  }
+  const document = await parseConfiguration(text, 'the encryption configuration');
   const root = new ConfigurationFields(document, '', 'the encryption configuration');
   const [apiVersion, kind] = [root.text('apiVersion'), root.text('kind')];
   if (apiVersion !== API_VERSION || kind !== 'EncryptionConfiguration')
     throw new BadRequest(
-      `the encryption configuration must be an EncryptionConfiguration of ${API_VERSION}, not ${JSON.stringify(kind)} of ${JSON.stringify(apiVersion)}`,
+      `the encryption configuration must be an EncryptionConfiguration of ${API_VERSION}, not ${JSON.stringify(kind ?? '')} of ${JSON.stringify(apiVersion ?? '')}`,
     );
   const entries = root.list('resources');
   if (entries.length === 0) root.missing('resources', 'at least one resources is required');

@@ -1,6 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { BadRequest, messageOf } from '../../../base/index.ts';
-import { ConfigurationFields as Fields } from '../../configuration-fields.ts';
+import {
+  ConfigurationFields as Fields,
+  inConfigurationFile,
+  parseConfiguration,
+} from '../../configuration-fields.ts';
 import type { AnonymousAccess } from '../authenticator.ts';
 
 /** One issuer of JSON Web Tokens whose users we know; apiserver.config.k8s.io JWTAuthenticator. */
@@ -42,7 +46,7 @@ export async function readAuthenticationConfiguration(file: string): Promise<Aut
       cause,
     });
   }
-  return parseAuthenticationConfiguration(text);
+  return inConfigurationFile(file, () => parseAuthenticationConfiguration(text));
 }
 
 /**
@@ -52,13 +56,7 @@ export async function readAuthenticationConfiguration(file: string): Promise<Aut
  * @throws BadRequest naming the field.
  */
 export async function parseAuthenticationConfiguration(text: string): Promise<AuthenticationConfiguration> {
-  const { parse } = await import('yaml');
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (cause) {
-    throw new BadRequest('the authentication configuration is not YAML', { cause });
-  }
+  const document = await parseConfiguration(text, 'the authentication configuration');
   const root = new Fields(document, '', 'the authentication configuration');
   const apiVersion = root.text('apiVersion');
   const kind = root.text('kind');
@@ -67,7 +65,7 @@ export async function parseAuthenticationConfiguration(text: string): Promise<Au
     !VERSIONS.some((version) => apiVersion === `${GROUP}/${version}`)
   )
     throw new BadRequest(
-      `the authentication configuration must be an AuthenticationConfiguration of ${GROUP}/v1, not ${JSON.stringify(kind)} of ${JSON.stringify(apiVersion)}`,
+      `the authentication configuration must be an AuthenticationConfiguration of ${GROUP}/v1, not ${JSON.stringify(kind ?? '')} of ${JSON.stringify(apiVersion ?? '')}`,
     );
   const issuers = root.list('jwt').map(issuerOf);
   const urls = issuers.map(({ url }) => url);
