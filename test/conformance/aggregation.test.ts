@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -258,6 +259,36 @@ describe('an extension API server', () => {
     switched.write('there\n');
     expect(await heard).toBe('hello admin\nthere\n');
     switched.destroy();
+  });
+
+  test.each(['GET', 'DELETE'])('the body of a %s is no request of its own', async (method) => {
+    const before = extension.requests.length;
+    const smuggled = [
+      `POST ${FLUNDERS} HTTP/1.1`,
+      'host: x',
+      'x-remote-user: eve',
+      'x-remote-group: system:masters',
+      'content-length: 0',
+      '',
+      '',
+    ].join('\r\n');
+    const framings: Record<string, string>[] = [
+      { 'transfer-encoding': 'chunked' },
+      { 'content-length': String(smuggled.length) },
+    ];
+    for (const headers of framings) {
+      const request = open(method, `${FLUNDERS}/nothing`, { headers });
+      const answered = once(request, 'response');
+      request.end(smuggled);
+      const [response] = (await answered) as [IncomingMessage];
+      expect(response.statusCode).toBe(404);
+      await response.resume().toArray();
+    }
+    // On the same connection, were it one.
+    await get(`${FLUNDERS}/nothing`);
+    expect(
+      extension.requests.slice(before).map((one) => `${one.method} ${one.headers['x-remote-user']}`),
+    ).toEqual([`${method} admin`, `${method} admin`, 'GET admin']);
   });
 
   test('cannot send clients elsewhere', async () => {

@@ -276,7 +276,7 @@ async function readJson(request: IncomingMessage): Promise<Json> {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();
-  return text === '' ? {} : JSON.parse(text);
+  return text.startsWith('{') ? JSON.parse(text) : {};
 }
 
 /** A table of names for those who ask for one, as kubectl does. */

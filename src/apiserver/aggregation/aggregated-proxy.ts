@@ -45,7 +45,12 @@ export class AggregatedProxy {
         .join(', ');
     if (auditId !== undefined) headers['audit-id'] = auditId;
     const length = request.headers?.['content-length'];
-    if (wire.body !== undefined && length !== undefined) headers['content-length'] = length;
+    // Without either, Node sends the body of a GET or DELETE as it is: to the backend it is another request, ours.
+    if (wire.body !== undefined)
+      Object.assign(
+        headers,
+        length === undefined ? { 'transfer-encoding': 'chunked' } : { 'content-length': length },
+      );
     const { limitMs } = proxied;
     const deadline = limitMs === undefined ? undefined : new Deadline(request.signal, limitMs);
     const body = wire.body?.stream ?? request.body;
