@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../base/index.ts';
 import { openLmdbStore, type Store } from '../store/index.ts';
+import { isWhole, joinedBody } from './http/messages.ts';
 import { type ApiRequest, type ApiServer, createApiServer, ensurePki, type User } from './index.ts';
 import type { ApiServerOptions } from './options.ts';
 
@@ -74,8 +75,8 @@ export class TestServer {
       options.user ?? ADMIN,
     );
     const { status, headers } = response;
-    if (!(response.body instanceof Uint8Array)) return { status, headers, body: response.body };
-    const text = Buffer.from(response.body).toString();
+    if (!isWhole(response.body)) return { status, headers, body: response.body };
+    const text = Buffer.from(joinedBody(response.body)).toString();
     return { status, headers, body: headers['content-type']?.includes('json') ? JSON.parse(text) : text };
   }
 

@@ -9,8 +9,10 @@ import {
   type ApiResponse,
   decodeText,
   encodeText,
+  joinedBody,
   MASTERS_GROUP,
   type User,
+  type WholeBody,
 } from './http/messages.ts';
 import type { ObjectClient, SentObject } from './object-client.ts';
 import type { RuntimeConfig } from './registry/runtime-config.ts';
@@ -175,7 +177,7 @@ class Server implements ObjectClient {
       { method, path, headers, ...(body !== undefined && { body: encodeText(JSON.stringify(body)) }) },
       SELF,
     );
-    const answer = JSON.parse(decodeText(response.body as Uint8Array)) as { message?: string };
+    const answer = JSON.parse(decodeText(joinedBody(response.body as WholeBody))) as { message?: string };
     if (response.status < 300) return answer;
     if (response.status === 404 && method === 'GET') throw new NotFound(answer.message ?? path);
     throw new OrreryError('BootstrapFailed', `cannot make ${path}: ${answer.message}`, {

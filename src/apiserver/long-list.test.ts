@@ -52,6 +52,15 @@ test('a long list of which only the last object matches is well-formed', async (
   expect(items[0].metadata.name).toBe(name(COUNT - 1));
 });
 
+test('a page is well-formed, of neighbours in memory and of objects that are not', async () => {
+  const page = await server.get(`${SECRETS}?limit=500`);
+  expect(page.body.items.map((item: { metadata: { name: string } }) => item.metadata.name)).toEqual(
+    Array.from({ length: 500 }, (_, n) => name(n)),
+  );
+  const some = await server.get(`${SECRETS}?limit=500&labelSelector=half!%3Dlast`);
+  expect(some.body.items).toEqual(page.body.items);
+});
+
 test('a long list as a Table has every row', async () => {
   const accept = 'application/json;as=Table;g=meta.k8s.io;v=v1';
   const { body } = await server.send('GET', SECRETS, undefined, { headers: { accept } });

@@ -19,6 +19,7 @@ import { type FlowGate, Overloaded } from './flow-control/flow-control.ts';
 import {
   type ApiRequest,
   type ApiResponse,
+  bodyLength,
   type RequestBody,
   textResponse,
   type UpgradeRequest,
@@ -127,7 +128,7 @@ export class Pipeline {
       code: response.status,
       seconds: (performance.now() - startMs) / 1000,
       longRunning,
-      bytes: response.body instanceof Uint8Array ? response.body.length : undefined,
+      bytes: bodyLength(response.body),
     });
     if (response.status === 101) wire.upgrade?.socket.once('close', metrics.longRunning(labels));
     return response;

@@ -21,5 +21,5 @@ export interface ApiResponse {
   status: number;
   headers: Record<string, string>;
   /** Whole for ordinary answers; a stream of chunks for watches and logs. */
-  body: Uint8Array | AsyncIterable<Uint8Array>;
+  body: Uint8Array | readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 }

@@ -128,21 +128,23 @@ export class RecordView {
 
 const SLAB_BYTES = 128 * 1024;
 
+const COMMA = 44;
+
 /**
  * Memory for many values at once: an ArrayBuffer for each would cost a list more than reading it. All of a slab
- * lives as long as any value in it.
+ * lives as long as any value in it. Between values stands a comma, so that a JSON list can be sent as it lies.
  */
 export class ValueSlab {
-  #memory = new ArrayBuffer(0);
+  #memory = new Uint8Array();
   #used = 0;
 
   take(bytes: number): Uint8Array {
-    if (this.#used + bytes > this.#memory.byteLength) {
+    if (this.#used + 1 + bytes > this.#memory.length) {
       if (bytes > SLAB_BYTES / 4) return Buffer.allocUnsafeSlow(bytes);
-      this.#memory = Buffer.allocUnsafeSlow(SLAB_BYTES).buffer;
+      this.#memory = Buffer.allocUnsafeSlow(SLAB_BYTES);
       this.#used = 0;
-    }
-    const taken = new Uint8Array(this.#memory, this.#used, bytes);
+    } else this.#memory[this.#used++] = COMMA;
+    const taken = new Uint8Array(this.#memory.buffer, this.#used, bytes);
     this.#used += bytes;
     return taken;
   }

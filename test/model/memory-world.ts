@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isWhole, joinedBody } from '../../src/apiserver/http/messages.ts';
 import {
   type ApiServer,
   createApiServer,
@@ -63,8 +64,8 @@ export class MemoryWorld implements World {
 
   async send(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, options: Json = {}) {
     const { status, body } = await this.#answer(method, url, options);
-    if (!(body instanceof Uint8Array)) throw new TypeError('an answer, not a stream, was asked for');
-    const answer = JSON.parse(Buffer.from(body).toString());
+    if (!isWhole(body)) throw new TypeError('an answer, not a stream, was asked for');
+    const answer = JSON.parse(Buffer.from(joinedBody(body)).toString());
     if (isLeaving(status, answer)) throw new Cut('the server goes');
     return { status, body: answer };
   }
@@ -72,8 +73,8 @@ export class MemoryWorld implements World {
   async *watch(url: string, accept: string, signal: AbortSignal) {
     const ending = AbortSignal.any([signal, this.#cutting.signal]);
     const { status, body } = await this.#answer('GET', url, { accept, signal: ending });
-    if (body instanceof Uint8Array) {
-      const answer = JSON.parse(Buffer.from(body).toString());
+    if (isWhole(body)) {
+      const answer = JSON.parse(Buffer.from(joinedBody(body)).toString());
       throw isLeaving(status, answer) ? new Cut('the server goes') : new Refused(status, answer);
     }
     for await (const event of jsonLines(body)) {

@@ -5,7 +5,14 @@ import { type Clock, type Log, type MetricRegistry, systemClock } from '../../ba
 import { decodeProtobufObject } from '../encoding/protobuf-object.ts';
 import { PROTOBUF } from '../encoding/protobuf-types.ts';
 import { parseYaml } from '../encoding/yaml.ts';
-import { type ApiRequest, type ApiResponse, decodeText, type User } from '../http/messages.ts';
+import {
+  type ApiRequest,
+  type ApiResponse,
+  decodeText,
+  isWhole,
+  joinedBody,
+  type User,
+} from '../http/messages.ts';
 import type { RequestInfo } from '../request-info/request-info.ts';
 import { AuditLog, type AuditLogLimits } from './audit-log.ts';
 import {
@@ -153,7 +160,7 @@ export class RequestAudit {
     }
     const { body } = response;
     const outcome = await this.#outcome(response);
-    if (body instanceof Uint8Array) {
+    if (isWhole(body)) {
       this.#complete(outcome);
       await this.#out.flushed?.();
       return response;
@@ -243,8 +250,8 @@ export class RequestAudit {
     const isFailure = status >= 400;
     const wanted = isResource && (isFailure || this.#reaches('RequestResponse'));
     const answered =
-      wanted && body instanceof Uint8Array && headers['content-encoding'] === undefined
-        ? await parsed(body, headers['content-type'])
+      wanted && isWhole(body) && headers['content-encoding'] === undefined
+        ? await parsed(joinedBody(body), headers['content-type'])
         : undefined;
     const metadata = (sent as { metadata?: Json } | undefined)?.metadata;
     const ref = this.#objectRef();

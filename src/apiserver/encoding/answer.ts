@@ -152,9 +152,12 @@ async function encodeList(
 }
 
 const COMMA = encodeText(',');
+const COMMA_BYTE = COMMA[0];
 const LIST_END = encodeText(']}\n');
 /** A list up to here is sent as one. */
 const WHOLE_ITEMS = 1000;
+/** From this average on, pieces are not copied together. */
+const LARGE_PART_BYTES = 16 * 1024;
 
 /** A list's JSON around the stored bytes of its items; a long one is read and sent a chunk at a time. */
 function plainList({ resource, items, metadata, rest }: ListAnswer): ApiResponse {
@@ -163,13 +166,13 @@ function plainList({ resource, items, metadata, rest }: ListAnswer): ApiResponse
   );
   let first = true;
   function* separated(some: readonly StoredObject[]): Generator<Uint8Array[]> {
-    for (const { bytes } of some) {
+    for (const bytes of runs(some)) {
       yield first ? [bytes] : [COMMA, bytes];
       first = false;
     }
   }
   if (rest === undefined && items.length <= WHOLE_ITEMS)
-    return bytesResponse(200, [head, ...[...separated(items)].flat(), LIST_END]);
+    return listResponse([head, ...[...separated(items)].flat(), LIST_END]);
   async function* chunks(): AsyncGenerator<Uint8Array> {
     yield head;
     yield* joined(separated(items));
@@ -177,6 +180,31 @@ function plainList({ resource, items, metadata, rest }: ListAnswer): ApiResponse
     yield LIST_END;
   }
   return { status: 200, headers: { 'content-type': 'application/json' }, body: chunks() };
+}
+
+/** Objects that lie in memory one after the other, a comma between them (the store reads a list so), as one piece. */
+function* runs(objects: readonly StoredObject[]): Generator<Uint8Array> {
+  let memory: Uint8Array = new Uint8Array();
+  let start = 0;
+  let end = 0;
+  for (const { bytes } of objects) {
+    const { buffer, byteOffset, length } = bytes;
+    const isNext = buffer === memory.buffer && byteOffset === end + 1 && memory[end] === COMMA_BYTE;
+    if (!isNext) {
+      if (end > start) yield memory.subarray(start, end);
+      if (buffer !== memory.buffer) memory = new Uint8Array(buffer);
+      start = byteOffset;
+    }
+    end = byteOffset + length;
+  }
+  if (end > start) yield memory.subarray(start, end);
+}
+
+/** Large pieces are sent as they are, small ones are cheaper sent as one. */
+function listResponse(parts: readonly Uint8Array[]): ApiResponse {
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+  if (bytes < parts.length * LARGE_PART_BYTES) return bytesResponse(200, parts);
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: parts };
 }
 
 /** `?pretty` and conversions need a parse. */

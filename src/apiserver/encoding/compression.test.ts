@@ -1,10 +1,11 @@
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import type { ResponseBody } from '../http/messages.ts';
 import { compressed } from './compression.ts';
 
 const LARGE = new Uint8Array(200_000).fill(97);
 
-function answer(body: Uint8Array | AsyncIterable<Uint8Array>, accept: string | undefined) {
+function answer(body: ResponseBody, accept: string | undefined) {
   const headers: Record<string, string> = accept === undefined ? {} : { 'accept-encoding': accept };
   return compressed({ status: 200, headers: {}, body }, { method: 'GET', path: '/', headers });
 }

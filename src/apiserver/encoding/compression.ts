@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
-import type { ApiRequest, ApiResponse } from '../http/messages.ts';
+import { type ApiRequest, type ApiResponse, bodyLength, isWhole, joinedBody } from '../http/messages.ts';
 
 /** k8s.io/apiserver/pkg/endpoints/handlers/responsewriters defaultGzipThresholdBytes: below, it costs more than it saves. */
 const THRESHOLD_BYTES = 128 * 1024;
@@ -13,9 +13,9 @@ const gzipWhole = promisify(gzip);
 export async function compressed(response: ApiResponse, request: ApiRequest): Promise<ApiResponse> {
   const { body } = response;
   if (!takesGzip(request.headers?.['accept-encoding'])) return response;
-  if (body instanceof Uint8Array && body.length <= THRESHOLD_BYTES) return response;
+  if ((bodyLength(body) ?? Number.POSITIVE_INFINITY) <= THRESHOLD_BYTES) return response;
   const headers = { ...response.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' };
-  if (body instanceof Uint8Array) return { ...response, headers, body: await gzipWhole(body, OPTIONS) };
+  if (isWhole(body)) return { ...response, headers, body: await gzipWhole(joinedBody(body), OPTIONS) };
   const zipped = createGzip(OPTIONS);
   // Whoever reads `zipped` hears of an error of either.
   pipeline(Readable.from(body), zipped, () => undefined);

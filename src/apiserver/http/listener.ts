@@ -14,7 +14,15 @@ import { type Log, messageOf, OrreryError } from '../../base/index.ts';
 import { BODY_LIMIT_BYTES } from '../encoding/body.ts';
 import { methodNotAllowed } from '../errors.ts';
 import type { ServerCredentials } from '../pki/renewal.ts';
-import type { ApiRequest, ApiResponse, RequestBody, UpgradeRequest } from './messages.ts';
+import {
+  type ApiRequest,
+  type ApiResponse,
+  bodyLength,
+  isWhole,
+  type RequestBody,
+  type UpgradeRequest,
+  type WholeBody,
+} from './messages.ts';
 import { readBodyBytes, requestOf } from './read-request.ts';
 import { isWebSocket, streamOverWebSocket } from './websocket-stream.ts';
 
@@ -202,7 +210,8 @@ export class TlsListener {
     // A body that is too large is not read to its end: the connection cannot be used again.
     if (!message.complete && !(Number(message.headers['content-length']) <= BODY_LIMIT_BYTES))
       headers.connection = 'close';
-    if (answer.body instanceof Uint8Array) headers['content-length'] = answer.body.length;
+    const length = bodyLength(answer.body);
+    if (length !== undefined) headers['content-length'] = length;
     // Somebody waits for a body that did not come in time.
     const isAbandoned = !message.complete && wire.isRead === true;
     if (isAbandoned) headers.connection = 'close';
@@ -268,8 +277,8 @@ export class TlsListener {
       to.end();
       return endUnused(answer);
     }
-    if (answer.body instanceof Uint8Array) {
-      to.end(answer.body);
+    if (isWhole(answer.body)) {
+      endWith(to, answer.body);
       return;
     }
     // Headers at once: a watch may have nothing to say for long.
@@ -399,9 +408,20 @@ function drained(to: ServerResponse | ServerHttp2Stream, limitMs: number | undef
   });
 }
 
+/** Pieces go out together, as one would. */
+function endWith(to: ServerResponse | ServerHttp2Stream, body: WholeBody): void {
+  if (body instanceof Uint8Array) {
+    to.end(body);
+    return;
+  }
+  to.cork();
+  for (const part of body) to.write(part);
+  to.end();
+}
+
 /** Lets a stream nobody will read give back what it holds. */
 async function endUnused(answer: ApiResponse): Promise<void> {
-  if (answer.body instanceof Uint8Array) return;
+  if (isWhole(answer.body)) return;
   if (answer.body instanceof Readable) answer.body.destroy();
   else await answer.body[Symbol.asyncIterator]().return?.();
 }

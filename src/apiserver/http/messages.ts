@@ -19,11 +19,15 @@ export interface ApiRequest {
 export interface ApiResponse {
   status: number;
   headers: Record<string, string>;
-  /** Whole for ordinary answers; a stream of chunks for watches and logs. */
-  body: Uint8Array | AsyncIterable<Uint8Array>;
+  body: ResponseBody;
   /** Of a stream whose reader must keep up: how long he may take for what lies ready, and who hears that he did not. */
   stall?: { limitMs: number; ended(): void };
 }
+
+/** Whole for ordinary answers, in one piece or (large lists) in several; a stream of chunks for watches and logs. */
+export type ResponseBody = WholeBody | AsyncIterable<Uint8Array>;
+
+export type WholeBody = Uint8Array | readonly Uint8Array[];
 
 /** A body that nobody has read yet: taken in whole, or passed on as it comes. */
 export interface RequestBody {
@@ -61,6 +65,20 @@ export function encodeText(text: string): Uint8Array {
 
 export function decodeText(bytes: Uint8Array): string {
   return decoder.decode(bytes);
+}
+
+export function isWhole(body: ResponseBody): body is WholeBody {
+  return body instanceof Uint8Array || Array.isArray(body);
+}
+
+/** Undefined for a stream. */
+export function bodyLength(body: ResponseBody): number | undefined {
+  if (body instanceof Uint8Array) return body.length;
+  return isWhole(body) ? body.reduce((sum, part) => sum + part.length, 0) : undefined;
+}
+
+export function joinedBody(body: WholeBody): Uint8Array {
+  return body instanceof Uint8Array ? body : Buffer.concat(body);
 }
 
 export function jsonResponse(status: number, body: unknown, headers?: Record<string, string>): ApiResponse {
