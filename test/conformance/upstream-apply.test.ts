@@ -72,3 +72,42 @@ describe('scale', () => {
     return [body.spec.replicas, ...owners.map(({ manager }: Json) => manager).sort()];
   }
 });
+
+describe('an object', () => {
+  const data = Object.fromEntries(
+    Array.from({ length: 9999 }, (_, index) => [
+      `this-key-is-very-long-so-as-to-create-a-very-large-serialized-fieldset-${index}`,
+      'A',
+    ]),
+  );
+  const configMaps = '/api/v1/namespaces/default/configmaps';
+
+  test('too large with the names of who owns its fields is stored without, but not applied', async () => {
+    const { body } = await send('POST', configMaps, { metadata: { name: 'large' }, data });
+    expect(body.metadata.managedFields).toBeUndefined();
+    await send('POST', configMaps, { metadata: { name: 'grown' }, data: { k: 'v' } });
+    expect((await send('PATCH', `${configMaps}/grown`, { data }, MERGE)).status).toBe(200);
+    const empty = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'grown' } };
+    expect((await send('PATCH', `${configMaps}/grown?fieldManager=a`, empty, APPLY)).status).toBe(413);
+  });
+
+  test('that stays for its finalizers is accepted to be deleted when its dependents go too', async () => {
+    const finalizers = ['kube.io/dummy-finalizer'];
+    for (const name of ['a', 'b']) await send('POST', configMaps, { metadata: { name, finalizers } });
+    expect((await send('DELETE', `${configMaps}/a`)).status).toBe(200);
+    expect((await send('DELETE', `${configMaps}/b`, { orphanDependents: false })).status).toBe(202);
+  });
+});
+
+describe('a list', () => {
+  const secrets = '/api/v1/namespaces/default/secrets';
+
+  test.each([
+    ['resourceVersion=x&resourceVersionMatch=Bogus', 'supported values'],
+    ['resourceVersion=x&resourceVersionMatch=Exact&continue=y', 'forbidden when continue is provided'],
+    ['resourceVersion=x&continue=y', 'Invalid value: "x"'],
+    ['resourceVersion=1&continue=y', 'continue key is not valid'],
+  ])('asked for with %s says first: %s', async (query, why) => {
+    expect((await send('GET', `${secrets}?${query}`)).body.message).toContain(why);
+  });
+});

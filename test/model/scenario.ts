@@ -41,6 +41,9 @@ const follower: fc.Arbitrary<FollowerOptions> = fc
     // Only the custom kind can be selected by colour.
     ...(options.selection === COLOR_SELECTION &&
       options.collection.group === '' && { selection: SELECTIONS[1]! }),
+    // A list that is streamed is no table.
+    ...(options.start === 'stream' &&
+      options.view.startsWith('table') && { start: 'watch-from-zero' as const }),
   }));
 
 const write = fc.record({

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { BadRequest } from '../../base/index.ts';
+import { BadRequest, OrreryError } from '../../base/index.ts';
 import {
   applyDefaults,
   decodeObject,
@@ -102,13 +102,34 @@ async function createOnce(
       return unstored(key, resource, object, 0);
     }
     try {
-      return await registry.storage.create(resource, key, object);
+      return await trackedIfItFits(object, more.managedFields, () =>
+        registry.storage.create(resource, key, object),
+      );
     } catch (error) {
       if (error instanceof WriteRace) throw new NameTaken(name);
       throw error;
     }
   });
   return objectAnswer(201, resource, stored, more.warnings);
+}
+
+/**
+ * Who owns which field may be what makes an object too large to be stored: then it is stored without.
+ * Source: k8s.io/apiserver/pkg/endpoints/handlers/create.go, update.go, patch.go, isTooLargeError.
+ */
+export async function trackedIfItFits<T>(
+  object: KubeObject,
+  managedFields: ManagedFields,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    const isTooLarge = error instanceof OrreryError && error.code === 'RequestEntityTooLarge';
+    if (!isTooLarge || managedFields !== 'track' || object.metadata.managedFields === undefined) throw error;
+    delete object.metadata.managedFields;
+    return write();
+  }
 }
 
 /** What the server owns in the metadata of a new object; rest.BeforeCreate and FillObjectMetaSystemFields. */

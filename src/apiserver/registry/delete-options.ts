@@ -9,6 +9,8 @@ import { readDryRun } from './write-options.ts';
 export interface DeleteOptions {
   gracePeriodSeconds?: number;
   propagationPolicy?: 'Orphan' | 'Background' | 'Foreground';
+  /** As it was asked for; `propagationPolicy` says it too. */
+  orphanDependents?: boolean;
   preconditions?: metav1.Preconditions;
   dryRun: boolean;
 }
@@ -72,6 +74,7 @@ export function checked(options: metav1.DeleteOptions): DeleteOptions {
       gracePeriodSeconds: Math.max(0, options.gracePeriodSeconds),
     }),
     ...(policy !== undefined && { propagationPolicy: policy as 'Orphan' }),
+    ...(options.orphanDependents !== undefined && { orphanDependents: options.orphanDependents }),
     ...(options.preconditions !== undefined && { preconditions: options.preconditions }),
   };
 }

@@ -25,7 +25,9 @@ export async function deleteObject(registry: Registry, request: ResourceRequest)
   const options = await readDeleteOptions(request.request);
   const { stored, gone, uid } = await deleteNamed(registry, request, request.name!, options);
   const { resource } = request;
-  if (!gone || returnsDeleted(resource)) return objectAnswer(200, resource, stored);
+  // Said for the one old way of asking alone, as upstream (handlers/delete.go).
+  const status = !gone && options.orphanDependents === false ? 202 : 200;
+  if (!gone || returnsDeleted(resource)) return objectAnswer(status, resource, stored);
   const details = {
     name: request.name!,
     ...(resource.group !== '' && { group: resource.group }),

@@ -24,7 +24,7 @@ export function readListOptions(query: URLSearchParams | undefined, watching: bo
     limit: watching ? 0 : numberOf(query, 'limit'),
     continue: text('continue'),
     resourceVersion: text('resourceVersion'),
-    revision: revisionOf(text('resourceVersion')),
+    revision: 0,
     resourceVersionMatch: text('resourceVersionMatch') as ListOptions['resourceVersionMatch'],
     allowWatchBookmarks: isTrue(query?.get('allowWatchBookmarks')),
     sendInitialEvents: initial === null || initial === undefined ? undefined : isTrue(initial),
@@ -32,7 +32,8 @@ export function readListOptions(query: URLSearchParams | undefined, watching: bo
   };
   const errors = watching ? watchErrors(options) : listErrors(options);
   if (errors.length > 0) throw objectInvalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
-  return options;
+  // Last, as upstream: the storage is what reads it.
+  return { ...options, revision: revisionOf(options.resourceVersion) };
 }
 
 function listErrors(options: ListOptions): FieldError[] {

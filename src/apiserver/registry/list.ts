@@ -157,9 +157,9 @@ export function narrowed(
 
 function startOf(options: ListOptions, prefix: string): Start {
   if (options.continue !== '') {
+    const token = decodeContinue(options.continue);
     if (options.resourceVersion !== '' && options.resourceVersion !== '0')
       throw new BadRequest('specifying resource version is not allowed when using continue');
-    const token = decodeContinue(options.continue);
     return {
       revision: token.rv > 0 ? token.rv : undefined,
       startAfter: prefix + token.start,

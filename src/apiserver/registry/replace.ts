@@ -12,7 +12,7 @@ import {
 } from '../../kube/index.ts';
 import { objectConflict, objectInvalid, qualifiedName } from '../errors.ts';
 import type { StoredObject } from '../storage/object-storage.ts';
-import type { ManagedFields } from './create.ts';
+import { type ManagedFields, trackedIfItFits } from './create.ts';
 import {
   admissionRequest,
   type ObjectAnswer,
@@ -89,7 +89,9 @@ export async function replaceStored(
     if (options.dryRun) return Promise.resolve(unstored(current.key, resource, next, current.revision));
     return isFinished(next)
       ? registry.storage.delete(resource, current.key, next, current.revision)
-      : registry.storage.update(resource, current.key, next, current.revision);
+      : trackedIfItFits(next, managedFields, () =>
+          registry.storage.update(resource, current.key, next, current.revision),
+        );
   });
   return objectAnswer(200, resource, stored, warnings);
 }
