@@ -1,5 +1,6 @@
 import type { corev1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from '../validation/equality.ts';
+import { isExternallyAccessible } from '../validation/services.ts';
 
 type Service = corev1.Service;
 
@@ -46,9 +47,9 @@ function needsClusterIp({ spec }: Service): boolean {
   return spec.type !== 'ExternalName';
 }
 
+/** By its type: a balancer that asks for none keeps those it has. */
 function needsNodePort({ spec }: Service): boolean {
-  if (spec.type === 'NodePort') return true;
-  return spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false;
+  return spec.type === 'NodePort' || spec.type === 'LoadBalancer';
 }
 
 function needsHealthCheckPort({ spec }: Service): boolean {
@@ -74,18 +75,18 @@ function dropUnused(service: Service, old: Service): void {
   const { spec } = service;
   const was = old.spec;
   if (needsClusterIp(old) && !needsClusterIp(service)) {
-    if (spec.clusterIP === was.clusterIP) delete spec.clusterIP;
-    if (semanticallyEqual(spec.clusterIPs, was.clusterIPs)) delete spec.clusterIPs;
+    if (spec.clusterIP === was.clusterIP && semanticallyEqual(spec.clusterIPs, was.clusterIPs)) {
+      delete spec.clusterIP;
+      delete spec.clusterIPs;
+    }
     if (semanticallyEqual(spec.ipFamilies, was.ipFamilies)) delete spec.ipFamilies;
     if (spec.ipFamilyPolicy === was.ipFamilyPolicy) delete spec.ipFamilyPolicy;
   }
-  const nodePorts = (of: Service) => (of.spec.ports ?? []).map((port) => port.nodePort ?? 0);
-  if (
-    needsNodePort(old) &&
-    !needsNodePort(service) &&
-    semanticallyEqual(nodePorts(service), nodePorts(old))
-  ) {
-    for (const port of spec.ports ?? []) delete port.nodePort;
+  if (needsNodePort(old) && !needsNodePort(service)) {
+    const known = nodePortsOf(old);
+    // One the client chose just now is for validation to judge, and the others with it.
+    if (nodePortsOf(service).every((port) => known.includes(port)))
+      for (const port of spec.ports ?? []) delete port.nodePort;
   }
   if (needsHealthCheckPort(old) && !needsHealthCheckPort(service)) {
     if (spec.healthCheckNodePort === was.healthCheckNodePort) delete spec.healthCheckNodePort;
@@ -96,7 +97,11 @@ function dropUnused(service: Service, old: Service): void {
     }
     if (spec.loadBalancerClass === was.loadBalancerClass) delete spec.loadBalancerClass;
   }
-  if (spec.type === 'ClusterIP' && was.type !== 'ClusterIP' && (spec.externalIPs ?? []).length === 0) {
-    if (spec.externalTrafficPolicy === was.externalTrafficPolicy) delete spec.externalTrafficPolicy;
-  }
+  if (spec.type !== 'LoadBalancer') service.status = { ...service.status, loadBalancer: {} };
+  const isLeft = isExternallyAccessible(old) && !isExternallyAccessible(service);
+  if (isLeft && spec.externalTrafficPolicy === was.externalTrafficPolicy) delete spec.externalTrafficPolicy;
+}
+
+function nodePortsOf({ spec }: Service): number[] {
+  return (spec.ports ?? []).flatMap(({ nodePort }) => nodePort || []);
 }
