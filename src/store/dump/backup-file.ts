@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { messageOf, OrreryError, syncFolder } from '../../base/index.ts';
 import type { DumpItem, DumpSource } from './dump.ts';
@@ -48,6 +48,10 @@ export async function writeBackup(
 ): Promise<BackupResult> {
   const file = resolve(options.file);
   const part = `${file}.part`;
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
+    throw new OrreryError('BackupFailed', `cannot write the backup ${file}: it is a folder`, {
+      hint: 'name a file in it',
+    });
   const writer = new Writer(part);
   try {
     const header: BackupHeader = {
@@ -94,7 +98,10 @@ class Writer {
       rmSync(path, { force: true });
       this.#file = openSync(path, 'wx', 0o600);
     } catch (cause) {
-      throw new OrreryError('BackupFailed', `cannot make the backup ${path}: ${messageOf(cause)}`, { cause });
+      throw new OrreryError('BackupFailed', `cannot write the backup: ${messageOf(cause)}`, {
+        hint: 'name a file in a folder that exists and may be written to',
+        cause,
+      });
     }
   }
 
