@@ -109,24 +109,44 @@ export function kindOf(value: CelValue): ScalarKind | 'list' | 'map' | 'optional
   return (value as CelTime).desc.typeName.endsWith('Timestamp') ? 'timestamp' : 'duration';
 }
 
-export function celEquals(a: CelValue, b: CelValue): boolean {
+/**
+ * A value may hold another one twice, and that another one twice: what looks at all of it takes time that nothing it
+ * was made of has cost.
+ */
+class Walk {
+  #left = 1_000_000;
+
+  /** @throws CelCostExceeded */
+  step(nodes: number): void {
+    this.#left -= nodes;
+    if (this.#left < 0) throw new CelCostExceeded();
+  }
+}
+
+/** @throws CelCostExceeded */
+export function celEquals(a: CelValue, b: CelValue, walk?: Walk): boolean {
   if (a === b) return true;
   const [left, right] = [kindOf(a), kindOf(b)];
   if (isNumeric(left) && isNumeric(right)) return compareNumbers(a, b) === 0;
   if (left !== right) return false;
   if (Array.isArray(a)) {
     const other = b as readonly CelValue[];
-    return a.length === other.length && a.every((one, index) => celEquals(one, other[index]!));
+    if (a.length !== other.length) return false;
+    const within = walk ?? new Walk();
+    within.step(a.length);
+    return a.every((one, index) => celEquals(one, other[index]!, within));
   }
   if (a instanceof Map) {
     const other = b as CelMapValue;
     if (a.size !== other.size || typeNameOf(a) !== typeNameOf(other)) return false;
-    for (const [key, one] of a) if (!other.has(key) || !celEquals(one, other.get(key)!)) return false;
+    const within = walk ?? new Walk();
+    within.step(a.size);
+    for (const [key, one] of a) if (!other.has(key) || !celEquals(one, other.get(key)!, within)) return false;
     return true;
   }
   if (a instanceof CelOptional) {
     const other = (b as CelOptional).value;
-    return a.value === undefined || other === undefined ? a.value === other : celEquals(a.value, other);
+    return a.value === undefined || other === undefined ? a.value === other : celEquals(a.value, other, walk);
   }
   if (a instanceof CelOpaque) return a.equals(b as CelOpaque);
   if (a instanceof CelTypeValue) return a.name === (b as CelTypeValue).name;
@@ -171,13 +191,14 @@ export function celFromJson(json: unknown): CelValue {
 }
 
 /** A CEL value as JSON; times as their text. @throws CelFailure for what JSON cannot hold. */
-export function celToJson(value: CelValue): unknown {
+export function celToJson(value: CelValue, walk: Walk = new Walk()): unknown {
+  walk.step(1);
   if (typeof value === 'bigint') return Number(value);
-  if (Array.isArray(value)) return value.map(celToJson);
+  if (Array.isArray(value)) return value.map((one) => celToJson(one, walk));
   if (value instanceof Map)
-    return Object.fromEntries([...value].map(([key, one]) => [String(key), celToJson(one)]));
+    return Object.fromEntries([...value].map(([key, one]) => [String(key), celToJson(one, walk)]));
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-  if (value instanceof CelOptional) return value.value === undefined ? null : celToJson(value.value);
+  if (value instanceof CelOptional) return value.value === undefined ? null : celToJson(value.value, walk);
   if (value instanceof CelUint) return Number(value.value);
   if (isTime(value)) return library('string(a)', value);
   if (typeof value === 'object' && value !== null)

@@ -138,6 +138,23 @@ describe('compilation', () => {
   });
 });
 
+// Each step doubles what it is given and costs next to nothing by itself.
+test.each([
+  ['joined', "'aaaaaaaaaa'", '[x, x].join()', 'x.size() > 0'],
+  ['formatted', "'aaaaaaaaaa'", "'%s%s'.format([x, x])", 'x.size() > 0'],
+  ['flattened', '[1]', '[x, x].flatten()', 'x.size() > 0'],
+  ['put together as bytes', "b'a'", 'x + x', 'x.size() > 0'],
+  ['compared', '[[1], [1]]', '[[x[0], x[0]], [x[1], x[1]]]', 'x[0] == x[1]'],
+  ['printed', '[1]', '[x, x]', "'%s'.format([x]) != ''"],
+  ['returned', '[1]', '[x, x]', 'x'],
+])('what grows by half a hundred doublings and is %s stops at its budget', (_what, seed, step, last) => {
+  const source = [...Array.from({ length: 50 }, () => step), last].reduce(
+    (inner, outer) => `[${inner}].map(x, ${outer})[0]`,
+    seed,
+  );
+  expect(() => evaluate(source)).toThrow('operation cancelled: actual cost limit exceeded');
+});
+
 test('stops at its budget', () => {
   const source =
     '[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, a+b+c > 0)))';

@@ -77,7 +77,11 @@ define('_+_', 'list,list->list', ([a, b], budget) => {
   budget.spend(joined.length * 0.1);
   return joined;
 });
-define('_+_', 'bytes,bytes->bytes', ([a, b]) => Buffer.concat([a as Uint8Array, b as Uint8Array]));
+define('_+_', 'bytes,bytes->bytes', ([a, b], budget) => {
+  const [first, second] = [a as Uint8Array, b as Uint8Array];
+  budget.spend((first.length + second.length) * 0.1);
+  return Buffer.concat([first, second]);
+});
 define('_-_', 'int,int->int', ([a, b]) => int((a as bigint) - (b as bigint)));
 define('_-_', 'double,double->double', ([a, b]) => (a as number) - (b as number));
 define('_*_', 'int,int->int', ([a, b]) => int((a as bigint) * (b as bigint)));

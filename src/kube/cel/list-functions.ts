@@ -57,7 +57,11 @@ define('.slice', 'list,int,int->same', ([a, from, to], budget) => {
   return walk(a, budget).slice(start, end);
 });
 define('.flatten', 'list->list', ([a], budget) =>
-  walk(a, budget).flatMap((one) => (Array.isArray(one) ? one : [one])),
+  walk(a, budget).flatMap((one) => {
+    if (!Array.isArray(one)) return [one];
+    budget.spend(one.length * 0.1);
+    return one;
+  }),
 );
 define('.reverse', 'list->same', ([a], budget) => [...walk(a, budget)].reverse());
 define('.sort', 'list->same', ([a], budget) => [...walk(a, budget)].sort(order));

@@ -61,20 +61,27 @@ define('.substring', 'string,int->string;string,int,int->string', ([a, from, to]
   if (start > end) throw new CelFailure(`invalid substring range. start: ${start}, end: ${end}`);
   return spent(budget, a, all.slice(start, end).join(''));
 });
-define('.join', 'list->string;list,string->string', ([list, separator = '']) =>
+define('.join', 'list->string;list,string->string', ([list, separator = ''], budget) =>
   (list as CelValue[])
     .map((one) => {
       if (typeof one !== 'string') throw new CelFailure('no such overload');
+      budget.spend((one.length + (separator as string).length) * 0.1);
       return one;
     })
     .join(separator as string),
 );
 define('.format', 'string,list->string', ([format, args], budget) =>
-  spent(budget, format, formatted(format as string, args as CelValue[])),
+  spent(budget, format, formatted(format as string, args as CelValue[], budget)),
 );
-define('strings.quote', 'string->string', ([a]) => JSON.stringify(a));
-define('base64.encode', 'bytes->string', ([a]) => Buffer.from(a as Uint8Array).toString('base64'));
-define('base64.decode', 'string->bytes', ([a]) => new Uint8Array(Buffer.from(a as string, 'base64')));
+define('strings.quote', 'string->string', ([a], budget) => spent(budget, a, JSON.stringify(a)));
+define('base64.encode', 'bytes->string', ([a], budget) => {
+  budget.spend((a as Uint8Array).length * 0.1);
+  return Buffer.from(a as Uint8Array).toString('base64');
+});
+define('base64.decode', 'string->bytes', ([a], budget) => {
+  budget.spend((a as string).length * 0.1);
+  return new Uint8Array(Buffer.from(a as string, 'base64'));
+});
 
 function spent(budget: { spend(units: number): void }, from: CelValue | undefined, result: string): string {
   budget.spend((from as string).length * 0.1);
@@ -82,7 +89,12 @@ function spent(budget: { spend(units: number): void }, from: CelValue | undefine
 }
 
 /** `%s %d %f %e %b %x %X %o`, with precision. */
-function formatted(format: string, args: readonly CelValue[]): string {
+function formatted(
+  format: string,
+  args: readonly CelValue[],
+  budget: { spend(units: number): void },
+): string {
+  const shown = (value: CelValue) => printed(value, (text) => budget.spend(text.length * 0.1 + 0.1));
   let next = 0;
   return format.replaceAll(
     /%(?:%|(\.\d+)?([a-zA-Z]))/g,
@@ -93,9 +105,9 @@ function formatted(format: string, args: readonly CelValue[]): string {
       const digits = precision === undefined ? 6 : Number(precision.slice(1));
       switch (verb) {
         case 's':
-          return printed(value);
+          return shown(value);
         case 'd':
-          return printed(value);
+          return shown(value);
         case 'f':
           return Number(value as number).toFixed(digits);
         case 'e':
@@ -119,14 +131,21 @@ function formatted(format: string, args: readonly CelValue[]): string {
   );
 }
 
-function printed(value: CelValue): string {
-  if (typeof value === 'string') return value;
-  if (Array.isArray(value)) return `[${value.map(printed).join(', ')}]`;
+/** `pay` is told of each part: of one that stands in a value many times, each time. */
+function printed(value: CelValue, pay: (text: string) => void): string {
+  if (Array.isArray(value)) return `[${value.map((one) => printed(one, pay)).join(', ')}]`;
   if (value instanceof Map)
     return `{${[...value]
-      .map(([key, one]) => `${String(key)}: ${printed(one)}`)
+      .map(([key, one]) => `${String(key)}: ${printed(one, pay)}`)
       .sort()
       .join(', ')}}`;
+  const text = printedPart(value);
+  pay(text);
+  return text;
+}
+
+function printedPart(value: CelValue): string {
+  if (typeof value === 'string') return value;
   if (value instanceof Uint8Array) return Buffer.from(value).toString();
   if (isTime(value) || kindOf(value) === 'uint') return library('string(a)', value) as string;
   return String(value);
