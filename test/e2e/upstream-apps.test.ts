@@ -6,6 +6,7 @@ import {
   DEPLOYMENTS,
   JOBS,
   NAMESPACES,
+  NODES,
   POD_DISRUPTION_BUDGETS,
   PODS,
   REPLICA_SETS,
@@ -482,5 +483,46 @@ describe('DisruptionController', () => {
       ({ status }) => status?.disruptionsAllowed === 1,
     );
     await evict();
+  });
+});
+
+describe('NoExecuteTaintManager', () => {
+  const nodes = () => client.resource<corev1.Node>(NODES);
+  const taint = (taints: object[]) => nodes().patch('node-2', { type: 'merge', body: { spec: { taints } } });
+  const evict = { key: 'kubernetes.io/e2e-evict-taint-key', value: 'evictTaintVal', effect: 'NoExecute' };
+  const tolerating = (namespace: string, name: string, tolerationSeconds: number) =>
+    client.resource<corev1.Pod>(PODS).create({
+      metadata: { name, namespace },
+      spec: {
+        nodeName: 'node-2',
+        containers: [{ name: 'x', image: 'x' }],
+        tolerations: [
+          { key: evict.key, operator: 'Equal', value: evict.value, effect: 'NoExecute', tolerationSeconds },
+        ],
+      },
+    } as never);
+
+  test('evicts pods with minTolerationSeconds, and removing taint cancels eviction', async () => {
+    const namespace = await makeNamespace('taints');
+    await tolerating(namespace, 'soon', 1);
+    await tolerating(namespace, 'later', 3);
+    // As kubectl writes it: without the time.
+    await taint([evict]);
+    await untilSeen<corev1.Pod, true>(
+      client,
+      PODS,
+      namespace,
+      (all) => all.map(({ metadata }) => metadata.name).join() === 'later' && true,
+    );
+    await taint([]);
+    await tolerating(namespace, 'sooner', 1);
+    await taint([{ ...evict, key: 'other', effect: 'PreferNoSchedule' }, evict]);
+    await untilSeen<corev1.Pod, true>(
+      client,
+      PODS,
+      namespace,
+      (all) => all.map(({ metadata }) => metadata.name).join() === 'later' && true,
+    );
+    await taint([]);
   });
 });

@@ -21,6 +21,8 @@ export class TaintEvictionController implements RunnableController {
   readonly #pods: Informer<corev1.Pod>;
   readonly #recorder: EventRecorder;
   readonly #controller: Controller;
+  /** Since when pods have had taints that end their stay: kubectl writes no time on a taint. */
+  readonly #noticedMs = new Map<string, number>();
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -41,6 +43,7 @@ export class TaintEvictionController implements RunnableController {
         (pod.spec.nodeName !== old.spec.nodeName ||
           !semanticallyEqual(pod.spec.tolerations, old.spec.tolerations)) &&
         queue.add(keyOf(pod)),
+      onDelete: (pod) => this.#noticedMs.delete(keyOf(pod)),
     });
     this.#nodes.addHandler({
       onUpdate: (node, old) => {
@@ -60,8 +63,13 @@ export class TaintEvictionController implements RunnableController {
       return undefined;
     const node = this.#nodes.get(makeKey(ROOT_WORKSPACE, '', pod.spec.nodeName));
     const nowMs = this.#context.clock.now();
-    const atMs = evictionTimeMs(node?.spec?.taints ?? [], pod.spec.tolerations ?? [], nowMs);
-    if (atMs === undefined) return undefined;
+    const noticedMs = this.#noticedMs.get(key) ?? nowMs;
+    const atMs = evictionTimeMs(node?.spec?.taints ?? [], pod.spec.tolerations ?? [], noticedMs);
+    if (atMs === undefined) {
+      this.#noticedMs.delete(key);
+      return undefined;
+    }
+    this.#noticedMs.set(key, noticedMs);
     // Looked at again then: the taint may be gone by that time.
     if (atMs > nowMs) return atMs - nowMs;
     await this.#evict(pod, nowMs);

@@ -23,17 +23,23 @@ export function toleratedMs(
   return shortest;
 }
 
-/** When a pod has to go, in milliseconds since the epoch; undefined: never. */
+/**
+ * When a pod has to go, in milliseconds since the epoch; undefined: never.
+ *
+ * @param noticedMs when the taints were first seen, for those that do not say it
+ */
 export function evictionTimeMs(
   taints: readonly corev1.Taint[],
   tolerations: readonly corev1.Toleration[],
-  nowMs: number,
+  noticedMs: number,
 ): number | undefined {
   const execute = taints.filter((taint) => taint.effect === 'NoExecute');
   if (execute.length === 0) return undefined;
   const allowedMs = toleratedMs(execute, tolerations);
   if (allowedMs === undefined) return undefined;
-  const added = execute.map((taint) => (taint.timeAdded === undefined ? nowMs : Date.parse(taint.timeAdded)));
+  const added = execute.map((taint) =>
+    taint.timeAdded === undefined ? noticedMs : Date.parse(taint.timeAdded),
+  );
   return Math.min(...added) + allowedMs;
 }
 
