@@ -1,6 +1,6 @@
 import type { KubeObject, Resource } from '../../kube/index.ts';
 import type { User } from '../http/messages.ts';
-import type { AdmissionStep, StepMetrics } from './step-metrics.ts';
+import type { AdmissionStep, PluginTime, StepMetrics } from './step-metrics.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -57,10 +57,15 @@ export interface AdmissionPlugin {
 /** A plug-in that has that step. */
 type Doing<Step extends keyof AdmissionPlugin> = AdmissionPlugin & Required<Pick<AdmissionPlugin, Step>>;
 
+interface Timed<P extends AdmissionPlugin> {
+  plugin: P;
+  note: PluginTime | undefined;
+}
+
 /** The hook: runs the plug-ins in order. */
 export class AdmissionChain {
-  readonly #mutating: readonly Doing<'mutate'>[];
-  readonly #validating: readonly Doing<'validate'>[];
+  readonly #mutating: readonly Timed<Doing<'mutate'>>[];
+  readonly #validating: readonly Timed<Doing<'validate'>>[];
   readonly #reserving: readonly Doing<'reserve'>[];
 
   readonly #metrics: StepMetrics | undefined;
@@ -69,8 +74,10 @@ export class AdmissionChain {
     this.#metrics = metrics;
     const doing = <Step extends keyof AdmissionPlugin>(step: Step) =>
       plugins.filter((plugin): plugin is Doing<Step> => plugin[step] !== undefined);
-    this.#mutating = doing('mutate');
-    this.#validating = doing('validate');
+    const timed = <P extends AdmissionPlugin>(type: AdmissionStep, those: readonly P[]): Timed<P>[] =>
+      those.map((plugin) => ({ plugin, note: metrics?.plugin(plugin.name, type) }));
+    this.#mutating = timed('admit', doing('mutate'));
+    this.#validating = timed('validate', doing('validate'));
     this.#reserving = doing('reserve');
   }
 
@@ -94,24 +101,25 @@ export class AdmissionChain {
   async #step<P extends AdmissionPlugin>(
     type: AdmissionStep,
     { operation }: AdmissionRequest,
-    plugins: readonly P[],
+    plugins: readonly Timed<P>[],
     run: (plugin: P) => Promise<void> | void,
   ): Promise<void> {
     const beginMs = performance.now();
     let sinceMs = beginMs;
-    for (const plugin of plugins) {
+    for (const { plugin, note } of plugins) {
       let rejected = true;
       try {
         const done = run(plugin);
         if (done !== undefined) await done;
         rejected = false;
       } finally {
-        this.#metrics?.plugin(plugin.name, type, { operation, rejected, sinceMs });
-        if (rejected) this.#metrics?.step(type, operation, true, beginMs);
+        const nowMs = performance.now();
+        note?.(operation, rejected, nowMs - sinceMs);
+        if (rejected) this.#metrics?.step(type, operation, true, nowMs - beginMs);
+        sinceMs = nowMs;
       }
-      sinceMs = performance.now();
     }
-    this.#metrics?.step(type, operation, false, beginMs);
+    this.#metrics?.step(type, operation, false, sinceMs - beginMs);
   }
 
   /** Runs `write` with everything reserved; commits when it succeeds, gives back when it fails or was a dry run. */
