@@ -10,6 +10,7 @@ import { ensureCredentials } from './credentials.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { encryptionOf, SECRETS_ENCRYPTION_FILE } from './encryption.ts';
 import { openServerStore } from './store-options.ts';
+import { checkStorePlace, rememberStore } from './store-place.ts';
 
 export interface ServerStore {
   /** Encrypts and decrypts what is configured so. */
@@ -29,11 +30,13 @@ export async function openStoreAndKeys(
   { log, credentialsMade }: { log: Log; credentialsMade: () => Promise<void> },
 ): Promise<ServerStore> {
   const open = () => openServerStore(config, { directory: directory.store, log });
+  await checkStorePlace(directory.root, config.storeUrl);
   let store: Store | undefined;
   try {
     if (config.storeUrl !== undefined) {
       store = await open();
       await shareServerKeys(config, directory, { store, log });
+      await rememberStore(directory.root, config.storeUrl);
     }
     const pki = await ensureCredentials(directory, config);
     await credentialsMade();

@@ -15,6 +15,7 @@ import { dataDirectoryAt } from '../data-directory.ts';
 import { encryptionOf } from '../encryption.ts';
 import { formatBytes, outputFormat, printStructured } from '../output.ts';
 import { type EtcdFlags, etcdOptions, resolveEtcd } from '../store-options.ts';
+import { forgetStore, rememberStore } from '../store-place.ts';
 
 export async function checkStoreCommand(flags: {
   dataDir?: string;
@@ -94,6 +95,9 @@ export async function migrateStoreCommand(
     );
   const [from, to] = [await placeOf(flags.from, flags), await placeOf(flags.to, flags)];
   const result = await withProgress('copied', (onProgress) => migrateStore(from, to, onProgress));
+  const root = dataDirectoryOf(flags.dataDir);
+  if (flags.to === undefined) await forgetStore(root);
+  else await rememberStore(root, flags.to);
   await printCopy(result, format);
 }
 
