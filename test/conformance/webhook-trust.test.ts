@@ -47,13 +47,19 @@ async function make(
 
 /** What the client answers when a server has this certificate and the webhook this bundle. */
 async function ask(leaf: Made, bundle: string): Promise<unknown> {
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', leaf.keys.privateKey)).toString('base64');
+  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', leaf.keys.privateKey)).toString(
+    'base64',
+  );
   const key = `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----`;
   const server = createServer({ cert: leaf.pem, key }, (_, response) => response.end('{"answer":42}'));
   servers.add(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const client = new WebhookClient({ find: async () => undefined, list: async () => [], waitFor: async () => undefined });
+  const client = new WebhookClient({
+    find: async () => undefined,
+    list: async () => [],
+    waitFor: async () => undefined,
+  });
   return client.post({
     clientConfig: { url: `https://localhost:${port}/`, caBundle: Buffer.from(bundle).toString('base64') },
     timeoutSeconds: 5,
