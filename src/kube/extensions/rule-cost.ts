@@ -74,7 +74,8 @@ function sizeOf(schema: JsonSchemaProps | undefined): number {
   if (schema.type === 'object' && additional !== undefined)
     return schema.maxProperties ?? Math.floor(REQUEST_BYTES / (smallest(additional) + 5));
   if (schema.type !== 'string') return 0;
-  if (schema.enum !== undefined) return schema.enum.reduce<number>((most, one) => Math.max(most, String(one).length), 0);
+  if (schema.enum !== undefined)
+    return schema.enum.reduce<number>((most, one) => Math.max(most, String(one).length), 0);
   return schema.maxLength ?? (schema.format ? 64 : REQUEST_BYTES);
 }
 

@@ -8,12 +8,12 @@ export function noMergeKey(item: JsonObject, mergeKey: string): Invalid {
   return unprocessable(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`);
 }
 
-export function indexOfKey(list: readonly JsonObject[], mergeKey: string, value: unknown): number {
-  return list.findIndex((item) => item[mergeKey] === value);
-}
-
-export function deleteMatching(list: JsonObject[], mergeKey: string, value: unknown): JsonObject[] {
-  return list.filter((item) => item[mergeKey] !== value);
+export function withoutKeys(
+  list: JsonObject[],
+  mergeKey: string,
+  values: ReadonlySet<unknown>,
+): JsonObject[] {
+  return values.size === 0 ? list : list.filter((item) => !values.has(item[mergeKey]));
 }
 
 /** The union of two lists of scalars, ordered as orderElements does. */
@@ -31,7 +31,8 @@ export function partition(
 ): [unknown[], unknown[]] {
   const inside: unknown[] = [];
   const outside: unknown[] = [];
-  for (const item of list) (positionOf(by, item, mergeKey) >= 0 ? inside : outside).push(item);
+  const position = positionsIn(by, mergeKey);
+  for (const item of list) (position(item) >= 0 ? inside : outside).push(item);
   return [inside, outside];
 }
 
@@ -48,12 +49,13 @@ export function orderElements(
 ): unknown[] {
   const left = sortBy(serverOnly, liveOrder, mergeKey);
   const right = sortBy(patched, patchOrder, mergeKey);
+  const position = positionsIn(liveOrder, mergeKey);
   const ordered: unknown[] = [];
   let i = 0;
   let j = 0;
   while (i < left.length && j < right.length) {
-    const l = positionOf(liveOrder, left[i], mergeKey);
-    const r = positionOf(liveOrder, right[j], mergeKey);
+    const l = position(left[i]);
+    const r = position(right[j]);
     ordered.push(l >= 0 && r >= 0 && l < r ? left[i++] : right[j++]);
   }
   return [...ordered, ...left.slice(i), ...right.slice(j)];
@@ -65,17 +67,30 @@ function sortBy(
   order: readonly unknown[],
   mergeKey: string | undefined,
 ): unknown[] {
-  const placed = list.map((item) => ({ item, at: positionOf(order, item, mergeKey) }));
+  const position = positionsIn(order, mergeKey);
+  const placed = list.map((item) => ({ item, at: position(item) }));
   placed.sort(
     (a, b) => (a.at < 0 ? Number.MAX_SAFE_INTEGER : a.at) - (b.at < 0 ? Number.MAX_SAFE_INTEGER : b.at),
   );
   return placed.map(({ item }) => item);
 }
 
-function positionOf(list: readonly unknown[], item: unknown, mergeKey: string | undefined): number {
-  if (mergeKey === undefined || !isObject(item)) return list.indexOf(item);
-  if (item[mergeKey] === undefined) throw noMergeKey(item, mergeKey);
-  return list.findIndex((one) => isObject(one) && one[mergeKey] === item[mergeKey]);
+/**
+ * Where an element stands first in a list, or -1: by its merge key, or as it is. The list is read once, however many
+ * are asked for.
+ */
+function positionsIn(list: readonly unknown[], mergeKey: string | undefined): (item: unknown) => number {
+  const byItem = new Map<unknown, number>();
+  const byKey = new Map<unknown, number>();
+  for (const [index, one] of list.entries()) {
+    if (!byItem.has(one)) byItem.set(one, index);
+    if (mergeKey !== undefined && isObject(one) && !byKey.has(one[mergeKey])) byKey.set(one[mergeKey], index);
+  }
+  return (item) => {
+    if (mergeKey === undefined || !isObject(item)) return byItem.get(item) ?? -1;
+    if (item[mergeKey] === undefined) throw noMergeKey(item, mergeKey);
+    return byKey.get(item[mergeKey]) ?? -1;
+  };
 }
 
 /** The patch's elements must stand in the order they name. @throws Invalid */
@@ -88,11 +103,17 @@ export function validateElementOrder(
   let at = 0;
   for (const item of patch) {
     if (isObject(item) && item.$patch !== undefined) continue;
-    const found = positionOf(order.slice(at), item, mergeKey);
-    if (found < 0)
+    const isSame = sameAs(item, mergeKey);
+    while (at < order.length && !isSame(order[at])) at++;
+    if (at++ === order.length)
       throw unprocessable(
         `The order in patch list:\n${JSON.stringify(patch)}\n doesn't match $setElementOrder list:\n${JSON.stringify(order)}\n`,
       );
-    at += found + 1;
   }
+}
+
+function sameAs(item: unknown, mergeKey: string | undefined): (one: unknown) => boolean {
+  if (mergeKey === undefined || !isObject(item)) return (one) => one === item;
+  if (item[mergeKey] === undefined) throw noMergeKey(item, mergeKey);
+  return (one) => isObject(one) && one[mergeKey] === item[mergeKey];
 }

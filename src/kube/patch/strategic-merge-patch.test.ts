@@ -97,6 +97,7 @@ describe('strategicMergePatch', () => {
   test.each([
     [spec({ containers: [{ image: 'x' }] }), Invalid, 'does not contain declared merge key: name'],
     [spec({ containers: [{ $patch: 'burn', name: 'a' }] }), Invalid, 'unknown patch type: burn'],
+    [{ $patch: { toString: 5 } }, Invalid, 'unknown patch type: {'],
     [spec({ $retainKeys: ['a'], nodeName: 'b' }), BadRequest, 'invalid patch format of retainKeys'],
     [spec({ '$setElementOrder/containers': 5 }), BadRequest, 'invalid patch format of setElementOrder list'],
   ])('refuses a malformed patch: %j', (patch, kind, message) => {

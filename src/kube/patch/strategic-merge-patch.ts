@@ -5,13 +5,12 @@ import { schemaType } from '../schema/schema.ts';
 import { unprocessable } from './json-patch.ts';
 import { cloneJson, isObject, type JsonObject, setKey } from './json-value.ts';
 import {
-  deleteMatching,
-  indexOfKey,
   mergeScalars,
   noMergeKey,
   orderElements,
   partition,
   validateElementOrder,
+  withoutKeys,
 } from './strategic-lists.ts';
 
 /**
@@ -67,7 +66,12 @@ function followDirective(patch: JsonObject): JsonObject {
     return rest;
   }
   if (directive === 'delete') return {};
-  throw unprocessable(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(patch)}`);
+  throw unprocessable(`unknown patch type: ${textOf(directive)} in map: ${JSON.stringify(patch)}`);
+}
+
+/** A directive that is an object may have a `toString` of its own. */
+function textOf(directive: unknown): string {
+  return typeof directive === 'string' ? directive : JSON.stringify(directive);
 }
 
 function mergeField(had: JsonObject, value: JsonObject, place: Place, key: string): JsonObject {
@@ -88,7 +92,8 @@ function mergeList(
     return withoutDirectives(value) as unknown[];
   if (had.length === 0 && value.length === 0) return had;
   if (!isListOfMaps(had, value)) {
-    return isDeleteList ? had.filter((one) => !value.includes(one)) : mergeScalars(had, value);
+    const named = new Set(value);
+    return isDeleteList ? had.filter((one) => !named.has(one)) : mergeScalars(had, value);
   }
   const mergeKey = field?.patchMergeKey;
   if (mergeKey === undefined) throw unprocessable(`cannot merge lists without merge key for ${key}`);
@@ -103,11 +108,15 @@ function mergeListOfMaps(
 ): JsonObject[] {
   const order = [...had];
   const [original, items] = followListDirectives(had, patch, mergeKey);
+  const places = new Map<unknown, number>();
+  for (const [index, one] of original.entries())
+    if (!places.has(one[mergeKey])) places.set(one[mergeKey], index);
   for (const item of items) {
-    if (item[mergeKey] === undefined) throw noMergeKey(item, mergeKey);
-    const at = indexOfKey(original, mergeKey, item[mergeKey]);
-    if (at >= 0) original[at] = mergeMap(original[at]!, item, element);
-    else original.push(withoutDirectives(item) as JsonObject);
+    const value = item[mergeKey];
+    if (value === undefined) throw noMergeKey(item, mergeKey);
+    const at = places.get(value);
+    if (at !== undefined) original[at] = mergeMap(original[at]!, item, element);
+    else places.set(value, original.push(withoutDirectives(item) as JsonObject) - 1);
   }
   const [patched, rest] = partition(original, items, mergeKey);
   return orderElements(patched, rest, items, order, mergeKey) as JsonObject[];
@@ -119,7 +128,7 @@ function followListDirectives(
   patch: JsonObject[],
   mergeKey: string,
 ): [JsonObject[], JsonObject[]] {
-  let original = had;
+  const deleted = new Set<unknown>();
   let replace = false;
   const items: JsonObject[] = [];
   for (const item of patch) {
@@ -127,12 +136,12 @@ function followListDirectives(
     if (directive === undefined) items.push(item);
     else if (directive === 'delete') {
       if (item[mergeKey] === undefined) throw noMergeKey(item, mergeKey);
-      original = deleteMatching(original, mergeKey, item[mergeKey]);
+      deleted.add(item[mergeKey]);
     } else if (directive === 'replace') replace = true;
     else if (directive === 'merge') throw unprocessable('merging lists cannot yet be specified in the patch');
-    else throw unprocessable(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(item)}`);
+    else throw unprocessable(`unknown patch type: ${textOf(directive)} in map: ${JSON.stringify(item)}`);
   }
-  return replace ? [[], items] : [original, items];
+  return replace ? [[], items] : [withoutKeys(had, mergeKey, deleted), items];
 }
 
 /** `$retainKeys`: what is not named goes, before the rest of the patch is merged. */
@@ -141,11 +150,12 @@ function applyRetainKeys(original: JsonObject, patch: JsonObject): void {
   const retained = patch[RETAIN_KEYS];
   delete patch[RETAIN_KEYS];
   if (!Array.isArray(retained)) throw badRetainKeys();
+  const kept = new Set<unknown>(retained);
   for (const key of Object.keys(patch)) {
     const isDirective = key.startsWith(DELETE_FROM_PRIMITIVE_LIST) || key.startsWith(SET_ELEMENT_ORDER);
-    if (patch[key] !== null && !isDirective && !retained.includes(key)) throw badRetainKeys();
+    if (patch[key] !== null && !isDirective && !kept.has(key)) throw badRetainKeys();
   }
-  for (const key of Object.keys(original)) if (!retained.includes(key)) delete original[key];
+  for (const key of Object.keys(original)) if (!kept.has(key)) delete original[key];
 }
 
 function badRetainKeys(): BadRequest {
