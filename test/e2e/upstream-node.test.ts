@@ -254,4 +254,91 @@ describe.skipIf(missing !== '')(`upstream's pods${missing && ` (skipped: ${missi
     expect(await cloud.exec('empty', 'cat /m/mounts')).toMatch(/ on \/m type tmpfs .*size=8192k/);
     await cloud.remove('empty', 0);
   });
+
+  describe('Pod InPlace Resize Container', () => {
+    type Amounts = Record<string, { requests?: Record<string, string>; limits?: Record<string, string> }>;
+    const amounts = (cpu: string, memory: string) => ({ requests: { cpu, memory }, limits: { cpu, memory } });
+    const containersOf = (all: Amounts) =>
+      Object.entries(all).map(([name, resources]) => ({ name, resources }));
+
+    /** There and, where that is allowed, back again, as upstream does. */
+    async function resize(name: string, from: Amounts, to: Amounts, goBack = true): Promise<void> {
+      await cloud.run(name, {
+        containers: Object.entries(from).map(([container, resources]) =>
+          shell(container, forever, { resources }),
+        ),
+      });
+      await cloud.untilReady(name);
+      for (const wanted of goBack ? [to, from] : [to]) {
+        await pods().patch(
+          name,
+          { type: 'strategic', body: { spec: { containers: containersOf(wanted) } } },
+          { namespace, subresource: 'resize' },
+        );
+        const after = await cloud.until(name, 'is resized', (pod) => {
+          const expected = Object.entries(wanted).map(([container, resources]) => [
+            container,
+            sorted(resources),
+          ]);
+          const actual = pod.status?.containerStatuses?.map((one) => [one.name, sorted(one.resources ?? {})]);
+          return JSON.stringify(actual) === JSON.stringify(expected);
+        });
+        const { conditions = [], containerStatuses = [] } = after.status!;
+        expect(conditions.filter(({ type }) => type.startsWith('PodResize'))).toEqual([]);
+        expect(containerStatuses.map(({ restartCount }) => restartCount)).toEqual(
+          containerStatuses.map(() => 0),
+        );
+        expect(containerStatuses.map(({ allocatedResources }) => sorted(allocatedResources ?? {}))).toEqual(
+          Object.values(wanted).map(({ requests }) => sorted(requests ?? {})),
+        );
+      }
+      await cloud.remove(name, 0);
+    }
+
+    function sorted(value: object): object {
+      return Object.fromEntries(
+        Object.entries(value)
+          .map(([key, one]) => [key, typeof one === 'object' ? sorted(one) : one] as const)
+          .sort(([a], [b]) => (a < b ? -1 : 1)),
+      );
+    }
+
+    test('3 containers - increase: CPU (c1,c3), memory (c2, c3) ; decrease: CPU (c2)', async () => {
+      await resize(
+        'guaranteed',
+        { c1: amounts('20m', '35Mi'), c2: amounts('22m', '37Mi'), c3: amounts('24m', '39Mi') },
+        { c1: amounts('30m', '35Mi'), c2: amounts('17m', '47Mi'), c3: amounts('34m', '49Mi') },
+      );
+    });
+
+    test('6 containers - various operations performed (including adding limits and requests)', async () => {
+      await resize(
+        'burstable',
+        {
+          c1: { requests: { cpu: '20m' } },
+          c2: { requests: { memory: '35Mi' } },
+          c3: { requests: { cpu: '20m', memory: '35Mi' } },
+          c4: { requests: { cpu: '20m' } },
+          c5: { requests: { memory: '35Mi' } },
+        },
+        {
+          c1: { requests: { cpu: '30m' }, limits: { cpu: '40m' } },
+          c2: { requests: { memory: '30Mi' }, limits: { memory: '50Mi' } },
+          c3: { requests: { cpu: '20m', memory: '30Mi' } },
+          c4: { requests: { cpu: '15m', memory: '35Mi' } },
+          c5: { requests: { cpu: '20m', memory: '40Mi' } },
+        },
+        // What was added may not be taken away.
+        false,
+      );
+    });
+
+    test('resize with equivalents', async () => {
+      await resize(
+        'equivalents',
+        { c1: { requests: { cpu: '2m' }, limits: { cpu: '10m' } } },
+        { c1: { requests: { cpu: '1m' }, limits: { cpu: '5m' } } },
+      );
+    });
+  });
 });
