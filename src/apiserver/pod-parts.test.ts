@@ -177,3 +177,13 @@ test('while a pod waits at a gate its rules about nodes may be narrowed, not wid
     'no additions/deletions to non-empty NodeSelectorTerms list are allowed',
   );
 });
+
+test('nobody makes a pod a mirror of a node’s own afterwards', async () => {
+  await server.post(PODS, pod('plain'));
+  const annotate = (path: string) =>
+    server.send('PATCH', path, { metadata: { annotations: { 'kubernetes.io/config.mirror': 'x' } } }, merge);
+  for (const path of [`${PODS}/plain`, `${PODS}/plain/status`])
+    expect((await annotate(path)).body.message).toContain(
+      'metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not add mirror pod annotation',
+    );
+});

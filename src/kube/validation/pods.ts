@@ -77,7 +77,7 @@ const CHANGEABLE = [
 
 /** What a client may change of a pod (core ValidatePodUpdate). */
 export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
-  const errors = validatePod(pod);
+  const errors = [...validatePod(pod), ...validateMirrorUpdate(pod, old)];
   for (const list of ['containers', 'initContainers'] as const) {
     if ((pod.spec[list] ?? []).length !== (old.spec[list] ?? []).length) {
       return [...errors, forbidden(`spec.${list}`, 'pod updates may not add or remove containers')];
@@ -232,9 +232,22 @@ function validateNodeSelectorUpdate(
     : [invalid('spec.nodeSelector', selector, 'only additions are allowed (no mutations or deletions)')];
 }
 
+const MIRROR = 'kubernetes.io/config.mirror';
+
+/** A pod is a node's own from its beginning, or never (core ValidatePodSpecificAnnotationUpdates). */
+function validateMirrorUpdate(pod: Pod, old: Pod): FieldError[] {
+  const [now, before] = [pod.metadata.annotations?.[MIRROR], old.metadata.annotations?.[MIRROR]];
+  if (now === before) return [];
+  const why =
+    before === undefined
+      ? 'may not add mirror pod annotation'
+      : 'may not remove or update mirror pod annotation';
+  return [forbidden(`metadata.annotations[${MIRROR}]`, why)];
+}
+
 /** What may not happen to a pod's status (core ValidatePodStatusUpdate). */
 export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
-  const errors: FieldError[] = [];
+  const errors = validateMirrorUpdate(pod, old);
   for (const [index, { type }] of (pod.status?.conditions ?? []).entries()) {
     if (['PodScheduled', 'Ready', 'Initialized'].includes(type)) continue;
     append(errors, invalidEach(`metadata.conditions[${index}].Type`, type, qualifiedName(type)));
