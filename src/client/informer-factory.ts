@@ -11,6 +11,7 @@ export class InformerFactory {
   readonly #options: { client: Client; clock: Clock; log: Log };
   readonly #informers = new Map<string, Informer<KubeObject>>();
   readonly #runs = new Set<Promise<void>>();
+  readonly #endings = new Map<Informer<KubeObject>, AbortController>();
   #signal: AbortSignal | undefined;
 
   constructor(options: { client: Client; clock: Clock; log: Log }) {
@@ -32,6 +33,15 @@ export class InformerFactory {
     return this.#informers.has(`${resource.group}/${resource.resource}`);
   }
 
+  /** Ends the informer of a resource that is not served any more, once nobody handles what it sees. */
+  release(resource: { group: string; resource: string }): void {
+    const id = `${resource.group}/${resource.resource}`;
+    const informer = this.#informers.get(id);
+    if (informer === undefined || informer.hasHandlers) return;
+    this.#informers.delete(id);
+    this.#endings.get(informer)?.abort();
+  }
+
   /** Resolves when all informers asked for so far hold their first list. */
   async synced(): Promise<void> {
     await Promise.all([...this.#informers.values()].map((informer) => informer.synced()));
@@ -48,7 +58,16 @@ export class InformerFactory {
   }
 
   #start(informer: Informer<KubeObject>, signal: AbortSignal): void {
-    const run = informer.run(signal).finally(() => this.#runs.delete(run));
+    const ending = new AbortController();
+    this.#endings.set(informer, ending);
+    const end = () => ending.abort();
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    const run = informer.run(ending.signal).finally(() => {
+      signal.removeEventListener('abort', end);
+      this.#endings.delete(informer);
+      this.#runs.delete(run);
+    });
     this.#runs.add(run);
   }
 }

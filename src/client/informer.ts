@@ -92,6 +92,10 @@ export class Informer<T extends KubeObject> {
     return () => this.#handlers.delete(handler);
   }
 
+  get hasHandlers(): boolean {
+    return this.#handlers.size > 0;
+  }
+
   /** Resolves when the first list is whole and has gone through the handlers. */
   synced(): Promise<void> {
     return this.#synced.promise;

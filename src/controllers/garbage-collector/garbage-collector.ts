@@ -1,7 +1,9 @@
 import { Conflict, messageOf, NotFound } from '../../base/index.ts';
 import {
+  API_SERVICES,
   apiVersionOf,
   Controller,
+  CUSTOM_RESOURCE_DEFINITIONS,
   type DiscoveredResource,
   EVENTS,
   type ResourceClient,
@@ -20,8 +22,10 @@ import {
 } from './owner-graph.ts';
 import { judge, type OwnerState } from './owner-verdict.ts';
 
-/** How often to look whether the server serves new kinds; as upstream. */
+/** How often to look whether the server serves new kinds, when nothing says so; as upstream. */
 const DISCOVERY_MS = 30_000;
+/** Definitions often come several at once, and are served a moment after they are stored. */
+const SETTLING_MS = 500;
 /** Nobody owns things through these, and they come by the thousand. */
 const IGNORED = new Set([`${EVENTS.group}/${EVENTS.resource}`, 'events.k8s.io/events']);
 const MAX_ABSENT = 10_000;
@@ -36,7 +40,9 @@ export class GarbageCollector implements RunnableController {
   readonly name = 'garbage-collector-controller';
   readonly #context: ControllerContext;
   readonly #graph = new OwnerGraph();
-  readonly #resources = new Map<string, DiscoveredResource>();
+  readonly #resources = new Map<string, { resource: DiscoveredResource; unhandle: () => void }>();
+  /** Ends the wait for the next discovery. */
+  #changed = new AbortController();
   readonly #deletions: Controller;
   readonly #orphans: Controller;
   /** Owners, at the place where dependents say they are, that do not exist; uids are never used twice. */
@@ -77,30 +83,48 @@ export class GarbageCollector implements RunnableController {
   }
 
   async #keepDiscovering(signal: AbortSignal): Promise<void> {
+    const { clock, informers } = this.#context;
+    const change = () => this.#changed.abort();
+    for (const ref of [CUSTOM_RESOURCE_DEFINITIONS, API_SERVICES])
+      informers
+        .informer<KubeObject>(ref, metadataOnly)
+        .addHandler({ onAdd: change, onUpdate: change, onDelete: change });
+    let tookMs = 0;
     while (!signal.aborted) {
-      // Rejects only because of the signal, which ends the loop.
-      await this.#context.clock.sleep(DISCOVERY_MS, signal).catch(() => undefined);
+      const ending = AbortSignal.any([signal, this.#changed.signal]);
+      // These reject only because of the signals.
+      await clock.sleep(DISCOVERY_MS, ending).catch(() => undefined);
+      // A fifth of the time at most, however many kinds there are and however often they change.
+      if (this.#changed.signal.aborted)
+        await clock.sleep(Math.max(SETTLING_MS, 4 * tookMs), signal).catch(() => undefined);
+      this.#changed = new AbortController();
+      const sinceMs = performance.now();
       if (!signal.aborted) await this.#discover(signal);
+      tookMs = performance.now() - sinceMs;
     }
   }
 
-  /** Starts to watch what is served and not watched yet, and waits until it is known. */
+  /** Watches what is served, no more and no less, and waits until what is new is known. */
   async #discover(signal: AbortSignal): Promise<void> {
     try {
       const { resources, failures } = await this.#context.client.in(ROOT_WORKSPACE).discover();
       for (const { groupVersion, error } of failures)
         this.#context.log.warn('cannot discover an API group', { groupVersion, why: messageOf(error) });
-      const synced: Promise<void>[] = [];
-      for (const resource of resources) {
-        const id = `${resource.group}/${resource.resource}`;
-        const unusable = VERBS.some((verb) => !resource.verbs.includes(verb));
-        if (unusable || IGNORED.has(id) || this.#resources.has(id)) continue;
-        this.#resources.set(id, resource);
-        synced.push(this.#watch(resource));
-      }
-      const aborted = new Promise<void>((resolve) =>
-        signal.addEventListener('abort', () => resolve(), { once: true }),
+      const served = new Map(
+        resources
+          .filter(({ verbs }) => VERBS.every((verb) => verbs.includes(verb)))
+          .map((resource) => [`${resource.group}/${resource.resource}`, resource]),
       );
+      this.#forgetUnserved(served, new Set(failures.map(({ groupVersion }) => groupOf(groupVersion))));
+      const synced: Promise<void>[] = [];
+      for (const [id, resource] of served)
+        if (!IGNORED.has(id) && !this.#resources.has(id)) synced.push(this.#watch(id, resource));
+      // What goes before it was ever listed is not waited for: the next change ends that.
+      const ending = AbortSignal.any([signal, this.#changed.signal]);
+      const aborted = new Promise<void>((resolve) => {
+        if (ending.aborted) resolve();
+        ending.addEventListener('abort', () => resolve(), { once: true });
+      });
       await Promise.race([Promise.all(synced), aborted]);
       // Owners of a kind that was not served when they were first named can be asked for now.
       if (synced.length > 0) for (const { uid } of this.#graph.unseen()) this.#deletions.queue.add(uid);
@@ -109,9 +133,19 @@ export class GarbageCollector implements RunnableController {
     }
   }
 
-  #watch(resource: DiscoveredResource): Promise<void> {
+  /** What is not served any more, or not in that version, would be listed in vain for ever. */
+  #forgetUnserved(served: ReadonlyMap<string, DiscoveredResource>, unknownGroups: ReadonlySet<string>): void {
+    for (const [id, { resource, unhandle }] of this.#resources) {
+      if (served.get(id)?.version === resource.version || unknownGroups.has(resource.group)) continue;
+      unhandle();
+      this.#resources.delete(id);
+      this.#context.informers.release(resource);
+    }
+  }
+
+  #watch(id: string, resource: DiscoveredResource): Promise<void> {
     const informer = this.#context.informers.informer<KubeObject>(resource, metadataOnly);
-    informer.addHandler({
+    const unhandle = informer.addHandler({
       onAdd: (object) => this.#enqueue(this.#graph.observe(object, resource)),
       onUpdate: (object) => this.#enqueue(this.#graph.observe(object, resource)),
       onDelete: (object) => {
@@ -121,6 +155,7 @@ export class GarbageCollector implements RunnableController {
         this.#enqueue(this.#graph.remove(uid));
       },
     });
+    this.#resources.set(id, { resource, unhandle });
     return informer.synced();
   }
 
@@ -245,10 +280,10 @@ export class GarbageCollector implements RunnableController {
   }
 
   #resourceOf({ apiVersion, kind }: ObjectIdentity): ResourceRef | undefined {
-    const group = apiVersion.includes('/') ? apiVersion.split('/')[0] : '';
-    return [...this.#resources.values()].find(
-      (one) => one.kind === kind && (apiVersionOf(one) === apiVersion || one.group === group),
-    );
+    const group = groupOf(apiVersion);
+    for (const { resource: one } of this.#resources.values())
+      if (one.kind === kind && (apiVersionOf(one) === apiVersion || one.group === group)) return one;
+    return undefined;
   }
 
   #clientOf(identity: ObjectIdentity): ResourceClient<KubeObject> | undefined {
@@ -297,6 +332,10 @@ export class GarbageCollector implements RunnableController {
     const finalizers = before.filter((one) => one !== finalizer);
     if (finalizers.length < before.length) await patchMetadata(object, resource, { finalizers });
   }
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? apiVersion.split('/')[0]! : '';
 }
 
 /** The version it was read at must still stand: somebody else's references and finalizers are not lost. */
