@@ -255,6 +255,71 @@ describe.skipIf(missing !== '')(`upstream's pods${missing && ` (skipped: ${missi
     await cloud.remove('empty', 0);
   });
 
+  describe('Pods Extended (pod generation)', () => {
+    const tolerate = (name: string, key: string) =>
+      pods().patch(
+        name,
+        {
+          type: 'json',
+          body: [{ op: 'add', path: '/spec/tolerations/-', value: { key, operator: 'Exists' } }],
+        },
+        { namespace },
+      );
+    const observed = (name: string, generation: number) =>
+      cloud.until(
+        name,
+        `has observed ${generation}`,
+        ({ status }) => status?.observedGeneration === generation,
+      );
+
+    test('pod generation should start at 1 and increment per update, and be observed', async () => {
+      const made = await cloud.run('generation', {
+        containers: [shell('a', forever)],
+        tolerations: [{ key: 'a', operator: 'Exists' }],
+      });
+      expect(made.metadata.generation).toBe(1);
+      await observed('generation', 1);
+      await pods().patch(
+        'generation',
+        { type: 'merge', body: { metadata: { labels: { a: 'b' } } } },
+        { namespace },
+      );
+      await tolerate('generation', 'b');
+      await tolerate('generation', 'c');
+      const after = await observed('generation', 3);
+      expect(after.metadata.generation).toBe(3);
+      expect(after.status!.conditions!.map(({ observedGeneration }) => observedGeneration)).toEqual(
+        after.status!.conditions!.map(() => 3),
+      );
+    });
+
+    test('custom-set generation on new pods and graceful delete', async () => {
+      const metadata = { name: 'set', namespace, generation: 100, finalizers: ['example.com/held'] };
+      const body = { nodeName: 'earth', terminationGracePeriodSeconds: 1, containers: [shell('a', forever)] };
+      const made = await pods().create({ metadata, spec: body } as never);
+      expect(made.metadata.generation).toBe(1);
+      await cloud.untilReady('set');
+      await pods().delete('set', { namespace });
+      expect((await pods().get('set', namespace)).metadata.generation).toBe(2);
+      await observed('set', 2);
+      await pods().patch('set', { type: 'merge', body: { metadata: { finalizers: null } } }, { namespace });
+      await cloud.untilGone('set');
+    });
+
+    test('pod rejected by kubelet should have updated generation and observedGeneration', async () => {
+      await cloud.run('rejected', {
+        containers: [shell('a', forever, { resources: { requests: { cpu: '1000' } } })],
+      });
+      const rejected = await cloud.until(
+        'rejected',
+        'is rejected',
+        ({ status }) => status?.phase === 'Failed',
+      );
+      expect([rejected.status!.reason, rejected.status!.observedGeneration]).toEqual(['OutOfcpu', 1]);
+      await cloud.remove('rejected', 0);
+    });
+  });
+
   describe('Pod InPlace Resize Container', () => {
     type Amounts = Record<string, { requests?: Record<string, string>; limits?: Record<string, string> }>;
     const amounts = (cpu: string, memory: string) => ({ requests: { cpu, memory }, limits: { cpu, memory } });
