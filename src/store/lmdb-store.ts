@@ -3,6 +3,8 @@ import { AutoCompaction, type CompactionOptions } from './auto-compaction.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import { DiskReserve } from './disk-reserve.ts';
+import { KeyCounts } from './key-counts.ts';
+import type { KeyRange } from './keys.ts';
 import type { LmdbTables } from './lmdb-tables.ts';
 import { readSnapshot } from './snapshot.ts';
 import type {
@@ -50,6 +52,7 @@ class LmdbStore implements Store {
   readonly #lock: DirectoryLock;
   readonly #queue: CommitQueue;
   readonly #hub: WatchHub<Change>;
+  readonly #counts = new KeyCounts();
   readonly #ending = new AbortController();
   readonly #background: Promise<void>;
   /** Revisions that lists under way still read. */
@@ -66,6 +69,7 @@ class LmdbStore implements Store {
       log,
       onCommit: (changes, { revision }) => {
         if (changes.length === 0) return;
+        this.#counts.note(changes);
         this.#hub.publish(changes, revision);
         compaction.noteCommit(
           revision,
@@ -116,8 +120,15 @@ class LmdbStore implements Store {
     items.length = limit;
     if (options.uncounted) return { items, revision, more: true };
     const startAfter = items.at(-1)?.key ?? options.startAfter;
-    const remaining = this.#tables.countHeads({ prefix: options.prefix, startAfter });
+    const remaining = this.#countNow({ prefix: options.prefix, startAfter });
     return { items, revision, more: true, remaining };
+  }
+
+  #countNow(range: KeyRange): number {
+    const count = () => this.#tables.countHeads(range);
+    // What is read may be a commit ahead of what the counts know.
+    const isKnown = this.#tables.counters().revision === this.#queue.counters.revision;
+    return isKnown ? this.#counts.of(range, count) : count();
   }
 
   async count(prefix: string): Promise<number> {
@@ -211,9 +222,16 @@ class LmdbStore implements Store {
   #eventAt(revision: number, prefix: string): StoreEvent | undefined {
     const record = this.#tables.record(revision);
     if (record === undefined) return undefined;
-    const { key, type, previousRevision } = record;
+    const { key, type, previousRevision, createRevision } = record;
     if (!key.startsWith(prefix)) return undefined;
-    return this.#eventOf({ type, key, revision, value: record.copyValue(), previousRevision });
+    return this.#eventOf({
+      type,
+      key,
+      revision,
+      createRevision,
+      value: record.copyValue(),
+      previousRevision,
+    });
   }
 
   #eventOf(change: Change): StoreEvent {

@@ -9,6 +9,8 @@ export interface Change {
   type: RecordType;
   key: string;
   revision: number;
+  /** That of the key; of a put that made it, its own. */
+  createRevision: number;
   value: Uint8Array;
   /** Revision of the key's state before, 0 for none. */
   previousRevision: number;
@@ -83,8 +85,8 @@ export class WriteBatch {
     const value = fillDraft(write.value, revision);
     const createRevision = state.head?.createRevision ?? revision;
     this.#record(
-      { type: 'put', key: write.key, revision, value, previousRevision: state.lastRevision },
-      { createRevision, revisionAt: write.value.revisionAt },
+      { type: 'put', key: write.key, revision, createRevision, value, previousRevision: state.lastRevision },
+      write.value.revisionAt,
     );
     state.head = { modRevision: revision, createRevision };
     state.lastRevision = revision;
@@ -98,24 +100,25 @@ export class WriteBatch {
     const revision = this.revision + 1;
     const value = write.tombstone === undefined ? NOTHING : fillDraft(write.tombstone, revision);
     const type = write.tombstone === undefined ? 'delete' : 'tombstone';
+    const { createRevision } = head;
     this.#record(
-      { type, key: write.key, revision, value, previousRevision: state.lastRevision },
-      { createRevision: head.createRevision, revisionAt: write.tombstone?.revisionAt },
+      { type, key: write.key, revision, createRevision, value, previousRevision: state.lastRevision },
+      write.tombstone?.revisionAt,
     );
     state.head = undefined;
     state.lastRevision = revision;
     return { revision, value };
   }
 
-  #record(change: Change, rest: Pick<LogRecord, 'createRevision' | 'revisionAt'>): void {
-    const { key, revision, type, value, previousRevision } = change;
+  #record(change: Change, revisionAt: LogRecord['revisionAt']): void {
+    const { key, revision, type, value, previousRevision, createRevision } = change;
     this.revision = revision;
     this.bytes += key.length + value.length;
     this.changes.push(change);
     this.#records.push({
       table: 'log',
       revision,
-      record: { type, key, value, previousRevision, ...rest },
+      record: { type, key, value, previousRevision, createRevision, revisionAt },
     });
   }
 
