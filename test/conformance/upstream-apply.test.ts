@@ -99,6 +99,28 @@ describe('an object', () => {
   });
 });
 
+describe('dependents', () => {
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+
+  test('of a ReplicationController and of a Job stay when nothing else is said, and of a Job it is warned', async () => {
+    const controllers = '/api/v1/namespaces/default/replicationcontrollers';
+    const spec = { replicas: 0, selector: { a: 'b' }, template };
+    await send('POST', controllers, { metadata: { name: 'keeps' }, spec });
+    expect((await send('DELETE', `${controllers}/keeps`)).body.metadata.finalizers).toEqual(['orphan']);
+    const jobs = '/apis/batch/v1/namespaces/default/jobs';
+    const once = { ...template, spec: { ...template.spec, restartPolicy: 'Never' } };
+    await send('POST', jobs, { metadata: { name: 'keeps' }, spec: { template: once } });
+    const { body, warnings } = await send('DELETE', `${jobs}/keeps`);
+    expect(body.metadata.finalizers).toEqual(['orphan']);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^child pods are preserved by default when jobs are deleted;/),
+    ]);
+    const background = { propagationPolicy: 'Background' };
+    expect((await send('DELETE', `${jobs}/keeps`, background)).warnings).toEqual([]);
+    expect((await send('GET', `${jobs}/keeps`)).status).toBe(404);
+  });
+});
+
 describe('a list', () => {
   const secrets = '/api/v1/namespaces/default/secrets';
 

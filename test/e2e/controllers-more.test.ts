@@ -106,7 +106,7 @@ describe('Jobs', () => {
     const running = { template: template({ restartPolicy: 'Never' }, 'forever:1') };
     const first = await make(namespace, 'same', running);
     await until<corev1.Pod, true>(PODS, namespace, ([pod]) => pod?.status?.phase === 'Running');
-    await jobs().delete('same', { namespace });
+    await jobs().delete('same', { namespace, propagationPolicy: 'Background' });
     const second = await make(namespace, 'same', running);
     await until<corev1.Pod, true>(
       PODS,

@@ -26,7 +26,7 @@ const RULES: readonly (readonly [string, string, readonly string[]])[] = [
   ['', 'services', READ],
   ['', 'endpoints', READ],
   ['', 'namespaces', READ],
-  ['', 'nodes', [...READ, 'create', 'update', 'patch', 'delete']],
+  ['', 'nodes', [...READ, 'create', 'update', 'patch']],
   ['', 'nodes/status', ['update', 'patch']],
   ['', 'pods', ['create', 'delete']],
   ['', 'pods/status', ['update', 'patch']],

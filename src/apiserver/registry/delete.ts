@@ -1,5 +1,5 @@
 import type { KubeObject, Resource } from '../../kube/index.ts';
-import { objectConflict, objectNotFound } from '../errors.ts';
+import { objectConflict, objectNotFound, qualifiedName } from '../errors.ts';
 import { success } from '../status.ts';
 import { type StoredObject, WriteRace } from '../storage/object-storage.ts';
 import { returnsDeleted } from './catalog.ts';
@@ -19,10 +19,16 @@ import { isFinished, namespaceFinalizers } from './replace.ts';
 
 const ORPHAN = 'orphan';
 const FOREGROUND = 'foregroundDeletion';
+/** What leaves its dependents behind unless it is said otherwise; <resource>/strategy.go DefaultGarbageCollectionPolicy. */
+const ORPHANS_BY_DEFAULT = new Set(['replicationcontrollers', 'jobs.batch']);
+/** k8s.io/kubernetes/pkg/registry/batch/job/storage. */
+const PODS_STAY =
+  'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning';
 
 /** DELETE of one object. Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go Delete, rest/delete.go. */
 export async function deleteObject(registry: Registry, request: ResourceRequest): Promise<Answer> {
   const options = await readDeleteOptions(request.request);
+  warnOfOrphans(request, options);
   const { stored, gone, uid } = await deleteNamed(registry, request, request.name!, options);
   const { resource } = request;
   // Said for the one old way of asking alone, as upstream (handlers/delete.go).
@@ -35,6 +41,10 @@ export async function deleteObject(registry: Registry, request: ResourceRequest)
     uid,
   };
   return plain(200, success(details));
+}
+
+function warnOfOrphans({ resource, warn }: ResourceRequest, { propagationPolicy }: DeleteOptions): void {
+  if (qualifiedName(resource) === 'jobs.batch' && propagationPolicy === undefined) warn?.(PODS_STAY);
 }
 
 export interface Deletion {
@@ -113,7 +123,7 @@ function checkPreconditions(resource: Resource, object: KubeObject, options: Del
 /** Sets what says "ending" on the object; true when that changed it. */
 function markEnding(resource: Resource, object: KubeObject, options: DeleteOptions, nowMs: number): boolean {
   const { metadata } = object;
-  const finalizersChanged = setDependentsFinalizer(object, options);
+  const finalizersChanged = setDependentsFinalizer(resource, object, options);
   const before = metadata.deletionGracePeriodSeconds;
   const grace = resource.deletionGraceSeconds?.(object, options.gracePeriodSeconds) ?? 0;
   if (metadata.deletionTimestamp !== undefined) {
@@ -134,11 +144,12 @@ function markEnding(resource: Resource, object: KubeObject, options: DeleteOptio
 }
 
 /** The garbage collector's finalizers, by propagation policy; registry/store.go deletionFinalizersForGarbageCollection. */
-function setDependentsFinalizer(object: KubeObject, options: DeleteOptions): boolean {
+function setDependentsFinalizer(resource: Resource, object: KubeObject, options: DeleteOptions): boolean {
   const before = object.metadata.finalizers ?? [];
+  const usual = ORPHANS_BY_DEFAULT.has(qualifiedName(resource)) ? 'Orphan' : 'Background';
   const policy =
     options.propagationPolicy ??
-    (before.includes(ORPHAN) ? 'Orphan' : before.includes(FOREGROUND) ? 'Foreground' : 'Background');
+    (before.includes(ORPHAN) ? 'Orphan' : before.includes(FOREGROUND) ? 'Foreground' : usual);
   const wanted = policy === 'Orphan' ? ORPHAN : policy === 'Foreground' ? FOREGROUND : undefined;
   const after = before.filter((one) => one === wanted || (one !== ORPHAN && one !== FOREGROUND));
   if (wanted !== undefined && !after.includes(wanted)) after.push(wanted);
@@ -159,6 +170,7 @@ function shorten(time: string, seconds: number): string {
 /** DELETE of a collection: everything the selectors match; answers with the list of what was there. */
 export async function deleteCollection(registry: Registry, request: ResourceRequest): Promise<Answer> {
   const options = await readDeleteOptions(request.request);
+  warnOfOrphans(request, options);
   const selected = await selectObjects(registry, request);
   for (const item of selected.items) {
     const object = registry.storage.shared(request.resource, item.key, item.revision, item.bytes);
