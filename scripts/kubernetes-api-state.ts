@@ -154,6 +154,12 @@ export const features: readonly Feature[] = [
   ),
   feature('Verbs', 'scale', API, 'scale reads and writes the replicas'),
   feature(
+    'Verbs',
+    'server-side apply of scale',
+    'test/conformance/upstream-apply.test.ts',
+    'is not applied by nobody, nor with fields it has not',
+  ),
+  feature(
     'Lists',
     'limit and continue, of one revision',
     LISTS,
@@ -496,6 +502,12 @@ export const features: readonly Feature[] = [
     'concurrent creates cannot overrun a quota together',
   ),
   feature('Admission', 'ResourceQuota scopes', QUOTA, 'a quota with scopes counts only pods of its scopes'),
+  feature(
+    'Admission',
+    'ResourceQuota of devices and volume attributes classes',
+    'test/conformance/upstream-machinery.test.ts',
+    'count a claim that changes its volume attributes class in both classes until it has',
+  ),
   feature(
     'Admission',
     'PodSecurity levels',
