@@ -1,4 +1,4 @@
-import { type Clock, Gone, type Log, NotFound } from '../../base/index.ts';
+import { type Clock, Gone, type Log, messageOf, NotFound, OrreryError } from '../../base/index.ts';
 import {
   CLEANUP_FINALIZER,
   type CustomResourceDefinition,
@@ -28,6 +28,8 @@ import { ObjectView } from './object-view.ts';
 /** Compiled definitions kept for the next request: so many, and of schemas of so many bytes of JSON together. */
 const LOADED_LIMIT = 64;
 const LOADED_LIMIT_BYTES = 8 * 1024 * 1024;
+/** After the store failed. */
+const RETRY_MS = 1000;
 
 /** One served version, ready for requests. */
 export interface ServedResource {
@@ -91,6 +93,7 @@ export class CustomResources {
     this.#signal = signal;
     const revision = await this.#list(signal);
     this.#follow(revision, signal).catch((error: unknown) => {
+      // It catches whatever comes: this is an error of ours.
       this.#parts.log.error('custom resource definitions are followed no more', { error });
     });
   }
@@ -143,10 +146,23 @@ export class CustomResources {
       else {
         const crd = await this.#read(entry.key);
         const version = crd?.spec.versions.find(({ name }) => name === resource.version);
-        if (crd !== undefined && version !== undefined) whole.push(customResource(crd, version));
+        if (crd !== undefined && version !== undefined) this.#addWhole(whole, crd, version);
       }
     }
     return whole;
+  }
+
+  /** A schema that cannot be read is missing in the documents, which are whole without it. */
+  #addWhole(
+    whole: Resource[],
+    crd: CustomResourceDefinition,
+    version: CustomResourceDefinition['spec']['versions'][number],
+  ): void {
+    try {
+      whole.push(customResource(crd, version));
+    } catch (error) {
+      this.#parts.log.error('a definition is left out of the documents', { name: crd.metadata.name, error });
+    }
   }
 
   async #load(entry: Entry, version: string): Promise<ServedResource> {
@@ -185,27 +201,47 @@ export class CustomResources {
     const { items, revision } = await this.#parts.storage.list({ prefix });
     const there = new Set(items.map(({ key }) => key));
     for (const key of this.#entries.keys()) if (!there.has(key)) this.#forget(key);
-    for (const item of items) await this.#apply(item, signal);
+    for (const item of items) await this.#applyStored(item, signal);
     return revision;
   }
 
   async #follow(from: number, signal: AbortSignal): Promise<void> {
     const prefix = this.#parts.storage.prefixOf(this.#definitions, '*');
-    let after = from;
+    let after: number | undefined = from;
     while (!signal.aborted) {
       try {
+        after ??= await this.#list(signal);
         for await (const batch of this.#parts.storage.store.watch({ prefix, after, signal })) {
-          after = batch.revision;
           for (const event of batch.events) {
             if (event.type === 'delete') await this.#gone(event.key, signal);
             else if (event.revision > (this.#entries.get(event.key)?.revision ?? 0))
-              await this.#apply({ ...event, modRevision: event.revision, createRevision: 0 }, signal);
+              await this.#applyStored({ ...event, modRevision: event.revision, createRevision: 0 }, signal);
           }
+          after = batch.revision;
         }
       } catch (error) {
-        if (!(error instanceof Gone)) throw error;
-        after = await this.#list(signal);
+        after = undefined;
+        if (error instanceof Gone || signal.aborted) continue;
+        this.#parts.log.warn('custom resource definitions cannot be followed, trying again', {
+          why: messageOf(error),
+        });
+        // Rejects only because of the signal, which ends the loop.
+        await this.#parts.clock.sleep(RETRY_MS, signal).catch(() => undefined);
       }
+    }
+  }
+
+  /**
+   * One that no server of ours could have stored (it came with a migrated store, or by another hand) is not served, and
+   * keeps no other from being. @throws OrreryError of the store
+   */
+  async #applyStored(stored: StoredValue, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#apply(stored, signal);
+    } catch (error) {
+      if (error instanceof OrreryError) throw error;
+      this.#forget(stored.key);
+      this.#parts.log.error('a stored definition cannot be served', { key: stored.key, error });
     }
   }
 
@@ -292,18 +328,26 @@ export class CustomResources {
     for (const entry of [...this.#entries.values()]) {
       if (entry.namesAccepted || entry.group !== gone?.group) continue;
       const stored = await this.#parts.storage.store.get(entry.key);
-      if (stored !== undefined) await this.#apply(stored, signal);
+      if (stored !== undefined) await this.#applyStored(stored, signal);
     }
   }
 
   #remove(key: string, signal: AbortSignal): void {
     if (this.#removals.has(key)) return;
     this.#removals.add(key);
-    this.#removeInstances(key, signal)
-      .catch((error: unknown) => {
-        this.#parts.log.error('instances of a definition could not be removed', { key, error });
-      })
-      .finally(() => this.#removals.delete(key));
+    this.#keepRemoving(key, signal).finally(() => this.#removals.delete(key));
+  }
+
+  async #keepRemoving(key: string, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        return await this.#removeInstances(key, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#parts.log.error('instances of a definition could not be removed, trying again', { key, error });
+        await this.#parts.clock.sleep(RETRY_MS, signal).catch(() => undefined);
+      }
+    }
   }
 
   async #removeInstances(key: string, signal: AbortSignal): Promise<void> {
