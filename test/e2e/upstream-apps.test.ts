@@ -486,6 +486,32 @@ describe('DisruptionController', () => {
   });
 });
 
+test('a pod that fits nowhere has the condition PodScheduled alone, of its generation, also when it is bound', async () => {
+  const namespace = await makeNamespace('out-of-cpu');
+  const at = { namespace, name: 'pod-out-of-cpu' };
+  const resources = { requests: { cpu: '1000000000000' } };
+  const pods = client.resource<corev1.Pod>(PODS);
+  const body = { containers: [{ name: 'x', image: 'x', resources }] };
+  await pods.create({ metadata: at, spec: body } as never);
+  const { status } = await until<corev1.Pod>(
+    PODS,
+    at,
+    has('PodScheduled', 'False', 'Unschedulable') as never,
+  );
+  expect(status!.conditions).toMatchObject([{ type: 'PodScheduled', observedGeneration: 1 }]);
+  const target = { kind: 'Node', name: 'node-1' };
+  await pods.createSubresource(
+    at.name,
+    'binding',
+    { apiVersion: 'v1', kind: 'Binding', metadata: at, target },
+    namespace,
+  );
+  const bound = await until<corev1.Pod>(PODS, at, has('PodScheduled') as never);
+  expect(bound.status!.conditions!.find(({ type }) => type === 'PodScheduled')).toMatchObject({
+    observedGeneration: 1,
+  });
+});
+
 describe('NoExecuteTaintManager', () => {
   const nodes = () => client.resource<corev1.Node>(NODES);
   const taint = (taints: object[]) => nodes().patch('node-2', { type: 'merge', body: { spec: { taints } } });

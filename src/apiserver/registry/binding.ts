@@ -1,5 +1,5 @@
 import { BadRequest } from '../../base/index.ts';
-import { type corev1, decodeKind, validateBinding } from '../../kube/index.ts';
+import { type corev1, decodeKind, observedSpecOf, validateBinding } from '../../kube/index.ts';
 import { readBody } from '../encoding/body.ts';
 import { objectConflict, objectInvalid } from '../errors.ts';
 import { success } from '../status.ts';
@@ -72,6 +72,11 @@ function assign(pod: corev1.Pod, binding: corev1.Binding, node: string, now: Dat
   const since = before?.status === 'True' ? before.lastTransitionTime : `${now.toISOString().slice(0, 19)}Z`;
   status.conditions = [
     ...others,
-    { type: 'PodScheduled', status: 'True', lastTransitionTime: since } as corev1.PodCondition,
+    {
+      type: 'PodScheduled',
+      ...observedSpecOf(pod),
+      status: 'True',
+      lastTransitionTime: since,
+    } as corev1.PodCondition,
   ];
 }

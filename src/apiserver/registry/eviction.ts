@@ -4,6 +4,7 @@ import {
   decodeKind,
   isPodReady,
   labelSelectorAsSelector,
+  observedSpecOf,
   type policyv1,
 } from '../../kube/index.ts';
 import { readBody } from '../encoding/body.ts';
@@ -174,6 +175,7 @@ function addDisruptionTarget(pod: Pod, now: Date): void {
     ...conditions.filter(({ type }) => type !== 'DisruptionTarget'),
     {
       type: 'DisruptionTarget',
+      ...observedSpecOf(pod),
       status: 'True',
       reason: 'EvictionByEvictionAPI',
       message: 'Eviction API: evicting',

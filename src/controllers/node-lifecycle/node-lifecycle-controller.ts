@@ -15,6 +15,7 @@ import {
   type corev1,
   isPodReady,
   isPodTerminal,
+  observedSpecOf,
   ROOT_WORKSPACE,
   semanticallyEqual,
 } from '../../kube/index.ts';
@@ -168,7 +169,7 @@ export class NodeLifecycleController implements RunnableController {
       if (!isPodReady(pod) || isPodTerminal(pod)) continue;
       const conditions = pod.status!.conditions!.map((condition) =>
         condition.type === 'Ready'
-          ? { ...condition, status: 'False', lastTransitionTime: kubeTime(nowMs) }
+          ? { ...condition, ...observedSpecOf(pod), status: 'False', lastTransitionTime: kubeTime(nowMs) }
           : condition,
       );
       try {

@@ -1,6 +1,6 @@
 import { messageOf, NotFound } from '../../base/index.ts';
 import { type Informer, makeKey, NODES, PODS, workspaceOf } from '../../client/index.ts';
-import { type corev1, isPodTerminal, ROOT_WORKSPACE } from '../../kube/index.ts';
+import { type corev1, isPodTerminal, observedSpecOf, ROOT_WORKSPACE } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, kubeTime, type RunnableController } from '../context.ts';
 
 const PERIOD_MS = 20_000;
@@ -88,6 +88,7 @@ export class PodGarbageCollector implements RunnableController {
       if (!isPodTerminal(pod)) {
         const condition = {
           type: 'DisruptionTarget',
+          ...observedSpecOf(pod),
           status: 'True',
           reason: 'DeletionByPodGC',
           message: 'PodGC: node no longer exists',

@@ -9,7 +9,13 @@ import {
   PODS,
   workspaceOf,
 } from '../../client/index.ts';
-import { type corev1, isPodTerminal, ROOT_WORKSPACE, semanticallyEqual } from '../../kube/index.ts';
+import {
+  type corev1,
+  isPodTerminal,
+  observedSpecOf,
+  ROOT_WORKSPACE,
+  semanticallyEqual,
+} from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, kubeTime, type RunnableController } from '../context.ts';
 import { evictionTimeMs } from './taint-eviction.ts';
 
@@ -81,6 +87,7 @@ export class TaintEvictionController implements RunnableController {
     const pods = this.#context.client.in(workspaceOf(pod)).resource<corev1.Pod>(PODS);
     const condition = {
       type: 'DisruptionTarget',
+      ...observedSpecOf(pod),
       status: 'True',
       reason: 'DeletionByTaintManager',
       message: 'Taint manager: deleting due to NoExecute taint',

@@ -5,6 +5,11 @@ export function podCondition(pod: corev1.Pod, type: string): corev1.PodCondition
   return pod.status?.conditions?.find((condition) => condition.type === type);
 }
 
+/** Which spec a condition that is written now speaks of, to be spread into it (KEP-5067). */
+export function observedSpecOf({ metadata }: corev1.Pod): { observedGeneration?: number } {
+  return metadata.generation === undefined ? {} : { observedGeneration: metadata.generation };
+}
+
 /** Whether the pod's Ready condition is True: its endpoints may get traffic. */
 export function isPodReady(pod: corev1.Pod): boolean {
   return podCondition(pod, 'Ready')?.status === 'True';

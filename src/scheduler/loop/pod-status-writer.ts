@@ -1,6 +1,6 @@
 import { type Clock, type Log, messageOf, NotFound } from '../../base/index.ts';
 import { type Client, PODS, workspaceOf } from '../../client/index.ts';
-import { type corev1, podCondition } from '../../kube/index.ts';
+import { type corev1, observedSpecOf, podCondition } from '../../kube/index.ts';
 
 /** Writes what the scheduler has to say into the status of pods that wait; what fails is said again at the next try. */
 export class PodStatusWriter {
@@ -17,12 +17,17 @@ export class PodStatusWriter {
   /** The condition PodScheduled, and the node that room is made on, if any. */
   async tellUnschedulable(pod: corev1.Pod, message: string, nominated: string | undefined): Promise<void> {
     const known = podCondition(pod, 'PodScheduled');
-    const isSaid = known?.status === 'False' && known.reason === 'Unschedulable' && known.message === message;
+    const isSaid =
+      known?.status === 'False' &&
+      known.reason === 'Unschedulable' &&
+      known.message === message &&
+      known.observedGeneration === pod.metadata.generation;
     const isSame = (pod.status?.nominatedNodeName || undefined) === nominated;
     if (isSaid && isSame) return;
     const time = new Date(this.#clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
     const condition = {
       type: 'PodScheduled',
+      ...observedSpecOf(pod),
       status: 'False',
       reason: 'Unschedulable',
       message,

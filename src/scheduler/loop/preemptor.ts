@@ -1,6 +1,6 @@
 import { type Clock, type Log, messageOf, NotFound } from '../../base/index.ts';
 import { type Client, type EventRecorder, PODS, workspaceOf } from '../../client/index.ts';
-import { type corev1, podCondition } from '../../kube/index.ts';
+import { type corev1, observedSpecOf, podCondition } from '../../kube/index.ts';
 import type { PodFacts } from '../core/index.ts';
 
 export interface PreemptorOptions {
@@ -41,6 +41,7 @@ export class Preemptor {
     const known = podCondition(victim, 'DisruptionTarget');
     const condition = {
       type: 'DisruptionTarget',
+      ...observedSpecOf(victim),
       status: 'True',
       reason: 'PreemptionByScheduler',
       message: `${preemptor.spec.schedulerName ?? 'default-scheduler'}: preempting to accommodate a higher priority pod`,
