@@ -1,5 +1,6 @@
 import { BadRequest, createLog, type Log, messageOf, OrreryError } from '../base/index.ts';
 import type { Config } from './config.ts';
+import { releaseMemoryWhenIdle } from './idle-memory.ts';
 import type { RoleMessage, RoleName, SupervisorMessage } from './role.ts';
 
 /** A role as the supervisor sees it from inside the child: it runs until told to stop. */
@@ -83,6 +84,7 @@ async function startRole(role: RoleName): Promise<{ log: Log; running: RunningRo
   }
   await tell({ type: 'ready', details: running.details });
   log.info('role ready', running.details);
+  releaseMemoryWhenIdle(log);
   return { log, running };
 }
 
