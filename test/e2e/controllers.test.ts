@@ -507,6 +507,8 @@ test('of two candidates one leads; when it gives up the other does', async () =>
       retryPeriodMs: 50,
       lead: async (signal) => {
         leading.push(identity);
+        // The lease may have been seen, and the candidate stopped, before it came to lead.
+        if (signal.aborted) return;
         await new Promise<void>((resolve) =>
           signal.addEventListener('abort', () => resolve(), { once: true }),
         );
