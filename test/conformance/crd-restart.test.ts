@@ -137,6 +137,38 @@ test('a restarted server serves stored kinds at once: objects, rules, and versio
   expect([refused.status, refused.body.message]).toEqual([422, expect.stringContaining('too many')]);
 });
 
+test('what a conversion webhook says is not believed: no object but the one it was given', async () => {
+  const tell = (change: (object: Json) => Json) => {
+    webhook.answers['/convert'] = ({ objects, desiredAPIVersion }) => ({
+      result: { status: 'Success' },
+      convertedObjects: objects.map((object: Json) => change({ ...object, apiVersion: desiredAPIVersion })),
+    });
+    return send('GET', path('kept', 'v2', 'a'));
+  };
+  const metadata = (more: Json) => (object: Json) => ({
+    ...object,
+    metadata: { ...object.metadata, ...more },
+  });
+  const lies: [(object: Json) => Json, string][] = [
+    [() => null, 'invalid groupVersion'],
+    [() => [], 'invalid groupVersion'],
+    [(object) => ({ ...object, kind: {} }), 'invalid kind (expected Kept, received {})'],
+    [(object) => ({ ...object, metadata: 5 }), 'must have the same name: a != '],
+    [metadata({ name: 'b' }), 'must have the same name: a != b'],
+    [metadata({ uid: { toString: 1 } }), 'must have the same UID'],
+    [metadata({ labels: 'x' }), 'invalid metadata.labels of type string in converted object'],
+    [metadata({ annotations: { a: 1 } }), 'metadata.annotations[a] must be a string, but is int64'],
+  ];
+  for (const [lie, why] of lies) {
+    const { status, body } = await tell(lie);
+    expect([status, body.message]).toEqual([500, expect.stringContaining(why)]);
+  }
+  const told = await tell(metadata({ resourceVersion: '1', labels: { a: 'b' }, finalizers: ['x/y'] }));
+  expect(told.body.metadata).toMatchObject({ labels: { a: 'b' } });
+  expect(told.body.metadata.finalizers).toBeUndefined();
+  expect(told.body.metadata.resourceVersion).not.toBe('1');
+});
+
 test('a definition that was going goes on going', async () => {
   await define(definition('goers', 'Goer'));
   expect(

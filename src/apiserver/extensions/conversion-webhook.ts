@@ -50,38 +50,87 @@ export class ConversionWebhook {
     } catch (cause) {
       throw refused(messageOf(cause), cause);
     }
-    if (response === undefined) throw refused('no response provided');
+    if (!response) throw refused('no response provided');
     if (response.uid !== uid)
       throw refused(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response.uid)}`);
     const result = response.result as metav1.Status | undefined;
     if (result?.status !== 'Success')
       throw refused(result?.message || 'response.result.status was not Success');
-    const converted = (response.convertedObjects ?? []) as KubeObject[];
+    const converted = (
+      Array.isArray(response.convertedObjects) ? response.convertedObjects : []
+    ) as unknown[];
     if (converted.length !== objects.length)
-      throw refused(`webhook returned ${converted.length} objects, expected ${objects.length}`);
-    return converted.map((object, index) => checked(objects[index]!, object, desiredAPIVersion, refused));
+      throw internalError(
+        `conversion webhook for ${from} returned ${converted.length} objects, expected ${objects.length}`,
+      );
+    return converted.map((object, index) => {
+      const place = objects.length === 1 ? '' : ` at index ${index}`;
+      const bad = (what: string, why: string) =>
+        internalError(`conversion webhook for ${from} returned invalid ${what}${place}: ${why}`);
+      return checked(objects[index]!, object, desiredAPIVersion, bad);
+    });
   }
 }
 
+/**
+ * A webhook may change what it likes but the identity of an object; of the metadata only labels and annotations are
+ * taken. Source: webhook_converter.go validateConvertedObject, restoreObjectMeta.
+ */
 function checked(
   before: KubeObject,
-  after: KubeObject,
+  sent: unknown,
   apiVersion: string,
-  refused: (why: string) => OrreryError,
+  bad: (what: string, why: string) => OrreryError,
 ): KubeObject {
-  const bad = (what: string) => refused(`invalid converted object at index: must have the same ${what}`);
-  if (after?.apiVersion !== apiVersion)
-    throw refused(
-      `invalid converted object: invalid groupVersion (expected ${apiVersion}, received ${after?.apiVersion})`,
-    );
-  if (after.kind !== before.kind) throw bad('kind');
-  const metadata = (after.metadata ?? {}) as Partial<metav1.ObjectMeta>;
-  for (const field of ['name', 'namespace', 'uid'] as const)
-    if (metadata[field] !== before.metadata[field]) throw bad(field);
+  const after = (isMap(sent) ? sent : {}) as Partial<KubeObject>;
+  if (after.apiVersion !== apiVersion)
+    throw bad('object', `invalid groupVersion (expected ${apiVersion}, received ${shown(after.apiVersion)})`);
+  if (after.kind !== before.kind)
+    throw bad('object', `invalid kind (expected ${before.kind}, received ${shown(after.kind)})`);
+  const metadata: Record<string, unknown> = isMap(after.metadata) ? after.metadata : {};
+  for (const [field, name] of Object.entries({ name: 'name', namespace: 'namespace', uid: 'UID' } as const)) {
+    const own = before.metadata[field as 'name' | 'namespace' | 'uid'] ?? '';
+    if ((metadata[field] ?? '') !== own)
+      throw bad('object', `must have the same ${name}: ${own} != ${shown(metadata[field])}`);
+  }
   const kept: metav1.ObjectMeta = { ...before.metadata };
   for (const field of ['labels', 'annotations'] as const) {
-    if (metadata[field] === undefined) delete kept[field];
-    else kept[field] = metadata[field];
+    const value = metadata[field];
+    if (value === undefined || value === null) delete kept[field];
+    else kept[field] = stringsOf(value, field, bad);
   }
-  return { ...after, metadata: kept };
+  return { ...after, metadata: kept } as KubeObject;
+}
+
+function stringsOf(
+  value: unknown,
+  field: string,
+  bad: (what: string, why: string) => OrreryError,
+): Record<string, string> {
+  if (!isMap(value))
+    throw bad('metadata', `invalid metadata.${field} of type ${goTypeOf(value)} in converted object`);
+  for (const [key, one] of Object.entries(value))
+    if (typeof one !== 'string')
+      throw bad(
+        'metadata',
+        `metadata.${field}[${key}] must be a string, but is ${goTypeOf(one)} in converted object`,
+      );
+  return value as Record<string, string>;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
+}
+
+/** As Go's %T prints what its JSON decoder made. */
+function goTypeOf(value: unknown): string {
+  if (Array.isArray(value)) return '[]interface {}';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'string') return 'string';
+  return value === null ? '<nil>' : 'map[string]interface {}';
 }
