@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { labelSelectorAsSelector } from '../selectors/label-selector.ts';
 import type { appsv1 } from '../types/index.generated.ts';
 import { forbidden, invalid, NIL_MAP, notSupported, required } from './field-errors.ts';
@@ -21,7 +21,7 @@ export function validateDaemonSet({ spec }: appsv1.DaemonSet): FieldError[] {
   if (selector !== undefined && isEmptyLabelSelector(selector)) {
     errors.push(invalid('spec.selector', selector, 'empty selector is invalid for daemonset'));
   }
-  errors.push(...validatePodTemplate(template, 'spec.template'));
+  append(errors, validatePodTemplate(template, 'spec.template'));
   const policy = template.spec?.restartPolicy;
   if (policy !== 'Always') {
     errors.push(notSupported('spec.template.spec.restartPolicy', policy ?? '', ['Always']));

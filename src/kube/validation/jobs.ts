@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { labelSelectorAsSelector } from '../selectors/label-selector.ts';
 import type { batchv1, corev1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
@@ -91,12 +91,12 @@ export function validateJobSpec(spec: batchv1.JobSpec, field: string): FieldErro
   if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
     errors.push(required(`${field}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'));
   }
-  errors.push(...validateManagedBy(spec.managedBy, `${field}.managedBy`));
+  append(errors, validateManagedBy(spec.managedBy, `${field}.managedBy`));
   const mode = spec.completionMode;
   if (mode !== undefined && !COMPLETION_MODES.includes(mode)) {
     errors.push(notSupported(`${field}.completionMode`, mode, COMPLETION_MODES));
   }
-  if (mode === 'Indexed') errors.push(...validateIndexed(spec, field));
+  if (mode === 'Indexed') append(errors, validateIndexed(spec, field));
   else if (mode === undefined || mode === 'NonIndexed') {
     for (const name of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
       if (spec[name] === undefined) continue;
@@ -104,11 +104,11 @@ export function validateJobSpec(spec: batchv1.JobSpec, field: string): FieldErro
     }
   }
   if (spec.podFailurePolicy !== undefined) {
-    errors.push(...validatePodFailurePolicy(spec, `${field}.podFailurePolicy`));
+    append(errors, validatePodFailurePolicy(spec, `${field}.podFailurePolicy`));
   }
   if (spec.successPolicy !== undefined) {
     const at = `${field}.successPolicy`;
-    if (mode === 'Indexed') errors.push(...validateSuccessPolicy(spec, at));
+    if (mode === 'Indexed') append(errors, validateSuccessPolicy(spec, at));
     else errors.push(invalid(at, spec.successPolicy, 'requires indexed completion mode'));
   }
   return [
@@ -127,7 +127,7 @@ function validateManagedBy(manager: string | undefined, field: string): FieldErr
   else if (slash <= 0 || slash === manager.length - 1) errors.push(invalid(field, manager, why));
   else {
     const host = manager.slice(0, slash);
-    errors.push(...invalidEach(field, host, dns1123Subdomain(host)));
+    append(errors, invalidEach(field, host, dns1123Subdomain(host)));
     if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(manager.slice(slash + 1))) {
       errors.push(invalid(field, manager.slice(slash + 1), 'Invalid path'));
     }

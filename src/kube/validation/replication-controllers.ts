@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { selectorFromLabels } from '../selectors/label-selector.ts';
 import type { corev1 } from '../types/index.generated.ts';
 import { forbidden, invalid, NIL_MAP, notSupported, required } from './field-errors.ts';
@@ -26,7 +26,7 @@ function validateTemplate(
     const why = '`selector` does not match template `labels`';
     errors.push(invalid(`${field}.metadata.labels`, labels ?? NIL_MAP, why));
   }
-  errors.push(...validatePodTemplate(template, field));
+  append(errors, validatePodTemplate(template, field));
   const policy = template.spec?.restartPolicy;
   if (policy !== 'Always') errors.push(notSupported(`${field}.spec.restartPolicy`, policy ?? '', ['Always']));
   if (template.spec?.activeDeadlineSeconds !== undefined) {

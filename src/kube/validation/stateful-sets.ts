@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { labelSelectorAsSelector } from '../selectors/label-selector.ts';
 import type { appsv1, corev1 } from '../types/index.generated.ts';
 import { semanticallyEqual } from './equality.ts';
@@ -68,7 +68,7 @@ function validateRollingUpdate(
   const { maxUnavailable } = rolling;
   if (maxUnavailable === undefined) return errors;
   const at = `${field}.maxUnavailable`;
-  errors.push(...validateIntOrPercent(maxUnavailable, at));
+  append(errors, validateIntOrPercent(maxUnavailable, at));
   if (amountOf(maxUnavailable) === 0) errors.push(invalid(at, maxUnavailable, 'cannot be 0'));
   return [...errors, ...validateNotMoreThanAll(maxUnavailable, at)];
 }
@@ -94,7 +94,7 @@ function validateSelectorAndTemplate(spec: appsv1.StatefulSetSpec): FieldError[]
   const errors: FieldError[] = [];
   if (selector === undefined) errors.push(required(field));
   else {
-    errors.push(...validateLabelSelector(selector, field));
+    append(errors, validateLabelSelector(selector, field));
     if (isEmptyLabelSelector(selector)) {
       errors.push(invalid(field, selector, 'empty selector is invalid for statefulset'));
     }
@@ -108,7 +108,7 @@ function validateSelectorAndTemplate(spec: appsv1.StatefulSetSpec): FieldError[]
     const why = '`selector` does not match template `labels`';
     errors.push(invalid('spec.template.metadata.labels', labels ?? NIL_MAP, why));
   }
-  errors.push(...validatePodTemplate(withClaimVolumes(template, spec.volumeClaimTemplates), 'spec.template'));
+  append(errors, validatePodTemplate(withClaimVolumes(template, spec.volumeClaimTemplates), 'spec.template'));
   const policy = template.spec?.restartPolicy;
   if (policy !== 'Always') {
     errors.push(notSupported('spec.template.spec.restartPolicy', policy ?? '', ['Always']));

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../base/index.ts';
+import { append, type FieldError } from '../../base/index.ts';
 import { labelSelectorAsSelector, nothingSelector, type Selector } from '../selectors/label-selector.ts';
 import type { appsv1, corev1, metav1 } from '../types/index.generated.ts';
 import { forbidden, invalid, NIL_MAP, notSupported, required } from './field-errors.ts';
@@ -18,7 +18,7 @@ export function validateDeployment({ spec }: appsv1.Deployment): FieldError[] {
   ];
   const deadline = spec.progressDeadlineSeconds;
   if (deadline !== undefined) {
-    errors.push(...validateNonNegative(deadline, 'spec.progressDeadlineSeconds'));
+    append(errors, validateNonNegative(deadline, 'spec.progressDeadlineSeconds'));
     if (deadline <= (spec.minReadySeconds ?? 0)) {
       const why = 'must be greater than minReadySeconds';
       errors.push(invalid('spec.progressDeadlineSeconds', deadline, why));
@@ -85,7 +85,7 @@ function validateTemplate(
     const why = '`selector` does not match template `labels`';
     errors.push(invalid(`${field}.metadata.labels`, labels ?? NIL_MAP, why));
   }
-  errors.push(...validatePodTemplate(template, field));
+  append(errors, validatePodTemplate(template, field));
   const policy = template.spec?.restartPolicy;
   if (policy !== 'Always') errors.push(notSupported(`${field}.spec.restartPolicy`, policy ?? '', ['Always']));
   if (template.spec?.activeDeadlineSeconds !== undefined) {
@@ -121,6 +121,6 @@ function validateRollingUpdate(rolling: appsv1.RollingUpdateDeployment, field: s
     const why = 'may not be 0 when `maxSurge` is 0';
     errors.push(invalid(`${field}.maxUnavailable`, maxUnavailable, why));
   }
-  errors.push(...validateNotMoreThanAll(maxUnavailable, `${field}.maxUnavailable`));
+  append(errors, validateNotMoreThanAll(maxUnavailable, `${field}.maxUnavailable`));
   return errors;
 }
