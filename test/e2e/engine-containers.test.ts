@@ -316,7 +316,7 @@ describe.skipIf(reason !== '')(`containers${reason && ` (skipped: ${reason})`}`,
   });
 
   test('what is written to an attached container reaches it whole, its output comes back by stream, and ends', async () => {
-    const script = 'read first; echo ${#first}; echo oops >&2; cat > /dev/null; echo bye';
+    const script = `read first; echo \${#first}; echo oops >&2; cat > /dev/null; echo bye`;
     const id = await fixture.run(script, { stdin: true, stdinOnce: true });
     const session = await fixture.engine.attach(id);
     const output = Promise.all([textFrom(session.stdout), textFrom(session.stderr!)]);
