@@ -169,6 +169,14 @@ test('what a conversion webhook says is not believed: no object but the one it w
   expect(told.body.metadata.resourceVersion).not.toBe('1');
 });
 
+test('a schema whose enum holds an object with a toString of its own is read', async () => {
+  const body = definition('enums', 'Enum');
+  const rules = [{ rule: 'self != ""' }];
+  const odd = { type: 'string', enum: [{ toString: 5 }], 'x-kubernetes-validations': rules };
+  body.spec.versions[0].schema.openAPIV3Schema.properties.odd = odd;
+  expect((await send('POST', CRDS, body)).status).toBeLessThan(500);
+});
+
 test('a definition that was going goes on going', async () => {
   await define(definition('goers', 'Goer'));
   expect(

@@ -49,7 +49,9 @@ const { schema } = fc.letrec<{ schema: Record<string, unknown> }>((tie) => ({
         items: tie('schema'),
         additionalProperties: fc.oneof(fc.boolean(), tie('schema')),
         pattern: fc.constantFrom(...PATTERNS),
-        enum: fc.array(fc.constantFrom<unknown>('a', 1, null, {}, '__proto__'), { maxLength: 4 }),
+        enum: fc.array(fc.constantFrom<unknown>('a', 1, null, {}, { toString: 5, valueOf: 5 }, '__proto__'), {
+          maxLength: 4,
+        }),
         default: fc.constantFrom<unknown>('a', 1, null, {}, { a: {} }, [], '__proto__'),
         maxLength: fc.constantFrom(0, -1, 5, 1e15),
         minimum: fc.constantFrom(0, 1e308, -1),

@@ -75,8 +75,13 @@ function sizeOf(schema: JsonSchemaProps | undefined): number {
     return schema.maxProperties ?? Math.floor(REQUEST_BYTES / (smallest(additional) + 5));
   if (schema.type !== 'string') return 0;
   if (schema.enum !== undefined)
-    return schema.enum.reduce<number>((most, one) => Math.max(most, String(one).length), 0);
+    return schema.enum.reduce<number>((most, one) => Math.max(most, lengthOf(one)), 0);
   return schema.maxLength ?? (schema.format ? 64 : REQUEST_BYTES);
+}
+
+/** What an enum of strings holds may be anything, with a `toString` of its own. */
+function lengthOf(value: unknown): number {
+  return typeof value === 'string' ? value.length : JSON.stringify(value).length;
 }
 
 interface Estimate {
