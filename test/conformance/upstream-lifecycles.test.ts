@@ -146,7 +146,8 @@ describe.each(kinds)('%s', (_, resource) => {
     if (gone) expect((await send('GET', `${here}/${name}`)).status).toBe(404);
   });
 
-  test.skipIf(NOT_GONE_AT_ONCE.has(resource.name))('a collection goes by its label', async () => {
+  const collectionGoes = NOT_GONE_AT_ONCE.has(resource.name) ? undefined : test;
+  collectionGoes?.('a collection goes by its label', async () => {
     for (const n of ['a', 'bb', 'ccc'])
       await ok('POST', here, sampleOf(resource, `coll-${n}-${resource.version}`));
     const list = await ok('GET', `${here}?${label}`);
@@ -155,37 +156,35 @@ describe.each(kinds)('%s', (_, resource) => {
     expect((await ok('GET', `${everywhere}?${label}`)).items).toEqual([]);
   });
 
-  test.skipIf(!hasStatus || HAS_OPINION.has(resource.name))(
-    'the status is changed by its own path, and nothing else by it',
-    async () => {
-      const sample = sampleOf(resource, `status-${resource.version}`);
-      const { name } = sample.metadata;
-      const made = await ok('POST', here, sample);
-      const path = `${here}/${name}/status`;
-      const read = await ok('GET', path);
-      expect([read.kind, read.metadata.uid]).toEqual([sample.kind, made.metadata.uid]);
-      const patch = { metadata: { annotations: { patched: 'status' } }, spec: { nothing: 'of this' } };
-      const patched = await ok('PATCH', `${path}?fieldValidation=Ignore`, patch, MERGE);
-      const { generation } = patched.metadata;
-      expect([generation, patched.spec]).toEqual([made.metadata.generation, made.spec]);
-      const conditions = [
-        {
-          type: 'StatusUpdate',
-          status: 'True',
-          reason: 'E2E',
-          message: 'Set from an e2e test',
-          lastTransitionTime: '2026-01-01T00:00:00Z',
-        },
-      ];
-      const applied = await send('PATCH', path, { status: { conditions } }, MERGE);
-      if (applied.status === 200 && applied.warnings.length === 0)
-        expect((await ok('GET', `${here}/${name}`)).status.conditions).toMatchObject([
-          { type: 'StatusUpdate' },
-        ]);
-      else expect([200, 422]).toContain(applied.status);
-      const again = await ok('GET', path);
-      await ok('PUT', path, again);
-      await ok('DELETE', `${here}/${name}`, AT_ONCE);
-    },
-  );
+  const statusIsOurs = hasStatus && !HAS_OPINION.has(resource.name) ? test : undefined;
+  statusIsOurs?.('the status is changed by its own path, and nothing else by it', async () => {
+    const sample = sampleOf(resource, `status-${resource.version}`);
+    const { name } = sample.metadata;
+    const made = await ok('POST', here, sample);
+    const path = `${here}/${name}/status`;
+    const read = await ok('GET', path);
+    expect([read.kind, read.metadata.uid]).toEqual([sample.kind, made.metadata.uid]);
+    const patch = { metadata: { annotations: { patched: 'status' } }, spec: { nothing: 'of this' } };
+    const patched = await ok('PATCH', `${path}?fieldValidation=Ignore`, patch, MERGE);
+    const { generation } = patched.metadata;
+    expect([generation, patched.spec]).toEqual([made.metadata.generation, made.spec]);
+    const conditions = [
+      {
+        type: 'StatusUpdate',
+        status: 'True',
+        reason: 'E2E',
+        message: 'Set from an e2e test',
+        lastTransitionTime: '2026-01-01T00:00:00Z',
+      },
+    ];
+    const applied = await send('PATCH', path, { status: { conditions } }, MERGE);
+    if (applied.status === 200 && applied.warnings.length === 0)
+      expect((await ok('GET', `${here}/${name}`)).status.conditions).toMatchObject([
+        { type: 'StatusUpdate' },
+      ]);
+    else expect([200, 422]).toContain(applied.status);
+    const again = await ok('GET', path);
+    await ok('PUT', path, again);
+    await ok('DELETE', `${here}/${name}`, AT_ONCE);
+  });
 });
