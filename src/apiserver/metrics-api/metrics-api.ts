@@ -1,12 +1,10 @@
 import type { corev1, KubeObject, Resource } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
 import { objectNotFound } from '../errors.ts';
-import { encodeText } from '../http/messages.ts';
 import type { Answer, ResourceRequest } from '../registry/registry.ts';
-import { objectAnswer } from '../registry/registry.ts';
+import { objectAnswer, unstored } from '../registry/registry.ts';
 import { readSelection } from '../registry/selection.ts';
 import { DEFAULT_WORKSPACE } from '../request-info/request-info.ts';
-import type { StoredObject } from '../storage/object-storage.ts';
 import { METRICS_GROUP } from './metrics-resources.ts';
 import type { NodeUsage, NodeUsages, Usage } from './node-usage.ts';
 
@@ -36,10 +34,10 @@ export class MetricsApi {
     if (name !== undefined) {
       const one = found.find(({ metadata }) => metadata.name === name);
       if (one === undefined) throw objectNotFound(resource, name);
-      return objectAnswer(200, resource, stored(one));
+      return objectAnswer(200, resource, unstored('', resource, one, 0));
     }
     const selection = readSelection(resource, request.request.query);
-    const items = found.filter((one) => selection.matches(one)).map(stored);
+    const items = found.filter((one) => selection.matches(one)).map((one) => unstored('', resource, one, 0));
     return { type: 'list', resource, items, metadata: {} as never };
   }
 
@@ -104,8 +102,4 @@ function metricsOf(
 
 function quantities({ cpuNanoCores, memoryBytes }: Usage): object {
   return { cpu: cpuNanoCores === 0 ? '0' : `${cpuNanoCores}n`, memory: `${Math.ceil(memoryBytes / 1024)}Ki` };
-}
-
-function stored(object: KubeObject): StoredObject {
-  return { key: '', bytes: encodeText(JSON.stringify(object)), revision: 0, rewritten: true };
 }

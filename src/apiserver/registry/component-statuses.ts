@@ -1,9 +1,8 @@
 import { messageOf } from '../../base/index.ts';
 import type { coordinationv1, corev1, KubeObject } from '../../kube/index.ts';
 import { objectNotFound } from '../errors.ts';
-import { encodeText } from '../http/messages.ts';
 import { DEFAULT_WORKSPACE } from '../request-info/request-info.ts';
-import { type Answer, objectAnswer, type Registry, type ResourceRequest } from './registry.ts';
+import { type Answer, objectAnswer, type Registry, type ResourceRequest, unstored } from './registry.ts';
 import { readSelection } from './selection.ts';
 
 type Condition = corev1.ComponentCondition;
@@ -28,11 +27,11 @@ export async function getComponentStatuses(registry: Registry, request: Resource
   const names = [...Object.keys(LEADERS), STORE];
   if (name !== undefined) {
     if (!names.includes(name)) throw objectNotFound(resource, name);
-    return objectAnswer(200, resource, asStored(await statusOf(registry, request, name)));
+    return objectAnswer(200, resource, unstored('', resource, await statusOf(registry, request, name), 0));
   }
   const selection = readSelection(resource, request.request.query);
   const all = await Promise.all(names.map((one) => statusOf(registry, request, one)));
-  const items = all.filter((one) => selection.matches(one)).map(asStored);
+  const items = all.filter((one) => selection.matches(one)).map((one) => unstored('', resource, one, 0));
   return { type: 'list', resource, items, metadata: {} as never };
 }
 
@@ -68,8 +67,4 @@ async function healthOf(registry: Registry, request: ResourceRequest, name: stri
 
 function healthy(): Condition {
   return { type: 'Healthy', status: 'True', message: 'ok' };
-}
-
-function asStored(object: KubeObject) {
-  return { key: '', bytes: encodeText(JSON.stringify(object)), revision: 0, rewritten: true as const };
 }

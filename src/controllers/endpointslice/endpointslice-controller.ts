@@ -11,7 +11,6 @@ import {
   namespaceKeyOf,
   PODS,
   SERVICES,
-  splitKey,
   workspaceOf,
 } from '../../client/index.ts';
 import {
@@ -22,7 +21,6 @@ import {
   semanticallyEqual,
 } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
-import { AwaitedSlices } from './awaited-slices.ts';
 import { endpointsOfService, type ServiceEndpoint } from './endpoints-of-service.ts';
 import {
   ENDPOINTS_MANAGED_BY,
@@ -30,7 +28,8 @@ import {
   legacyEndpoints,
   overCapacityAnnotation,
 } from './legacy-endpoints.ts';
-import { MANAGED_BY, MANAGER, planSlices, SERVICE_NAME } from './slice-plan.ts';
+import { OwnSlices } from './own-slices.ts';
+import { MANAGER, planSlices } from './slice-plan.ts';
 
 /**
  * Keeps EndpointSlices, and the Endpoints of older clients, of every service that has a selector. Those of
@@ -38,7 +37,6 @@ import { MANAGED_BY, MANAGER, planSlices, SERVICE_NAME } from './slice-plan.ts';
  */
 export class EndpointSliceController implements RunnableController {
   readonly name = 'endpointslice-controller';
-  readonly #context: ControllerContext;
   readonly #endpointsClient: Client;
   readonly #services: Informer<corev1.Service>;
   readonly #pods: Informer<corev1.Pod>;
@@ -46,11 +44,9 @@ export class EndpointSliceController implements RunnableController {
   readonly #endpoints: Informer<corev1.Endpoints>;
   readonly #nodes: Informer<corev1.Node>;
   readonly #controller: Controller;
-  /** By service. */
-  readonly #awaited = new AwaitedSlices();
+  readonly #own: OwnSlices;
 
   constructor(context: ControllerContext) {
-    this.#context = context;
     this.#endpointsClient = context.clientFor('endpoint-controller');
     const { informers } = context;
     this.#services = informers.informer<corev1.Service>(SERVICES);
@@ -63,6 +59,12 @@ export class EndpointSliceController implements RunnableController {
       log: context.log,
       clock: context.clock,
       reconcile: (key) => this.#reconcile(key),
+    });
+    this.#own = new OwnSlices({
+      client: context.client,
+      slices: this.#slices,
+      manager: MANAGER,
+      changed: (key) => this.#controller.queue.add(key),
     });
     this.#watch();
   }
@@ -87,21 +89,6 @@ export class EndpointSliceController implements RunnableController {
         if (!semanticallyEqual(pod.metadata.labels, old.metadata.labels)) this.#addServicesOf(old);
       },
       onDelete: (pod) => this.#addServicesOf(pod),
-    });
-    this.#slices.addIndex('service', (slice) => {
-      const key = serviceKeyOf(slice);
-      return key === undefined ? [] : [key];
-    });
-    const sliceSeen = (slice: discoveryv1.EndpointSlice, what: 'created' | 'deleted' | undefined) => {
-      const key = serviceKeyOf(slice);
-      if (key === undefined) return;
-      if (what !== undefined) this.#awaited.seen(key, slice.metadata.name, what);
-      queue.add(key);
-    };
-    this.#slices.addHandler({
-      onAdd: (slice) => sliceSeen(slice, 'created'),
-      onUpdate: (slice) => sliceSeen(slice, undefined),
-      onDelete: (slice) => sliceSeen(slice, 'deleted'),
     });
     this.#endpoints.addHandler({
       onUpdate: (endpoints) => isManaged(endpoints) && queue.add(keyOf(endpoints)),
@@ -140,35 +127,11 @@ export class EndpointSliceController implements RunnableController {
     endpoints: readonly ServiceEndpoint[],
   ): Promise<void> {
     // The slice that is awaited brings this key back when the cache shows it.
-    if (this.#awaited.any(key)) return;
-    const plan = planSlices(service, endpoints, this.#slices.byIndex('service', key), (node) =>
-      this.#zoneOf(node),
-    );
-    const slices = this.#sliceClient(key);
-    for (const slice of plan.update) await slices.update(slice);
-    for (const draft of plan.create) this.#await(key, (await slices.create(draft)).metadata.name, 'created');
-    for (const slice of plan.delete) await this.#deleteSlice(key, slice);
-  }
-
-  async #deleteSlice(key: string, slice: discoveryv1.EndpointSlice): Promise<void> {
-    const { name, namespace } = slice.metadata;
-    try {
-      await this.#sliceClient(key).delete(name, { namespace: namespace! });
-      this.#await(key, name, 'deleted');
-    } catch (error) {
-      if (!(error instanceof NotFound)) throw error;
-    }
-  }
-
-  #await(key: string, name: string, what: 'created' | 'deleted'): void {
-    const { workspace, namespace } = splitKey(key);
-    const shown = this.#slices.get(makeKey(workspace, namespace, name)) !== undefined;
-    this.#awaited.expect(key, name, what, shown);
-  }
-
-  #sliceClient(key: string) {
-    const { workspace } = splitKey(key);
-    return this.#context.client.in(workspace).resource<discoveryv1.EndpointSlice>(ENDPOINT_SLICES);
+    if (this.#own.isBehind(key)) return;
+    const plan = planSlices(service, endpoints, this.#own.of(key), (node) => this.#zoneOf(node));
+    for (const slice of plan.update) await this.#own.update(key, slice);
+    for (const draft of plan.create) await this.#own.create(key, draft);
+    for (const slice of plan.delete) await this.#own.delete(key, slice);
   }
 
   async #syncLegacy(
@@ -202,8 +165,8 @@ export class EndpointSliceController implements RunnableController {
 
   /** Takes away what this controller made for a service that is gone or needs no endpoints any more. */
   async #cleanUp(key: string): Promise<void> {
-    for (const slice of this.#slices.byIndex('service', key)) await this.#deleteSlice(key, slice);
-    this.#awaited.forget(key);
+    for (const slice of this.#own.of(key)) await this.#own.delete(key, slice);
+    this.#own.forget(key);
     const endpoints = this.#endpoints.get(key);
     if (endpoints === undefined || !isManaged(endpoints)) return;
     const { name, namespace } = endpoints.metadata;
@@ -225,14 +188,6 @@ export class EndpointSliceController implements RunnableController {
 
 function hasSelector(service: corev1.Service): boolean {
   return Object.keys(service.spec.selector ?? {}).length > 0;
-}
-
-/** The service that a slice of this controller belongs to. */
-function serviceKeyOf(slice: discoveryv1.EndpointSlice): string | undefined {
-  const labels = slice.metadata.labels ?? {};
-  const service = labels[SERVICE_NAME];
-  if (service === undefined || labels[MANAGED_BY] !== MANAGER) return undefined;
-  return makeKey(workspaceOf(slice), slice.metadata.namespace ?? '', service);
 }
 
 function isManaged(endpoints: corev1.Endpoints): boolean {

@@ -17,6 +17,7 @@ import { validateTrustBundle, validateTrustBundleUpdate } from '../validation/tr
 import { builtin, dropStatus, keepStatus, selectable, statusSubresource } from './builtin.ts';
 
 type Request = certificatesv1.CertificateSigningRequest;
+type PodRequest = certificatesv1beta1.PodCertificateRequest;
 
 const approvalSubresource: Subresource = { name: 'approval', verbs: ['get', 'patch', 'update'] };
 
@@ -26,16 +27,24 @@ function prepareForUpdate(object: KubeObject, old: KubeObject): void {
   keepStatus(object, old);
 }
 
-/** Times a condition's writer left out; registry/certificates/certificates populateConditionTimestamps. */
-function fillConditionTimes(object: KubeObject, old: KubeObject, now: Date): void {
-  const time = `${now.toISOString().slice(0, 19)}Z`;
-  for (const condition of (object as Request).status?.conditions ?? []) {
-    condition.lastUpdateTime ??= time;
-    const before = (old as Request).status?.conditions?.find(
+/** Times a condition's writer left out; registry/certificates, populateConditionTimestamps of either kind. */
+function fillTransitionTimes(object: Request | PodRequest, old: Request | PodRequest, now: Date): void {
+  for (const condition of object.status?.conditions ?? []) {
+    const before = old.status?.conditions?.find(
       ({ type, status }) => type === condition.type && status === condition.status,
     );
-    condition.lastTransitionTime ??= before?.lastTransitionTime ?? time;
+    condition.lastTransitionTime ??= before?.lastTransitionTime ?? secondsOf(now);
   }
+}
+
+function fillConditionTimes(object: KubeObject, old: KubeObject, now: Date): void {
+  const request = object as Request;
+  for (const condition of request.status?.conditions ?? []) condition.lastUpdateTime ??= secondsOf(now);
+  fillTransitionTimes(request, old as Request, now);
+}
+
+function secondsOf(now: Date): string {
+  return `${now.toISOString().slice(0, 19)}Z`;
 }
 
 /** A decision changes the conditions only. */
@@ -96,19 +105,6 @@ const clusterTrustBundlesResource: Resource = {
   selectableFields: selectable<TrustBundle>({ 'spec.signerName': ({ spec }) => spec?.signerName }),
 };
 
-type PodRequest = certificatesv1beta1.PodCertificateRequest;
-
-/** Times a condition's writer left out; registry/certificates/podcertificaterequest populateConditionTimestamps. */
-function fillOutcomeTimes(object: KubeObject, old: KubeObject, now: Date): void {
-  const time = `${now.toISOString().slice(0, 19)}Z`;
-  for (const condition of (object as PodRequest).status?.conditions ?? []) {
-    const before = (old as PodRequest).status?.conditions?.find(
-      ({ type, status }) => type === condition.type && status === condition.status,
-    );
-    condition.lastTransitionTime ??= before?.lastTransitionTime ?? time;
-  }
-}
-
 const podCertificateRequestsResource: Resource = {
   ...builtin({
     group: 'certificates.k8s.io',
@@ -127,7 +123,8 @@ const podCertificateRequestsResource: Resource = {
   validateCreate: (object) => validatePodCertificateRequest(object as PodRequest),
   validateUpdate: (object, old) =>
     validatePodCertificateRequestUpdate(object as PodRequest, old as PodRequest),
-  prepareForStatusUpdate: fillOutcomeTimes,
+  prepareForStatusUpdate: (object, old, now) =>
+    fillTransitionTimes(object as PodRequest, old as PodRequest, now),
   validateStatusUpdate: (object, old, now) =>
     validatePodCertificateRequestStatus(object as PodRequest, old as PodRequest, now),
   selectableFields: selectable<PodRequest>({
