@@ -13,7 +13,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   scheduler: ['base', 'kube', 'client'],
   engine: ['base'],
   node: ['base', 'kube', 'client', 'engine'],
-  cli: ['base', 'kube', 'store', 'client', 'apiserver', 'controllers', 'scheduler', 'engine', 'node'],
+  libpod: ['base', 'engine'],
+  'docker-api': ['base', 'engine', 'libpod'],
+  'kube-play': ['base', 'kube', 'client', 'engine', 'node', 'libpod'],
+  cli: [
+    ...['base', 'kube', 'store', 'client', 'apiserver', 'controllers', 'scheduler', 'engine', 'node'],
+    ...['libpod', 'docker-api', 'kube-play'],
+  ],
 };
 
 const source = resolve(import.meta.dirname, '../src');

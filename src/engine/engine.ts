@@ -206,6 +206,153 @@ export interface ImageStore {
   check(): Promise<string[]>;
 }
 
+/**
+ * What a registry, a builder and a tool for people need beside `ImageStore`; on the same directory.
+ * References are as people write them; see `images/short-names.ts` for what they may stand for.
+ */
+export interface ImageLibrary extends ImageStore {
+  /**
+   * Fetches what is not there yet, several layers at once, verifying digest and size while streaming.
+   * @throws OrreryError ImagePullFailed, Unauthorized, NotFound
+   */
+  pull(reference: string, options?: PullOptions): Promise<LoadedImage & { pulled: boolean }>;
+  /** @param destination default: the image's own name. */
+  push(reference: string, options?: PushOptions): Promise<{ digest: string }>;
+  /** One more name; the name leaves the image it had. */
+  tag(reference: string, name: string): Promise<void>;
+  /** Without names: takes all of them away; the image stays, without a name. */
+  untag(reference: string, names?: string[]): Promise<void>;
+  save(references: string[], options: SaveOptions): Promise<Readable>;
+  /** A root file system (tar, also compressed) becomes an image of one layer. */
+  importRootfs(tar: Readable, options: ImportOptions): Promise<LoadedImage>;
+  /** Newest first. */
+  history(reference: string): Promise<ImageHistoryEntry[]>;
+  search(term: string, options?: SearchOptions): Promise<SearchResult[]>;
+  /** Adds an image that was put together here: by a build, a commit. */
+  add(image: NewImage): Promise<LoadedImage>;
+  /** A layer's tar becomes a blob and an unpacked folder, kept at least until `add` names it or an hour has passed. */
+  addLayer(tar: Readable): Promise<NewLayer>;
+  /** The manifest as it came, and the config blob, byte for byte. */
+  raw(reference: string): Promise<{ manifest: Buffer; config: Buffer }>;
+  login(
+    registry: string,
+    credentials: { username: string; password: string },
+    options?: RegistryAccess,
+  ): Promise<void>;
+  logout(registry: string | undefined, options?: RegistryAccess): Promise<string[]>;
+}
+
+/** How to come to a registry; what is absent is as in registries.conf, containers' auth.json and certs.d. */
+export interface RegistryAccess {
+  authFile?: string;
+  certDir?: string;
+  credentials?: { username: string; password: string };
+  /** False also allows plain HTTP. */
+  tlsVerify?: boolean;
+  /** registries.conf to read instead of the host's. */
+  registriesConf?: string;
+  signaturePolicy?: string;
+}
+
+export interface TransferProgress {
+  /** A digest, or '' for a line about the whole. */
+  id: string;
+  /** Docker's words: `Pulling fs layer`, `Downloading`, `Verifying Checksum`, `Download complete`, `Extracting`, `Pull complete`, `Already exists`, `Pushing`, `Pushed`, … */
+  status: string;
+  current?: number;
+  total?: number;
+}
+
+export interface PullOptions extends RegistryAccess {
+  /** Default `always`. */
+  policy?: 'always' | 'missing' | 'never' | 'newer';
+  platform?: { os?: string; architecture?: string; variant?: string };
+  allTags?: boolean;
+  onProgress?: (progress: TransferProgress) => void;
+  signal?: AbortSignal;
+  retries?: number;
+}
+
+export interface PushOptions extends RegistryAccess {
+  destination?: string;
+  compression?: 'gzip' | 'zstd';
+  format?: 'oci' | 'docker';
+  onProgress?: (progress: TransferProgress) => void;
+  signal?: AbortSignal;
+}
+
+export interface SaveOptions {
+  format: 'docker-archive' | 'oci-archive' | 'oci-dir' | 'docker-dir';
+  uncompressed?: boolean;
+}
+
+export interface ImportOptions {
+  reference?: string;
+  /** Dockerfile instructions. */
+  changes?: string[];
+  message?: string;
+  os?: string;
+  architecture?: string;
+  variant?: string;
+}
+
+export interface ImageHistoryEntry {
+  id: string;
+  createdAt: string;
+  createdBy: string;
+  sizeBytes: number;
+  comment: string;
+  tags: string[];
+  emptyLayer: boolean;
+}
+
+export interface SearchOptions extends RegistryAccess {
+  limit?: number;
+  listTags?: boolean;
+  filters?: Record<string, string[]>;
+}
+
+export interface SearchResult {
+  index: string;
+  name: string;
+  description: string;
+  stars: number;
+  official: string;
+  automated: string;
+  tag?: string;
+}
+
+/** A layer that `addLayer` took. */
+export interface NewLayer {
+  /** Of the compressed blob. */
+  digest: string;
+  diffId: string;
+  sizeBytes: number;
+  mediaType: string;
+}
+
+export interface NewImage {
+  reference?: string;
+  /** All of the layers, bottom first; those of a base image by its descriptors. */
+  layers: NewLayer[];
+  config: ImageConfig;
+  architecture: string;
+  os: string;
+  variant?: string;
+  /** RFC 3339. */
+  createdAt: string;
+  author?: string;
+  history: {
+    created?: string;
+    created_by?: string;
+    author?: string;
+    comment?: string;
+    empty_layer?: boolean;
+  }[];
+  format?: 'oci' | 'docker';
+  annotations?: Record<string, string>;
+}
+
 export interface PackOptions {
   reference: string;
   /** Paths on the host, or names on PATH; each is put at /usr/local/bin/<base name>, its libraries at their own paths. */
@@ -236,6 +383,10 @@ export interface ImageSummary {
 }
 
 export interface Image extends ImageSummary {
+  architecture?: string;
+  os?: string;
+  variant?: string;
+  author?: string;
   config: ImageConfig;
   /** Digests of the compressed layers, bottom first. */
   layers: string[];
@@ -252,6 +403,19 @@ export interface ImageConfig {
   WorkingDir?: string;
   Labels?: Record<string, string>;
   StopSignal?: string;
+  /** Docker's additions to OCI's configuration. */
+  Healthcheck?: {
+    Test?: string[];
+    /** Nanoseconds. */
+    Interval?: number;
+    Timeout?: number;
+    StartPeriod?: number;
+    StartInterval?: number;
+    Retries?: number;
+  };
+  Shell?: string[];
+  OnBuild?: string[];
+  ArgsEscaped?: boolean;
 }
 
 export interface Networks {
