@@ -19,6 +19,10 @@ export interface Libc {
   connectionState(fd: number): string | undefined;
   mknod(path: string, mode: number, major: number, minor: number): void;
   setXattr(path: string, name: string, value: Uint8Array): void;
+  /** Names of the extended attributes of a file, a symlink not followed; none where the file system has none. */
+  listXattrs(path: string): string[];
+  /** undefined when the file has no such attribute. */
+  getXattr(path: string, name: string): Buffer | undefined;
   openTerminal(): { master: number; slave: number };
   resizeTerminal(fd: number, columns: number, rows: number): void;
   closeFd(fd: number): void;
@@ -93,7 +97,26 @@ function fileCalls(c: Library, errno: () => string, must: Must) {
   const mknod = c.func('int mknod(const char*, uint, unsigned long)');
   const lsetxattr = c.func('int lsetxattr(const char*, const char*, const void*, size_t, int)');
   const close = c.func('int close(int)');
+  const llistxattr = c.func('long llistxattr(const char*, _Out_ void*, size_t)');
+  const lgetxattr = c.func('long lgetxattr(const char*, const char*, _Out_ void*, size_t)');
   return {
+    listXattrs: (path: string) => {
+      // The kernel's own limits (XATTR_LIST_MAX, XATTR_SIZE_MAX); most files have none.
+      if (llistxattr(path, null, 0) === 0) return [];
+      const names = Buffer.alloc(65_536);
+      const length = llistxattr(path, names, names.byteLength);
+      if (length < 0 && ['ENOTSUP', 'EOPNOTSUPP'].includes(errno())) return [];
+      return names
+        .toString('utf8', 0, must(length, 'listxattr', path))
+        .split('\0')
+        .filter((name) => name !== '');
+    },
+    getXattr: (path: string, name: string) => {
+      const value = Buffer.alloc(65_536);
+      const length = lgetxattr(path, name, value, value.byteLength);
+      if (length < 0 && ['ENODATA', 'ENOTSUP', 'EOPNOTSUPP'].includes(errno())) return undefined;
+      return Buffer.from(value.subarray(0, must(length, 'getxattr', `${name} of ${path}`)));
+    },
     mount: (source: string, target: string, type: string, flags: number, data: string) =>
       void must(mount(source, target, type, flags, data), 'mount', target),
     umount: (target: string, flags: number) => void must(umount2(target, flags), 'umount', target),
