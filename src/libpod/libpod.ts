@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
-import type { AttachSession, Engine, ExecSession } from '../engine/index.ts';
+import type { Clock, Log } from '../base/index.ts';
+import type { AttachSession, Engine, ExecSession, ImageLibrary } from '../engine/index.ts';
 import type {
   ContainerConfig,
   ContainerResourceLimits,
@@ -15,6 +16,7 @@ import type {
  */
 export interface Libpod {
   readonly engine: Engine;
+  readonly images: ImageLibrary;
   readonly containers: Containers;
   readonly networks: UserNetworks;
   readonly volumes: Volumes;
@@ -340,6 +342,14 @@ export interface NetworkConfig {
   };
   Options: Record<string, string>;
   Labels: Record<string, string>;
+  /** Static routes given to every container on it. */
+  Routes: NetworkRoute[];
+}
+
+export interface NetworkRoute {
+  Destination: string;
+  Gateway: string;
+  Metric?: number;
 }
 
 export interface CreateNetwork {
@@ -357,6 +367,9 @@ export interface CreateNetwork {
   Options?: Record<string, string>;
   Labels?: Record<string, string>;
   Interface?: string;
+  Routes?: NetworkRoute[];
+  /** No error when it is there already: that one is given back. */
+  ignore?: boolean;
 }
 
 export interface UserNetworks {
@@ -373,6 +386,15 @@ export interface UserNetworks {
   prune(filters?: Filters): Promise<string[]>;
   /** Sets up all networks of a container in its pinned namespace, name service and published ports with them. */
   setUp(request: NetworkSetUp): Promise<Record<string, NetworkEndpoint>>;
+  /** Puts rules and links of a container that runs back as they were; addresses stay. */
+  reload(containerId: string): Promise<void>;
+  /**
+   * Keeps host ports from any other process of the host for as long as someone holds the descriptors open:
+   * conmon inherits them. @throws Conflict when one is taken
+   */
+  reservePorts(ports: readonly PublishedPort[]): Promise<PortReservation>;
+  /** Writes /etc/hosts and /etc/resolv.conf of a container without networks of its own (`host`, `none`); `setUp` does for the others. */
+  writeNameFiles(files: ContainerNameFiles): Promise<void>;
   /** Takes all of it back. No error when it is already gone. */
   tearDown(containerId: string): Promise<void>;
   /** What `setUp` gave it last, for `inspect`. */
@@ -385,8 +407,41 @@ export interface NetworkSetUp {
   /** Path of the pinned network namespace. */
   namespacePath: string;
   hostname: string;
+  /** In the order of eth0, eth1, … */
   networks: Record<string, EndpointSettings>;
   ports: PublishedPort[];
+  /** `reservePorts` has been called for them, and is still held. */
+  portsReserved?: boolean;
+  /** Written by `setUp` and kept up to date in place; the files may be bind-mounted already. */
+  nameFiles?: ContainerNameFiles;
+}
+
+export interface PortReservation {
+  /** For conmon to inherit. */
+  descriptors: number[];
+  /** Ours; what a child has inherited stays open there. */
+  close(): void;
+}
+
+/** What becomes of a container's /etc/hosts and /etc/resolv.conf. */
+export interface ContainerNameFiles {
+  /** Absent: left alone (`--no-hosts`). */
+  hostsPath?: string;
+  /** Absent: left alone (`--dns none`). */
+  resolvConfPath?: string;
+  /** The host's network: its file of resolvers is taken as it is. */
+  isHostNetwork?: boolean;
+  /** `--add-host`: `name:address`, `name:host-gateway`. */
+  extraHosts: string[];
+  dns: string[];
+  dnsSearch: string[];
+  dnsOptions: string[];
+  /** Names for its own addresses beside hostname and name (a pod's members). */
+  furtherNames?: string[];
+  /** Where entries are taken from first; default the host's /etc/hosts, '' for none (containers.conf base_hosts_file). */
+  baseHostsPath?: string;
+  /** containers.conf host_containers_internal_ip; default the gateway's, '' for none. */
+  hostContainersInternal?: string;
 }
 
 /** Docker's Volume schema. */
@@ -402,6 +457,12 @@ export interface VolumeConfig {
   Anonymous: boolean;
   UID?: number;
   GID?: number;
+  /** Uses at this moment. */
+  MountCount: number;
+  /** Nothing has been copied into it yet. */
+  NeedsCopyUp: boolean;
+  /** No container has used it yet, so its owner is still to be set. */
+  NeedsChown: boolean;
 }
 
 export interface Volumes {
@@ -426,6 +487,15 @@ export interface Volumes {
   /** Counts a use and mounts what its driver options ask for. @returns the folder to bind. */
   mount(volume: string, containerId: string): Promise<string>;
   unmount(volume: string, containerId: string): Promise<void>;
+  /**
+   * To be called before a container's process starts, with the volume mounted: an empty volume that was never
+   * filled takes the image's content at the mount point, with owners and modes; a volume never used before
+   * belongs to the container's user, or to whom the image's folder belongs.
+   */
+  prepare(
+    volume: string,
+    options: { imageFolder?: string; noCopy?: boolean; uid: number; gid: number },
+  ): Promise<void>;
   /** Names or ids of the containers that use it. */
   usersOf(volume: string): Promise<string[]>;
 }
@@ -600,3 +670,25 @@ export interface PruneReport {
 /** Writes as people are told of a long work. */
 export type Progress = (line: string) => void;
 export type { Readable, Writable };
+
+/** How `openLibpod` is opened; the command line and the API server make it (src/cli/containers/context.ts). */
+export interface LibpodOptions {
+  /** Of libpod's own: containers, pods, networks, volumes, secrets, events. */
+  directory: string;
+  /** Of images and layers, shared with the cloud. */
+  imagesDirectory: string;
+  log: Log;
+  clock?: Clock;
+  /**
+   * The program and first arguments that start ourselves on the same directories (`[node, orrery.mjs, '--root', D]`):
+   * conmon's exit command is this plus `container cleanup <id>`, the health monitor this plus `system health-monitor`.
+   */
+  self: readonly string[];
+  /** Paths of the OCI runtime and of conmon, when not the host's own. */
+  runtime?: string;
+  conmon?: string;
+  /** An ordinary user's, in a user namespace. */
+  rootless?: { uid: number; gid: number };
+  /** The caller's environment, for `--env-host`, `-e NAME` and proxies. */
+  environment: Readonly<Record<string, string | undefined>>;
+}
