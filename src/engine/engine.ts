@@ -9,7 +9,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
  * held by its own conmon.
  */
 export interface Engine {
-  readonly images: ImageStore;
+  readonly images: ImageStore & Pick<ImageLibrary, 'add' | 'addLayer' | 'raw'>;
   readonly networks: Networks;
 
   /** Makes the root file system, `config.json` and the record; the process is not started. @returns the id (64 hex digits). */
@@ -199,7 +199,7 @@ export interface ImageStore {
   /** Makes a one-layer image from programs of this host and the shared libraries they need. */
   pack(options: PackOptions): Promise<LoadedImage>;
   list(): Promise<ImageSummary[]>;
-  /** By reference (`nginx` is `docker.io/library/nginx:latest`), digest or id (12 digits or more). */
+  /** By reference (as Podman: the name as it is, in localhost, on docker.io, or at the end of one), digest or id (3 digits or more). */
   resolve(reference: string): Promise<Image | undefined>;
   remove(reference: string): Promise<void>;
   /** Digests of every blob against its bytes, and every reference against its manifest. */

@@ -56,12 +56,16 @@ export class Blobs {
   }
 
   /** Streams into a staged file, hashing on the way. */
-  async write(staging: string, content: Readable | Uint8Array): Promise<StagedBlob> {
+  async write(
+    staging: string,
+    content: AsyncIterable<Uint8Array> | Uint8Array,
+    options: { flush: boolean } = { flush: true },
+  ): Promise<StagedBlob> {
     const path = join(staging, randomBytes(8).toString('hex'));
     const hash = createHash('sha256');
     let size = 0;
     const file = await open(path, 'wx', 0o644);
-    const out: WriteStream = file.createWriteStream({ flush: true, highWaterMark: 1 << 20 });
+    const out: WriteStream = file.createWriteStream({ flush: options.flush, highWaterMark: 1 << 20 });
     const written = new Promise<void>((resolve, reject) => out.on('close', resolve).on('error', reject));
     try {
       for await (const chunk of content instanceof Uint8Array ? [content] : content) {

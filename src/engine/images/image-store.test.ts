@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../base/index.ts';
+import type { NewLayer } from '../engine.ts';
 import { DiskImageStore } from './image-store.ts';
 
 const isRoot = process.geteuid?.() === 0;
@@ -375,4 +376,63 @@ test('two stores over one directory load at once without losing a name', async (
   );
   const listed = (await store.list()).flatMap((one) => one.references);
   for (const name of names) expect(listed).toContain(name);
+});
+
+async function addedLayer(name: string, content: string): Promise<NewLayer> {
+  return await store.addLayer(Readable.from([await tarOf([{ name, content }])]));
+}
+
+const NEW_IMAGE = {
+  config: { Cmd: ['/hello'] },
+  architecture: 'amd64',
+  os: 'linux',
+  createdAt: '2026-01-01T00:00:00Z',
+};
+
+test('layers made one by one become an image that runs, is found by every short name and checks clean', async () => {
+  const layers = [await addedLayer('first', '1'), await addedLayer('second', '2')];
+  const added = await store.add({
+    ...NEW_IMAGE,
+    reference: 'made/here',
+    layers,
+    history: [{ created_by: 'COPY first' }, { created_by: 'COPY second' }],
+  });
+  expect(added.reference).toBe('localhost/made/here:latest');
+  for (const name of ['made/here', 'localhost/made/here', 'here:latest', added.id.slice(7, 12)])
+    expect((await store.resolve(name))?.id, name).toBe(added.id);
+  expect(await store.resolve('docker.io/made/here')).toBeUndefined();
+  const image = (await store.resolve(added.id))!;
+  expect((await store.layerFolders(image)).diffIds).toEqual(layers.map((one) => one.diffId));
+  expect(await store.check()).toEqual([]);
+});
+
+test("Docker's manifest format is kept when it was asked for, and its additions to the config with it", async () => {
+  const Healthcheck = { Test: ['CMD', 'true'] };
+  const made = { ...NEW_IMAGE, layers: [await addedLayer('d', 'd')], history: [] };
+  const config = { ...NEW_IMAGE.config, Healthcheck };
+  const docker = await store.add({ ...made, config, format: 'docker' });
+  const raw = await store.raw(docker.id);
+  expect(JSON.parse(raw.manifest.toString()).mediaType).toMatch(/^application\/vnd.docker.*manifest.v2/);
+  expect((await store.resolve(docker.id))!.config.Healthcheck).toEqual(Healthcheck);
+  const oci = await store.add({ ...made, config, format: 'oci' });
+  expect((await store.resolve(oci.id))!.config.Healthcheck).toBeUndefined();
+});
+
+test('a layer that no image names yet outlives the removal of an image; an unknown one is refused', async () => {
+  const waiting = await addedLayer('waiting', 'w');
+  const [other] = await store.load(
+    Readable.from([await dockerArchive(await makeImage([{ name: 'o' }]), ['o'])]),
+  );
+  await store.remove(other!.id);
+  await store.add({ ...NEW_IMAGE, layers: [waiting], history: [] });
+  const unknown = { ...waiting, digest: `sha256:${'0'.repeat(64)}` };
+  await expect(store.add({ ...NEW_IMAGE, layers: [unknown], history: [] })).rejects.toThrow('no such layer');
+});
+
+test.skipIf(!isRoot)('a layer that is refused leaves nothing behind', async () => {
+  const before = await snapshot();
+  await expect(addedLayer('a/../../evil', 'x')).rejects.toThrow('leaves the root');
+  const cut = (await tarOf([{ name: 'cut', content: Buffer.alloc(100_000) }])).subarray(0, 50_000);
+  await expect(store.addLayer(Readable.from([cut]))).rejects.toThrow();
+  expect(await snapshot()).toBe(before);
 });

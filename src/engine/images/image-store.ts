@@ -4,10 +4,19 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BadRequest, Conflict, type Log, NotFound, OrreryError } from '../../base/index.ts';
-import type { Image, ImageStore, ImageSummary, LoadedImage, PackOptions } from '../engine.ts';
+import type {
+  Image,
+  ImageStore,
+  ImageSummary,
+  LoadedImage,
+  NewImage,
+  NewLayer,
+  PackOptions,
+} from '../engine.ts';
 import { withFileLock } from '../system/lock.ts';
 import { type FoundImage, readArchive } from './archive.ts';
 import { Blobs, exists, type StagedBlob } from './blobs.ts';
+import { LayerPins } from './layer-pins.ts';
 import { Layers, verifyDiffId } from './layers.ts';
 import {
   asConfigBlob,
@@ -19,8 +28,10 @@ import {
   type Manifest,
   parseJson,
 } from './media-types.ts';
+import { configOfNewImage, manifestOfNewImage } from './new-image.ts';
+import { addLayer } from './new-layer.ts';
 import { packImage } from './pack.ts';
-import { normaliseReference } from './reference.ts';
+import { candidatesOf, endsWithName, localReference } from './short-names.ts';
 
 const REF_NAME = 'org.opencontainers.image.ref.name';
 
@@ -41,6 +52,7 @@ export interface DiskImageStoreOptions {
 export class DiskImageStore implements ImageStore {
   readonly blobs: Blobs;
   readonly layers: Layers;
+  readonly #pins: LayerPins;
   readonly #options: DiskImageStoreOptions;
   readonly #lock: string;
 
@@ -48,12 +60,57 @@ export class DiskImageStore implements ImageStore {
     this.#options = options;
     this.blobs = new Blobs(join(options.directory, 'images'));
     this.layers = new Layers(join(options.directory, 'layers'));
+    this.#pins = new LayerPins(join(options.directory, 'layer-pins'));
     this.#lock = join(options.directory, 'images.lock');
   }
 
   async open(): Promise<void> {
     await this.blobs.open();
     await this.layers.open();
+    await this.#pins.open();
+    if ((await this.#pins.ofEarlierBoots()).length > 0) await this.#locked(() => this.#sweep());
+  }
+
+  async addLayer(tar: Readable): Promise<NewLayer> {
+    return await addLayer(tar, {
+      blobs: this.blobs,
+      layers: this.layers,
+      pins: this.#pins,
+      canUnpack: this.#options.canUnpack,
+    });
+  }
+
+  async add(image: NewImage): Promise<LoadedImage> {
+    const reference = image.reference === undefined ? undefined : localReference(image.reference);
+    const staging = await this.blobs.stage();
+    try {
+      const config = await this.blobs.write(staging, Buffer.from(JSON.stringify(configOfNewImage(image))));
+      const manifestBytes = Buffer.from(JSON.stringify(manifestOfNewImage(image, config)));
+      const manifest = await this.blobs.write(staging, manifestBytes);
+      const entry: Descriptor = {
+        mediaType: manifestOfNewImage(image, config).mediaType,
+        digest: manifest.digest,
+        size: manifest.size,
+        ...(reference !== undefined && { annotations: { [REF_NAME]: reference } }),
+      };
+      await this.#locked(async () => {
+        for (const layer of image.layers)
+          if ((await this.blobs.sizeOf(layer.digest)) !== layer.sizeBytes)
+            throw new NotFound(`no such layer: ${layer.digest}`);
+        if (this.#options.canUnpack) await this.layers.sync();
+        await this.blobs.adopt([config, manifest]);
+        await this.blobs.writeIndex(withEntries((await this.blobs.readIndex()).manifests, [entry]));
+      });
+      return { reference, id: config.digest };
+    } finally {
+      await rm(staging, { recursive: true, force: true });
+    }
+  }
+
+  async raw(reference: string): Promise<{ manifest: Buffer; config: Buffer }> {
+    const image = await this.resolve(reference);
+    if (image === undefined) throw new NotFound(`no such image: ${reference}`);
+    return { manifest: await this.blobs.read(image.digest), config: await this.blobs.read(image.id) };
   }
 
   async load(archive: Readable): Promise<LoadedImage[]> {
@@ -93,7 +150,7 @@ export class DiskImageStore implements ImageStore {
       staged.push(...image.blobs, manifest);
       for (const name of image.references.length === 0 ? [undefined] : image.references)
         entries.push({
-          mediaType: MANIFEST,
+          mediaType: image.manifest.mediaType ?? MANIFEST,
           digest: manifest.digest,
           size: manifest.size,
           ...(name !== undefined && { annotations: { [REF_NAME]: name } }),
@@ -168,19 +225,10 @@ export class DiskImageStore implements ImageStore {
   }
 
   async #find(text: string, manifests: Descriptor[]): Promise<Descriptor | undefined> {
-    const hex = /^(?:sha256:)?([a-f0-9]{12,64})$/.exec(text)?.[1];
+    const hex = /^(?:sha256:)?([a-f0-9]{3,64})$/.exec(text)?.[1];
     if (!/^sha256:|^[a-f0-9]{64}$/.test(text)) {
-      const name = normaliseReference(text);
-      const byName = manifests.find((one) => one.annotations?.[REF_NAME] === name);
+      const byName = findByName(text, manifests);
       if (byName !== undefined) return byName;
-      const digest = name.split('@')[1];
-      if (digest !== undefined) {
-        const repository = name.split('@')[0]!;
-        return manifests.find(
-          (one) =>
-            one.digest === digest && one.annotations?.[REF_NAME]?.replace(/[:@][^/]*$/, '') === repository,
-        );
-      }
     }
     if (hex === undefined) return undefined;
     for (const one of manifests) {
@@ -218,6 +266,10 @@ export class DiskImageStore implements ImageStore {
       digest: entry.digest,
       createdAt: config.created ?? '1970-01-01T00:00:00Z',
       sizeBytes: manifest.config.size + manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+      architecture: config.architecture,
+      os: config.os,
+      ...(config.variant && { variant: config.variant }),
+      ...(config.author && { author: config.author }),
       config: config.config ?? {},
       layers: manifest.layers.map((layer) => layer.digest),
     };
@@ -228,7 +280,7 @@ export class DiskImageStore implements ImageStore {
       const { manifests } = await this.blobs.readIndex();
       const entry = await this.#find(reference, manifests);
       if (entry === undefined) throw new NotFound(`no such image: ${reference}`);
-      const isName = !/^(?:sha256:)?[a-f0-9]{12,64}$/.test(reference);
+      const isName = entry.annotations?.[REF_NAME] !== undefined && isNamedBy(entry, reference);
       const same = manifests.filter((one) => one.digest === entry.digest);
       // As Docker: a name goes alone while the image has others; the last name, or an id, takes the image.
       const goes = isName ? [entry] : same;
@@ -248,6 +300,10 @@ export class DiskImageStore implements ImageStore {
   async #sweep(): Promise<void> {
     const keep = new Set<string>();
     const layers = new Set((await this.#options.layersInUse()).map((diffId) => this.layers.nameOf(diffId)));
+    for (const pin of await this.#pins.list()) {
+      keep.add(pin.digest);
+      layers.add(this.layers.nameOf(pin.diffId));
+    }
     for (const { digest } of (await this.blobs.readIndex()).manifests) {
       const { manifest, config } = await this.#read(digest);
       for (const blob of [digest, manifest.config.digest, ...manifest.layers.map((one) => one.digest)])
@@ -291,6 +347,28 @@ export class DiskImageStore implements ImageStore {
     }
     return problems;
   }
+}
+
+/** Whether the reference is the entry's name, and not an id. */
+function isNamedBy(entry: Descriptor, reference: string): boolean {
+  if (/^sha256:|^[a-f0-9]{64}$/.test(reference)) return false;
+  return findByName(reference, [entry]) !== undefined;
+}
+
+/** @throws BadRequest for what is no reference. */
+function findByName(text: string, manifests: Descriptor[]): Descriptor | undefined {
+  const nameOf = (one: Descriptor) => one.annotations?.[REF_NAME];
+  for (const name of candidatesOf(text)) {
+    const found = manifests.find((one) => nameOf(one) === name);
+    if (found !== undefined) return found;
+    const [repository, digest] = name.split('@');
+    if (digest === undefined) continue;
+    const byDigest = manifests.find(
+      (one) => one.digest === digest && nameOf(one)?.replace(/[:@][^/]*$/, '') === repository,
+    );
+    if (byDigest !== undefined) return byDigest;
+  }
+  return manifests.find((one) => endsWithName(nameOf(one) ?? '', text));
 }
 
 /** A name moves to its new image; the old image stays, without a name, as in Docker. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PassThrough, type Readable, Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { BadRequest, messageOf, runCommand } from '../../base/index.ts';
+import { BadRequest, messageOf, removeTree, runCommand } from '../../base/index.ts';
 import { exists, ownedName, removeAbandoned } from './blobs.ts';
 import type { Compression } from './media-types.ts';
 import { unpackLayer } from './tar-unpack.ts';
@@ -40,19 +40,39 @@ export class Layers {
 
   /** @throws BadRequest when the content is malformed or not what `diffId` says. */
   async unpack(diffId: string, blob: Readable, compression: Compression): Promise<void> {
-    const building = join(this.folder, ownedName());
-    await mkdir(building, { mode: 0o755 });
+    const building = await this.stage();
     try {
       await throughDigest(blob, compression, diffId, (tar) => unpackLayer(tar, building));
       // A power failure must not leave a layer whose names are there and whose bytes are not.
-      await runCommand('sync', ['-f', building]);
-      await rename(building, this.pathOf(diffId));
+      await this.sync();
     } catch (error) {
-      await rm(building, { recursive: true, force: true });
-      // Another process was faster with the same bytes.
-      if (['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) return;
+      await removeTree(building);
       throw error;
     }
+    // Another process may have been faster with the same bytes.
+    await this.adopt(building, diffId);
+  }
+
+  /** A private folder to unpack into; `adopt` gives it its name. */
+  async stage(): Promise<string> {
+    const building = join(this.folder, ownedName());
+    await mkdir(building, { mode: 0o755 });
+    return building;
+  }
+
+  /** The layer appears under its name, unless it is there already. */
+  async adopt(building: string, diffId: string): Promise<void> {
+    try {
+      await rename(building, this.pathOf(diffId));
+    } catch (error) {
+      await removeTree(building);
+      if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+  }
+
+  /** Waits until everything in the folder would survive a power failure. */
+  async sync(): Promise<void> {
+    await runCommand('sync', ['-f', this.folder]);
   }
 
   /** Removes every layer whose name is not in `keep`. */

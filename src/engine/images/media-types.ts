@@ -16,6 +16,7 @@ export interface Manifest {
   mediaType?: string;
   config: Descriptor;
   layers: Descriptor[];
+  annotations?: Record<string, string>;
 }
 
 export interface Index {
@@ -27,17 +28,33 @@ export interface Index {
 /** OCI image-spec v1.1, config.md: the blob whose digest is the image's id. */
 export interface ConfigBlob {
   created?: string;
+  author?: string;
   architecture: string;
   os: string;
+  variant?: string;
   config?: ImageConfig;
   rootfs: { type: 'layers'; diff_ids: string[] };
+  history?: HistoryRecord[];
+}
+
+/** One instruction an image was made with, oldest first. */
+export interface HistoryRecord {
+  created?: string;
+  created_by?: string;
+  author?: string;
+  comment?: string;
+  empty_layer?: boolean;
 }
 
 export const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const INDEX = 'application/vnd.oci.image.index.v1+json';
 export const CONFIG = 'application/vnd.oci.image.config.v1+json';
 export const LAYER_TAR = 'application/vnd.oci.image.layer.v1.tar';
-const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v2+json';
+/** Docker's image manifest version 2, schema 2. */
+export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
+export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
+export const DOCKER_LAYER_TAR = 'application/vnd.docker.image.rootfs.diff.tar';
+export const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v2+json';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 

@@ -69,7 +69,8 @@ export class PodImages {
     reference: string,
   ): Promise<Image | undefined> {
     try {
-      return await this.#images.resolve(reference);
+      const image = await this.#images.resolve(reference);
+      return image !== undefined && isOnlyPartOfId(reference, image) ? undefined : image;
     } catch (error) {
       if (error instanceof BadRequest) {
         const message = `Failed to apply default image tag "${reference}": ${messageOf(error)}`;
@@ -113,4 +114,12 @@ export class PodImages {
     this.#events.container(pod, container, 'Warning', 'Failed', `Error: ${reason}`);
     return new StartFailed(reason, message);
   }
+}
+
+/** A short word that happens to begin an image's id: a Pod that says it means a name. */
+function isOnlyPartOfId(reference: string, image: Image): boolean {
+  return (
+    /^[a-f0-9]{1,11}$/.test(reference) &&
+    !image.references.some((name) => name.endsWith(`/${reference}:latest`))
+  );
 }
