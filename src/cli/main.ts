@@ -1,8 +1,12 @@
+import { programName } from './containers/program-name.ts';
 import { EXIT, reportError } from './exit.ts';
+
+/** Commands of the cloud; all others are the container tool's. */
+const CLOUD = new Set(['up', 'server', 'status', 'down', 'store', 'completion']);
 
 /**
  * The `orrery` command. Roles are told apart first, so that a child process does not load the command line
- * it never parses.
+ * it never parses; then the container tool from the cloud's own commands.
  */
 async function main(args: string[]): Promise<number> {
   if (args[0] === 'role') {
@@ -10,9 +14,24 @@ async function main(args: string[]): Promise<number> {
     await runRole(args[1] ?? '');
     return EXIT.ok;
   }
-  const { runProgram } = await import('./program.ts');
-  return runProgram(args);
+  const program = programName(process.argv[1]);
+  if (program === 'orrery' && isCloudCommand(args)) {
+    const { runProgram } = await import('./program.ts');
+    return await runProgram(args);
+  }
+  const { runTool } = await import('./containers/tool.ts');
+  return await runTool(args, program);
 }
+
+function isCloudCommand([first, second]: string[]): boolean {
+  if (first === undefined || first === '-h' || first === '--help' || first === '-v' || first === '--version')
+    return true;
+  if (first === 'help') return second === undefined || CLOUD.has(second);
+  return CLOUD.has(first) || (first === 'image' && IMAGE_OF_THE_CLOUD.has(second ?? ''));
+}
+
+/** Until the container tool has them. */
+const IMAGE_OF_THE_CLOUD = new Set(['load', 'pack', 'ls', 'rm', 'check']);
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // `orrery … | head`: the reader has seen enough.

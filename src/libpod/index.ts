@@ -9,3 +9,4 @@
  */
 export type * from './create-options.ts';
 export type * from './libpod.ts';
+export { openLibpod } from './open-libpod.ts';

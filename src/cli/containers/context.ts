@@ -1,0 +1,80 @@
+import { delimiter, join } from 'node:path';
+import { createLog, type Log, type LogLevel, silentLog } from '../../base/index.ts';
+import type { ImageLibrary } from '../../engine/index.ts';
+import type { Libpod, LibpodOptions } from '../../libpod/index.ts';
+import { dataDirectoryOf, instanceOf, nodeSubnet } from '../config.ts';
+import type { Invocation } from '../grammar/index.ts';
+
+/** What commands of the container tool stand on; opened when they ask for it. */
+export interface ToolContext {
+  /** `orrery`, `podman` or `docker`: names of images and some outputs follow it. */
+  program: 'orrery' | 'podman' | 'docker';
+  /** `--root`, else the data directory. */
+  root: string;
+  stdin: NodeJS.ReadStream;
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+  environment: NodeJS.ProcessEnv;
+  log: Log;
+  /** The images alone: enough for what needs no container. */
+  images(): Promise<ImageLibrary>;
+  libpod(): Promise<Libpod>;
+  /** How `libpod` is opened: for the API server, which opens its own. */
+  libpodOptions(): LibpodOptions;
+}
+
+const LOG_LEVELS: Record<string, LogLevel> = {
+  ...{ trace: 'debug', debug: 'debug', info: 'info', warn: 'warn', warning: 'warn' },
+  ...{ error: 'error', fatal: 'error', panic: 'error' },
+};
+
+export function createToolContext(invocation: Invocation): ToolContext {
+  const { globals } = invocation;
+  const root = dataDirectoryOf(globals.string('root'));
+  const level = globals.bool('debug') ? 'debug' : LOG_LEVELS[globals.string('log-level') ?? 'warn'];
+  const log = level === 'debug' || level === 'info' ? createLog({ level, name: 'engine' }) : silentLog;
+  const engineDirectory = join(root, 'engine');
+  const libpodOptions = (): LibpodOptions => ({
+    directory: join(root, 'containers'),
+    imagesDirectory: engineDirectory,
+    log,
+    self: [process.execPath, process.argv[1]!, '--root', root],
+    environment: process.env,
+    ...(globals.changed('runtime') && { runtime: globals.string('runtime')! }),
+    ...(globals.changed('conmon') && { conmon: globals.string('conmon')! }),
+  });
+  const images = once(async (): Promise<ImageLibrary> => {
+    const { openEngine } = await import('../../engine/index.ts');
+    const engine = await openEngine({
+      directory: engineDirectory,
+      instance: instanceOf(root),
+      subnet: nodeSubnet('10.42.0.0/16'),
+      log,
+      searchPath: (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
+    });
+    return engine.images as ImageLibrary;
+  });
+  return {
+    program: invocation.program as ToolContext['program'],
+    root,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    environment: process.env,
+    log,
+    images,
+    libpod: once(async () => {
+      const { openLibpod } = await import('../../libpod/index.ts');
+      return await openLibpod(libpodOptions());
+    }),
+    libpodOptions,
+  };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

@@ -1,0 +1,36 @@
+import type { CommandEntry, GroupEntry } from '../grammar/index.ts';
+import { buildEntries, buildGroups } from './build-entries.ts';
+import { containerEntries, containerGroups } from './container-entries.ts';
+import type { ToolContext } from './context.ts';
+import { imageEntries, imageGroups } from './image-entries.ts';
+import { kubeEntries, kubeGroups } from './kube-entries.ts';
+import { networkEntries, networkGroups } from './network-entries.ts';
+import { podEntries, podGroups } from './pod-entries.ts';
+import { secretEntries, secretGroups } from './secret-entries.ts';
+import { systemEntries, systemGroups } from './system-entries.ts';
+import { volumeEntries, volumeGroups } from './volume-entries.ts';
+
+/** Every command of the container tool; their code is loaded when they are run. */
+export const entries: readonly CommandEntry<ToolContext>[] = [
+  ...containerEntries,
+  ...imageEntries,
+  ...buildEntries,
+  ...networkEntries,
+  ...volumeEntries,
+  ...secretEntries,
+  ...podEntries,
+  ...kubeEntries,
+  ...systemEntries,
+];
+
+export const groups: readonly GroupEntry[] = [
+  ...containerGroups,
+  ...imageGroups,
+  ...buildGroups,
+  ...networkGroups,
+  ...volumeGroups,
+  ...secretGroups,
+  ...podGroups,
+  ...kubeGroups,
+  ...systemGroups,
+];

@@ -1,0 +1,74 @@
+import { type Flag, flag, refusedFlag } from '../grammar/index.ts';
+
+const REMOTE = 'there is no daemon to reach: run it on that machine, or use a Docker client with its socket';
+
+const IN_ROOT = 'everything lives below --root';
+
+/** Flags of the program itself: Podman's, and those of Docker's that mean something here. */
+export const globalFlags: readonly Flag[] = [
+  flag('string', 'root', 'Path to the root directory in which data, including images, is stored'),
+  flag('string', 'runroot', "Path to the 'run directory' where all state information is stored", {
+    tools: ['podman'],
+  }),
+  flag(
+    'string',
+    'log-level',
+    'Log messages above specified level (trace, debug, info, warn, warning, error, fatal, panic)',
+    { default: 'warn' },
+  ),
+  flag('string', 'runtime', 'Path to the OCI-compatible binary used to run containers', {
+    tools: ['podman'],
+  }),
+  flag('string', 'conmon', 'Path of the conmon binary', { tools: ['podman'] }),
+  refusedFlag('string', 'tmpdir', 'Path to the tmp directory for libpod state', IN_ROOT),
+  refusedFlag('string', 'volumepath', 'Path to the volume directory', IN_ROOT),
+  refusedFlag('string', 'network-config-dir', 'Path of the configuration of networks', IN_ROOT),
+  flag('bool', 'noout', 'Do not output to stdout', { tools: ['podman'] }),
+  flag('bool', 'syslog', 'Output logging information to syslog as well as the console', {
+    tools: ['podman'],
+    acceptedValues: ['false'],
+    refused: 'there is no syslog output',
+  }),
+  flag('bool', 'debug,D', 'Log messages of level debug', { tools: ['docker'] }),
+  flag('string', 'config', 'Location of client config files', { tools: ['docker'] }),
+  flag('string', 'cgroup-manager', 'Cgroup manager to use ("cgroupfs")', {
+    default: 'cgroupfs',
+    acceptedValues: ['cgroupfs'],
+    refused: 'control groups are managed through the file system (cgroupfs)',
+    tools: ['podman'],
+  }),
+  flag('string', 'events-backend', 'Events backend to use ("file"|"none")', {
+    default: 'file',
+    acceptedValues: ['file', 'none'],
+    refused: 'events are kept in a file',
+    tools: ['podman'],
+  }),
+  flag(
+    'string',
+    'storage-driver',
+    'Select which storage driver is used to manage storage of images and containers',
+    {
+      acceptedValues: ['overlay'],
+      refused: 'root file systems are overlayfs',
+      tools: ['podman'],
+    },
+  ),
+  refusedFlag('stringArray', 'storage-opt', 'Option of the storage driver', 'overlayfs has no options here'),
+  refusedFlag('strings', 'hooks-dir', 'OCI hooks directory', 'OCI hooks are not run'),
+  refusedFlag(
+    'stringArray',
+    'runtime-flag',
+    'Global flags for the runtime',
+    'the runtime gets the flags it needs',
+  ),
+  refusedFlag('string', 'network-cmd-path', 'Path of slirp4netns', 'the program is found on its usual paths'),
+  refusedFlag('string', 'namespace', 'libpod namespace', 'use another --root'),
+  refusedFlag('bool', 'remote,r', 'Access a remote service', REMOTE, { acceptedValues: ['false'] }),
+  refusedFlag('string', 'url', 'URL of a remote service', REMOTE),
+  refusedFlag('string', 'connection,c', 'Connection to a remote service', REMOTE),
+  refusedFlag('string', 'identity', 'SSH identity of a remote service', REMOTE),
+  refusedFlag('string', 'ssh', 'SSH mode of a remote service', REMOTE),
+  refusedFlag('stringArray', 'host,H', "Docker's daemon socket", REMOTE),
+  refusedFlag('string', 'context', "Docker's context", REMOTE, { acceptedValues: ['default'] }),
+  flag('bool', 'version,v', 'Print version information and quit'),
+];

@@ -1,0 +1,46 @@
+import { messageOf, OrreryError } from '../../base/index.ts';
+import { CommandLine, UsageError } from '../grammar/index.ts';
+import { orreryVersion } from '../version.ts';
+import { createToolContext, type ToolContext } from './context.ts';
+import { entries, groups } from './entries.ts';
+import { globalFlags } from './global-flags.ts';
+
+/** Docker's and Podman's status of a command that failed by itself, not by its container. */
+const FAILED = 125;
+
+/** The container tool's command line, under the name it was called by. */
+export function createTool(program: string): CommandLine<ToolContext> {
+  return new CommandLine({
+    program,
+    summary: 'Manage pods, containers and images',
+    description: 'Containers, images, builds, networks, volumes and pods, without a daemon and without root.',
+    entries,
+    groups,
+    globals: globalFlags,
+    version: () => `${program} version ${orreryVersion}`,
+    write: (text) => process.stdout.write(text),
+    context: async (invocation) => createToolContext(invocation),
+  });
+}
+
+/** @returns the exit code: 125 for an error of ours, whatever the command says otherwise. */
+export async function runTool(words: readonly string[], program: string): Promise<number> {
+  try {
+    return await createTool(program).run(words);
+  } catch (error) {
+    process.stderr.write(explain(error, program));
+    return error instanceof OrreryError && typeof error.details?.exitCode === 'number'
+      ? error.details.exitCode
+      : FAILED;
+  }
+}
+
+/** `Error: …`, as both tools say it; a hint where the tool is ours. */
+function explain(error: unknown, program: string): string {
+  let text = `Error: ${messageOf(error)}\n`;
+  if (error instanceof UsageError && error.seeHelp !== undefined) text += `See '${error.seeHelp} --help'\n`;
+  if (program === 'orrery' && error instanceof OrreryError && error.hint !== undefined)
+    text += `hint: ${error.hint}\n`;
+  if (process.env.ORRERY_DEBUG !== undefined && error instanceof Error) text += `${error.stack}\n`;
+  return text;
+}
