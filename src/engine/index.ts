@@ -10,3 +10,5 @@ export type * from './engine.ts';
 export { familiarReference, normaliseReference } from './images/reference.ts';
 export { type LocalEngineOptions, openEngine } from './local-engine.ts';
 export { engineRequirements, type MissingRequirement } from './requirements.ts';
+export { withFileLock } from './system/lock.ts';
+export { isProcessAlive, processIdentity } from './system/process-identity.ts';

@@ -1,0 +1,177 @@
+import { readFileSync, watch } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../../base/index.ts';
+import { isProcessAlive, processIdentity, withFileLock } from '../../engine/index.ts';
+
+/** What is remembered of one container's restarts, in a file of its own. */
+export interface RestartBook {
+  /** By the policy, since people last started it. */
+  restarts: number;
+  lastDelayMs: number;
+  /** While a process waits for the next start. */
+  waiting?: { sinceMs: number; untilMs: number; process: string; bootId: string };
+}
+
+const EMPTY: RestartBook = { restarts: 0, lastDelayMs: 0 };
+
+/**
+ * Who waits before a container is started again. The waiting is done by the process that conmon calls when
+ * the container ends (`container cleanup`); its mark tells others that the container is `restarting`. Taking
+ * the mark away ends the wait (a stop, a removal); a mark whose process is gone (kill -9) is found by
+ * `abandoned`, and the next command takes the work over.
+ */
+export class Restarts {
+  readonly #folder: string;
+  readonly #clock: Clock;
+
+  constructor(folder: string, clock: Clock = systemClock) {
+    this.#folder = folder;
+    this.#clock = clock;
+  }
+
+  async read(id: string): Promise<RestartBook> {
+    return (await readBook(this.#path(id))) ?? EMPTY;
+  }
+
+  /** Whether its policy will start it again soon. */
+  async isWaiting(id: string): Promise<boolean> {
+    return (await this.read(id)).waiting !== undefined;
+  }
+
+  /**
+   * Waits `delayMs` and counts one more restart.
+   *
+   * @returns false when the wait was called off meanwhile: the container must stay as it is.
+   */
+  async waitFor(id: string, delayMs: number): Promise<boolean> {
+    const nowMs = this.#clock.now();
+    const waiting = {
+      sinceMs: nowMs,
+      untilMs: nowMs + delayMs,
+      process: processIdentity(process.pid)!,
+      bootId: bootId(),
+    };
+    await this.#change(id, (book) => ({ ...book, waiting }));
+    return this.#finish(id, waiting.process, delayMs);
+  }
+
+  /** Goes on with a wait whose process was killed. False when another process does, or none was there. */
+  async takeOver(id: string): Promise<boolean> {
+    const me = processIdentity(process.pid)!;
+    let delayMs: number | undefined;
+    await this.#change(id, (book) => {
+      if (book.waiting === undefined || isHeld(book.waiting)) return book;
+      delayMs = Math.max(0, book.waiting.untilMs - this.#clock.now());
+      return { ...book, waiting: { ...book.waiting, process: me, bootId: bootId() } };
+    });
+    return delayMs !== undefined && (await this.#finish(id, me, delayMs));
+  }
+
+  async #finish(id: string, process: string, delayMs: number): Promise<boolean> {
+    await this.#sleepUnlessCancelled(id, process, delayMs);
+    let isOurs = false;
+    await this.#change(id, (book) => {
+      isOurs = book.waiting?.process === process;
+      if (!isOurs) return book;
+      const { waiting, ...rest } = book;
+      return { ...rest, restarts: rest.restarts + 1, lastDelayMs: waiting!.untilMs - waiting!.sinceMs };
+    });
+    return isOurs;
+  }
+
+  /** Calls a wait off. @returns whether there was one. */
+  async cancel(id: string): Promise<boolean> {
+    let wasWaiting = false;
+    if ((await readBook(this.#path(id))) === undefined) return false;
+    await this.#change(id, ({ waiting, ...book }) => {
+      wasWaiting = waiting !== undefined;
+      return book;
+    });
+    return wasWaiting;
+  }
+
+  /** People start it: counting begins anew, and a wait is off. */
+  async beginAnew(id: string): Promise<void> {
+    if ((await readBook(this.#path(id))) !== undefined) await this.#change(id, () => EMPTY);
+  }
+
+  async forget(id: string): Promise<void> {
+    await withFileLock(`${this.#path(id)}.lock`, async () => {
+      await rm(this.#path(id), { force: true });
+      await rm(`${this.#path(id)}.lock`, { force: true });
+    });
+  }
+
+  /** Containers that nobody starts again though they wait for it: their process was killed. */
+  async abandoned(): Promise<string[]> {
+    const ids: string[] = [];
+    for (const name of await readdirOrNone(this.#folder)) {
+      if (!name.endsWith('.json')) continue;
+      const waiting = (await readBook(join(this.#folder, name)))?.waiting;
+      if (waiting !== undefined && !isHeld(waiting)) ids.push(name.slice(0, -'.json'.length));
+    }
+    return ids;
+  }
+
+  async #sleepUnlessCancelled(id: string, process: string, delayMs: number): Promise<void> {
+    const cancelled = new AbortController();
+    const check = async () => {
+      if ((await readBook(this.#path(id)))?.waiting?.process !== process) cancelled.abort();
+    };
+    const watcher = watch(this.#folder, (_, name) => {
+      if (name === `${id}.json`) void check();
+    });
+    try {
+      await check();
+      await this.#clock.sleep(delayMs, cancelled.signal);
+    } catch (error) {
+      if (!cancelled.signal.aborted) throw error;
+    } finally {
+      watcher.close();
+    }
+  }
+
+  async #change(id: string, change: (book: RestartBook) => RestartBook): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const path = this.#path(id);
+    await withFileLock(`${path}.lock`, async () => {
+      const book = (await readBook(path)) ?? EMPTY;
+      const next = change(book);
+      if (next === book) return;
+      await writeFile(`${path}.new`, JSON.stringify(next), { mode: 0o600 });
+      await rename(`${path}.new`, path);
+    });
+  }
+
+  #path(id: string): string {
+    return join(this.#folder, `${id}.json`);
+  }
+}
+
+function isHeld(waiting: NonNullable<RestartBook['waiting']>): boolean {
+  return waiting.bootId === bootId() && isProcessAlive(waiting.process);
+}
+
+/** Changes with each start of the host: proc(5), /proc/sys/kernel/random/boot_id. */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+async function readBook(path: string): Promise<RestartBook | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as RestartBook;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export async function readdirOrNone(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
