@@ -1,4 +1,5 @@
-import { pino } from 'pino';
+import { createRequire } from 'node:module';
+import type { pino as Pino } from 'pino';
 
 /** A log line is a constant message plus fields; never a secret in either. */
 export interface Log {
@@ -20,8 +21,12 @@ interface PinoLike {
   child(fields: object): PinoLike;
 }
 
-/** JSON lines on standard error: `{"level":"info","time":"…","msg":"…", …fields}`. */
+/**
+ * JSON lines on standard error: `{"level":"info","time":"…","msg":"…", …fields}`. pino (20 ms) is loaded here,
+ * not at import: most commands never log.
+ */
 export function createLog(options: { level: LogLevel; name?: string }): Log {
+  const { pino } = createRequire(import.meta.url)('pino') as { pino: typeof Pino };
   const root = pino(
     {
       level: options.level,

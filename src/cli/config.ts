@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
-import { homedir, hostname, networkInterfaces } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { hostname, networkInterfaces } from 'node:os';
+import { resolve } from 'node:path';
 import type { ApiServerOptions } from '../apiserver/index.ts';
 import { BadRequest, type LogLevel } from '../base/index.ts';
+import { dataDirectoryOf, type Environment, instanceOf } from './data-root.ts';
 import {
   type RequestHeaderFlags,
   type RequestHeaderOptions,
@@ -75,24 +75,7 @@ export interface UpFlags extends SeveralServersFlags, EtcdFlags, RequestHeaderFl
   node?: boolean;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
-
-/** `--data-dir`, else ORRERY_DATA_DIR, else /var/lib/orrery for root and $XDG_DATA_HOME/orrery for others. */
-export function dataDirectoryOf(flag: string | undefined, env: Environment = process.env): string {
-  const given = flag ?? env.ORRERY_DATA_DIR;
-  if (given !== undefined) {
-    if (given === '') throw new BadRequest('--data-dir must not be empty');
-    return resolve(given);
-  }
-  if (process.getuid!() === 0) return '/var/lib/orrery';
-  const share = env.XDG_DATA_HOME;
-  return join(
-    share !== undefined && isAbsolute(share) ? share : join(homedir(), '.local', 'share'),
-    'orrery',
-  );
-}
 
 /** @throws BadRequest naming the flag and the value. */
 export function resolveConfig(flags: UpFlags, env: Environment = process.env): Config {
@@ -164,18 +147,9 @@ export function resolveConfig(flags: UpFlags, env: Environment = process.env): C
   };
 }
 
-export function instanceOf(dataDirectory: string): string {
-  return createHash('sha256').update(dataDirectory).digest('hex').slice(0, 6);
-}
-
 /** The address a client on this host uses: a server bound to all addresses is on loopback too. */
 export function localAddress(bindAddress: string): string {
   return bindAddress === '0.0.0.0' || bindAddress === '::' ? '127.0.0.1' : bindAddress;
-}
-
-/** The first subnet of the cluster's range; a fleet gives each node the next. */
-export function nodeSubnet(clusterCidr: string): string {
-  return `${clusterCidr.split('/')[0]}/24`;
 }
 
 function defaultNodeIp(bindAddress: string): string {

@@ -5,8 +5,9 @@ import { createClient, failoverTransport, httpTransport, readKubeconfig } from '
 import { openEngine } from '../engine/index.ts';
 import { createNode } from '../node/index.ts';
 import { refuseTakenRange } from './address-ranges.ts';
-import { type Config, nodeSubnet } from './config.ts';
+import type { Config } from './config.ts';
 import { dataDirectoryAt } from './data-directory.ts';
+import { nodeSubnet } from './data-root.ts';
 import type { RoleContext, RunningRole } from './role-main.ts';
 import { orreryVersion } from './version.ts';
 

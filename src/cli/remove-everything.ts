@@ -1,8 +1,8 @@
 import { silentLog } from '../base/index.ts';
 import { openEngine } from '../engine/index.ts';
 import { removePodFolders, removeServiceRules } from '../node/index.ts';
-import { instanceOf, nodeSubnet } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
+import { instanceOf, nodeSubnet } from './data-root.ts';
 
 /**
  * Ends all containers of this data directory and takes away what they had on the host: networks, mounts,

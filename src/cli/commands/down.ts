@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OrreryError } from '../../base/index.ts';
-import { dataDirectoryOf } from '../config.ts';
 import { callControl } from '../control-socket.ts';
 import { dataDirectoryAt } from '../data-directory.ts';
+import { dataDirectoryOf } from '../data-root.ts';
 import type { SupervisorStatus } from '../supervisor.ts';
 
 const STOP_TIMEOUT_MS = 40_000;

@@ -9,8 +9,8 @@ import {
   openEngine,
   type PackOptions,
 } from '../../engine/index.ts';
-import { dataDirectoryOf, instanceOf, nodeSubnet } from '../config.ts';
 import { prepareDataDirectory } from '../data-directory.ts';
+import { dataDirectoryOf, instanceOf, nodeSubnet } from '../data-root.ts';
 import { formatBytes, formatDuration, outputFormat, printStructured, table } from '../output.ts';
 
 interface Flags {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { messageOf } from '../../base/index.ts';
-import { dataDirectoryOf } from '../config.ts';
 import { callControl } from '../control-socket.ts';
 import { dataDirectoryAt } from '../data-directory.ts';
+import { dataDirectoryOf } from '../data-root.ts';
 import { EXIT } from '../exit.ts';
 import { formatBytes, formatDuration, outputFormat, painter, printStructured, table } from '../output.ts';
 import type { SupervisorStatus } from '../supervisor.ts';

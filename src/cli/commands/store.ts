@@ -10,8 +10,8 @@ import {
   restoreStore,
   type StorePlace,
 } from '../../store/index.ts';
-import { dataDirectoryOf } from '../config.ts';
 import { dataDirectoryAt } from '../data-directory.ts';
+import { dataDirectoryOf } from '../data-root.ts';
 import { encryptionOf } from '../encryption.ts';
 import { formatBytes, outputFormat, printStructured } from '../output.ts';
 import { type EtcdFlags, etcdOptions, resolveEtcd } from '../store-options.ts';

@@ -2,7 +2,7 @@ import { delimiter, join } from 'node:path';
 import { createLog, type Log, type LogLevel, silentLog } from '../../base/index.ts';
 import type { ImageLibrary } from '../../engine/index.ts';
 import type { Libpod, LibpodOptions } from '../../libpod/index.ts';
-import { dataDirectoryOf, instanceOf, nodeSubnet } from '../config.ts';
+import { dataDirectoryOf, instanceOf, nodeSubnet } from '../data-root.ts';
 import type { Invocation } from '../grammar/index.ts';
 
 /** What commands of the container tool stand on; opened when they ask for it. */
