@@ -22,6 +22,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
 };
 
+/** Second doors: what the command line asks before anything else is loaded. */
+const DOORS = new Set(['engine/rootless/index.ts']);
+
 const source = resolve(import.meta.dirname, '../src');
 
 function filesBelow(folder: string): string[] {
@@ -41,7 +44,7 @@ test('no room imports a room it may not enter, and each is entered by its index.
       else if (targetRoom === room) continue;
       else if (!(MAY_IMPORT[room] ?? []).includes(targetRoom))
         wrong.push(`${room} may not import ${targetRoom}: ${relative(source, file)}`);
-      else if (target !== `${targetRoom}/index.ts` && !file.endsWith('.test.ts'))
+      else if (target !== `${targetRoom}/index.ts` && !DOORS.has(target) && !file.endsWith('.test.ts'))
         wrong.push(`${relative(source, file)} enters ${target}, not ${targetRoom}/index.ts`);
     }
   }

@@ -1,5 +1,6 @@
 import { programName } from './containers/program-name.ts';
 import { EXIT, reportError } from './exit.ts';
+import { enterRootlessNamespaces, needsNamespaces } from './rootless-entry.ts';
 
 /** Commands of the cloud; all others are the container tool's. */
 const CLOUD = new Set(['up', 'server', 'status', 'down', 'store', 'completion']);
@@ -19,6 +20,7 @@ async function main(args: string[]): Promise<number> {
     const { runProgram } = await import('./program.ts');
     return await runProgram(args);
   }
+  if (needsNamespaces(args)) await enterRootlessNamespaces();
   const { runTool } = await import('./containers/tool.ts');
   return await runTool(args, program);
 }
