@@ -90,7 +90,10 @@ export async function installDependencies({ all }) {
 
 /** Bundles src/ into dist/ when a source file changed since. */
 export async function build() {
-  const hash = createHash('sha256').update(readFileSync(join(checkout, 'package-lock.json')));
+  // The launcher names the runtime by its path.
+  const hash = createHash('sha256')
+    .update(runtime())
+    .update(readFileSync(join(checkout, 'package-lock.json')));
   for (const folder of ['src', 'scripts']) {
     for (const file of readdirSync(join(checkout, folder), { recursive: true }).map(String).sort()) {
       if (!/\.(ts|json)$/.test(file) || file.endsWith('.test.ts')) continue;
@@ -164,7 +167,7 @@ export async function installSystemPackages() {
 export function linkCommand() {
   if (process.getuid() !== 0) return;
   const link = '/usr/local/bin/orrery';
-  const target = join(checkout, 'bin', 'orrery.mjs');
+  const target = join(checkout, 'dist', 'bin', 'orrery');
   try {
     let current;
     try {
@@ -173,7 +176,9 @@ export function linkCommand() {
       if (error.code !== 'ENOENT') return;
     }
     if (current === target) return;
-    if (current !== undefined && existsSync(current)) {
+    // What an earlier version of this checkout linked.
+    const isOurs = current === join(checkout, 'bin', 'orrery.mjs');
+    if (current !== undefined && !isOurs && existsSync(current)) {
       process.stderr.write(`note: 'orrery' on your PATH is ${current}; this one is ${target}\n`);
       return;
     }

@@ -7,6 +7,7 @@ import { localAddress, resolveConfig, type UpFlags } from '../config.ts';
 import { prepareDataDirectory } from '../data-directory.ts';
 import { dataDirectoryOf } from '../data-root.ts';
 import { formatBytes, painter } from '../output.ts';
+import { programFile } from '../program-file.ts';
 import { requestHeaderArguments } from '../request-headers.ts';
 import { requestLimitArguments } from '../request-limits.ts';
 import { severalServersArguments } from '../several-servers.ts';
@@ -45,7 +46,7 @@ export async function up(flags: Flags): Promise<void> {
   try {
     supervisor = await Supervisor.up(config, {
       log,
-      main: process.argv[1]!,
+      main: programFile(),
       execArgv: process.execArgv,
       signal: interrupt.signal,
     });
@@ -83,7 +84,7 @@ async function startDetached(flags: Flags): Promise<SupervisorStatus> {
   const directory = await prepareDataDirectory(config.dataDirectory);
   const logFd = openSync(join(directory.logs, 'supervisor.log'), 'a', 0o640);
   const command = config.node ? 'up' : 'server';
-  const args = [...process.execArgv, process.argv[1]!, command, '--detached', ...asArguments(flags)];
+  const args = [...process.execArgv, programFile(), command, '--detached', ...asArguments(flags)];
   const child = spawn(process.execPath, args, {
     detached: true,
     stdio: ['ignore', logFd, logFd, 'ipc'],

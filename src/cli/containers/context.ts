@@ -4,6 +4,7 @@ import type { ImageLibrary } from '../../engine/index.ts';
 import type { Libpod, LibpodOptions } from '../../libpod/index.ts';
 import { dataDirectoryOf, instanceOf, nodeSubnet } from '../data-root.ts';
 import type { Invocation } from '../grammar/index.ts';
+import { programFile } from '../program-file.ts';
 
 /** What commands of the container tool stand on; opened when they ask for it. */
 export interface ToolContext {
@@ -38,7 +39,7 @@ export function createToolContext(invocation: Invocation): ToolContext {
     directory: join(root, 'containers'),
     imagesDirectory: engineDirectory,
     log,
-    self: [process.execPath, process.argv[1]!, '--root', root],
+    self: [process.execPath, programFile(), '--root', root],
     environment: process.env,
     ...(globals.changed('runtime') && { runtime: globals.string('runtime')! }),
     ...(globals.changed('conmon') && { conmon: globals.string('conmon')! }),
