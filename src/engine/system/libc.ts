@@ -13,6 +13,8 @@ export interface Libc {
   setNetworkNamespace(fd: number): void;
   /** A non-blocking TCP socket that has begun to connect to the loopback of the thread's network namespace. */
   connectLoopback(family: 4 | 6, port: number): { fd: number; error: string | undefined };
+  /** A socket that keeps a port of the host: whoever else binds it is told EADDRINUSE. */
+  bindPort(protocol: 'tcp' | 'udp' | 'sctp', family: 4 | 6, address: Uint8Array, port: number): number;
   /** A connected socket of packets at a path of at most 107 bytes; reading and writing do not block. */
   connectPackets(path: string): number;
   /** undefined while the connection is being made, '' when it stands, else the error's name. */
@@ -47,6 +49,15 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+/** Type and protocol of socket(2). */
+const PORT_SOCKETS = {
+  tcp: [1 | 0o2000000, 6],
+  udp: [2 | 0o2000000, 17],
+  sctp: [1 | 0o2000000, 132],
+} as const;
 const SO_ERROR = 4;
 const POLLOUT = 4;
 const O_RDWR_NOCTTY_CLOEXEC = 2 | 0o400 | 0o2000000;
@@ -144,6 +155,9 @@ function socketCalls(c: Library, errno: () => string, must: Must) {
   const setns = c.func('int setns(int, int)');
   const socket = c.func('int socket(int, int, int)');
   const connect = c.func('int connect(int, const void*, uint)');
+  const bind = c.func('int bind(int, const void*, uint)');
+  const listen = c.func('int listen(int, int)');
+  const setsockopt = c.func('int setsockopt(int, int, int, const void*, uint)');
   const poll = c.func('int poll(_Inout_ void*, unsigned long, int)');
   const getsockopt = c.func('int getsockopt(int, int, int, _Inout_ void*, _Inout_ void*)');
   return {
@@ -155,6 +169,23 @@ function socketCalls(c: Library, errno: () => string, must: Must) {
       if (connect(fd, address, address.byteLength) === 0) return { fd, error: undefined };
       const error = errno();
       return { fd, error: error === 'EINPROGRESS' ? undefined : error };
+    },
+    bindPort: (protocol: 'tcp' | 'udp' | 'sctp', family: 4 | 6, address: Uint8Array, port: number) => {
+      const [type, number] = PORT_SOCKETS[protocol];
+      const fd = must(socket(family === 4 ? AF_INET : AF_INET6, type, number), 'socket', protocol);
+      const yes = Buffer.from([1, 0, 0, 0]);
+      const place = socketAddress(family, address, port);
+      const refuse = (call: string) => {
+        const error = errno();
+        must(close(fd), 'close', String(fd));
+        throw new SystemCallFailed(call, error, `port ${port}/${protocol}`);
+      };
+      if (family === 6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, yes, 4);
+      // Connections of a server that has just ended are no reason to refuse; one that listens is.
+      if (protocol !== 'udp') setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, yes, 4);
+      if (bind(fd, place, place.byteLength) !== 0) refuse('bind');
+      if (protocol !== 'udp' && listen(fd, 1) !== 0) refuse('listen');
+      return fd;
     },
     connectPackets: (path: string) => {
       const fd = must(socket(AF_UNIX, SOCK_SEQPACKET_NONBLOCK_CLOEXEC, 0), 'socket', 'packets');
@@ -181,13 +212,18 @@ function socketCalls(c: Library, errno: () => string, must: Must) {
   };
 }
 
-/** struct sockaddr_in or sockaddr_in6 of 127.0.0.1 or ::1. */
+/** Of 127.0.0.1 or ::1. */
 function loopbackAddress(family: 4 | 6, port: number): Buffer {
+  const loopback = family === 4 ? [127, 0, 0, 1] : [...Array.from({ length: 15 }, () => 0), 1];
+  return socketAddress(family, Uint8Array.from(loopback), port);
+}
+
+/** struct sockaddr_in or sockaddr_in6; the bytes of the address as on the wire. */
+function socketAddress(family: 4 | 6, bytes: Uint8Array, port: number): Buffer {
   const address = Buffer.alloc(family === 4 ? 16 : 28);
   address.writeUInt16LE(family === 4 ? AF_INET : AF_INET6, 0);
   address.writeUInt16BE(port, 2);
-  if (family === 4) address.set([127, 0, 0, 1], 4);
-  else address[8 + 15] = 1;
+  address.set(bytes, family === 4 ? 4 : 8);
   return address;
 }
 

@@ -1,0 +1,126 @@
+import { OrreryError } from '../../base/index.ts';
+import type { NetworkHost } from './network-host.ts';
+
+/** The host's side of a network of the kind `bridge`. */
+export interface BridgeLink {
+  name: string;
+  /** Of the bridge itself, with prefix lengths: the gateways. */
+  addresses: string[];
+  mtu?: number;
+  vlan?: number;
+  hasIpv6: boolean;
+}
+
+/** What a container is joined by: an end of a pair on a bridge, or a second face of a link of the host. */
+export type LinkUpstream =
+  | { kind: 'bridge'; bridge: BridgeLink; hostLink: string }
+  | { kind: 'macvlan' | 'ipvlan'; parent: string; mode?: string };
+
+export interface ContainerLink {
+  upstream: LinkUpstream;
+  namespacePath: string;
+  interfaceName: string;
+  /** Not with ipvlan, whose links share the parent's. */
+  macAddress?: string;
+  mtu?: number;
+  /** With prefix lengths. */
+  addresses: string[];
+  routes: { destination: string; gateway: string; metric?: number }[];
+}
+
+/**
+ * Makes a bridge that is not there and the container's link; one run of ip(8) on the host's side. The bridge's
+ * addresses are said each time: a process may have died between making it and giving them.
+ */
+export async function plugLink(host: NetworkHost, link: ContainerLink): Promise<void> {
+  const { upstream } = link;
+  if (upstream.kind === 'bridge') await makeBridge(host, upstream.bridge);
+  await host.run('ip', ['-batch', '-'], plugScript(link));
+  if (upstream.kind === 'bridge' && upstream.bridge.vlan !== undefined)
+    await host.run(
+      'bridge',
+      ['-batch', '-'],
+      [
+        `vlan add dev ${upstream.hostLink} vid ${upstream.bridge.vlan} pvid untagged`,
+        `vlan add dev ${upstream.bridge.name} vid ${upstream.bridge.vlan} pvid untagged self`,
+      ].join('\n'),
+    );
+}
+
+/** The container's side: addresses and routes; one run of ip(8) in its namespace. */
+export async function configureLink(host: NetworkHost, link: ContainerLink): Promise<void> {
+  await host.run('nsenter', [`--net=${link.namespacePath}`, 'ip', '-batch', '-'], insideScript(link));
+}
+
+async function makeBridge(host: NetworkHost, bridge: BridgeLink): Promise<void> {
+  if ((await host.linkNames()).includes(bridge.name)) return;
+  const filtering = bridge.vlan === undefined ? '' : ' vlan_filtering 1';
+  try {
+    await host.run('ip', ['link', 'add', 'name', bridge.name, ...`type bridge${filtering}`.split(' ')]);
+  } catch (error) {
+    // Another process was quicker.
+    if (!(error instanceof OrreryError) || !/File exists/.test(error.message)) throw error;
+  }
+  // Without duplicate address detection an IPv6 gateway answers at once.
+  if (bridge.hasIpv6) await host.setting(`/proc/sys/net/ipv6/conf/${bridge.name}/accept_dad`, '0');
+}
+
+export function plugScript(link: ContainerLink): string {
+  const { upstream } = link;
+  const mtu = link.mtu === undefined ? '' : ` mtu ${link.mtu}`;
+  const mac = link.macAddress === undefined ? '' : ` address ${link.macAddress}`;
+  const there = `netns ${link.namespacePath}`;
+  if (upstream.kind !== 'bridge') {
+    const mode = upstream.mode === undefined ? '' : ` mode ${upstream.mode}`;
+    return `link add link ${upstream.parent} name ${link.interfaceName}${mac}${mtu} ${there} type ${upstream.kind}${mode}\n`;
+  }
+  const { bridge, hostLink } = upstream;
+  return [
+    ...bridge.addresses.map((address) => `addr replace ${address}${suffix(address)} dev ${bridge.name}`),
+    `link set dev ${bridge.name}${mtu} up`,
+    `link add name ${hostLink}${mtu} type veth peer name ${link.interfaceName}${mac}${mtu} ${there}`,
+    `link set dev ${hostLink} master ${bridge.name} up`,
+    '',
+  ].join('\n');
+}
+
+export function insideScript(link: ContainerLink): string {
+  const name = link.interfaceName;
+  return [
+    ...link.addresses.map((address) => `addr replace ${address}${suffix(address)} dev ${name}`),
+    `link set dev ${name} up`,
+    ...link.routes.map((route) => {
+      const metric = route.metric === undefined ? '' : ` metric ${route.metric}`;
+      return `route replace ${route.destination} via ${route.gateway} dev ${name}${metric}`;
+    }),
+    '',
+  ].join('\n');
+}
+
+function suffix(address: string): string {
+  return address.includes(':') ? ' nodad' : ' brd +';
+}
+
+/** No error when they are gone: a pair goes with its namespace. */
+export async function removeLinks(host: NetworkHost, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    try {
+      await host.run('ip', ['link', 'delete', 'dev', name]);
+    } catch (error) {
+      if ((await host.linkNames()).includes(name)) throw error;
+    }
+  }
+}
+
+/** Takes a link out of a running container. No error when it, or its namespace, is gone. */
+export async function removeInside(host: NetworkHost, namespacePath: string, name: string): Promise<void> {
+  try {
+    await host.run('nsenter', [`--net=${namespacePath}`, 'ip', 'link', 'delete', 'dev', name]);
+  } catch (error) {
+    if (
+      !(error instanceof OrreryError) ||
+      !/Cannot find device|cannot open|Invalid argument/.test(error.message)
+    )
+      throw error;
+  }
+}
