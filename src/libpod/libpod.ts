@@ -102,6 +102,8 @@ export interface RemoveOptions {
   /** Containers that depend on it too. */
   depend?: boolean;
   timeoutSeconds?: number;
+  /** Its pod is being removed: also where it is the pod's infra or service container. */
+  ofPod?: boolean;
 }
 
 export interface ListOptions {
@@ -588,6 +590,8 @@ export interface Pods {
   exists(pod: string): Promise<boolean>;
   idOf(pod: string): Promise<string>;
   prune(): Promise<string[]>;
+  /** A container of it has ended: with the exit policy `stop` the pod does too, when it was the last. */
+  containerEnded(pod: string): Promise<void>;
 }
 
 /** One line of the event log. */
@@ -689,6 +693,8 @@ export interface LibpodOptions {
   conmon?: string;
   /** An ordinary user's, in a user namespace. */
   rootless?: { uid: number; gid: number };
+  /** What the image of pods' infra containers is called, when not `localhost/podman-pause:latest`. */
+  pauseImage?: string;
   /** The caller's environment, for `--env-host`, `-e NAME` and proxies. */
   environment: Readonly<Record<string, string | undefined>>;
 }
