@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { pack } from 'tar-stream';
 import type { ImageLibrary } from '../../engine/index.ts';
 import { pauseProgram } from './pause-program.ts';
@@ -12,7 +13,7 @@ export async function ensurePauseImage(images: ImageLibrary, reference: string):
   const program = pauseProgram(process.arch);
   tar.entry({ name: PAUSE_PATH.slice(1), mode: 0o755, mtime: new Date(0), uid: 0, gid: 0 }, program);
   tar.finalize();
-  const layer = await images.addLayer(tar);
+  const layer = await images.addLayer(tar as unknown as Readable);
   await images.add({
     reference,
     layers: [layer],
