@@ -1,6 +1,7 @@
 import { access, constants, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OrreryError } from '../base/index.ts';
+import { rootlessFacts } from './rootless/facts.ts';
 
 export interface MissingRequirement {
   name: string;
@@ -35,7 +36,8 @@ export async function engineRequirements(): Promise<{ missing: MissingRequiremen
   if (process.geteuid?.() !== 0)
     missing.push({ name: 'root', why: 'mounts and namespaces need it', package: '' });
   for (const program of PROGRAMS) if ((await findProgram(program.name)) === undefined) missing.push(program);
-  for (const plugin of ['bridge', 'host-local'])
+  // An ordinary user's networks are made without them.
+  for (const plugin of rootlessFacts().isRootless ? [] : ['bridge', 'host-local'])
     if ((await findCniFolder(plugin)) === undefined)
       missing.push({
         name: `CNI plugin ${plugin}`,
@@ -66,7 +68,7 @@ export async function requirePrograms(): Promise<EnginePrograms> {
   return {
     runc: (await findProgram('runc'))!,
     conmon: (await findProgram('conmon'))!,
-    cniFolder: (await findCniFolder('bridge'))!,
+    cniFolder: (await findCniFolder('bridge')) ?? '',
   };
 }
 

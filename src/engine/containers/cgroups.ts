@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../base/index.ts';
 import type { ContainerUsage } from '../engine.ts';
+import { rootlessFacts } from '../rootless/facts.ts';
 import { readProc } from '../system/process-identity.ts';
 
 /** Where this host keeps its control groups: v1 hierarchies, v2, or both. */
@@ -30,6 +31,8 @@ export async function readCgroupHierarchies(): Promise<CgroupHierarchies> {
           controllers.set(option, point);
   }
   const isUnified = unified === '/sys/fs/cgroup';
+  // An ordinary user owns no control group of this host's; see rootless/oci-adaptation.ts.
+  if (rootlessFacts().isRootless) return { controllers: new Map(), unified: undefined, isUnified };
   if (isUnified)
     for (const name of (await readFile(join(unified!, 'cgroup.controllers'), 'utf8')).trim().split(' '))
       controllers.set(name, unified!);
@@ -136,6 +139,24 @@ export class Cgroups {
     if (folder === undefined) return 0;
     const text = await readGroupFile(join(folder, this.isUnified ? 'memory.events' : 'memory.oom_control'));
     return Number(/^oom_kill (\d+)$/m.exec(text ?? '')?.[1] ?? 0);
+  }
+
+  /** Whether the freezer holds it. */
+  async isFrozen(path: string): Promise<boolean> {
+    if (this.isUnified) {
+      const { unified } = this.#hierarchies;
+      return unified !== undefined && (await readGroupFile(join(unified, path, 'cgroup.freeze')))?.trim() === '1';
+    }
+    const folder = this.folderOf('freezer', path);
+    return folder !== undefined && (await readGroupFile(join(folder, 'freezer.state')))?.trim() === 'FROZEN';
+  }
+
+  async thaw(path: string): Promise<void> {
+    if (!(await this.isFrozen(path))) return;
+    const file = this.isUnified
+      ? join(this.#hierarchies.unified!, path, 'cgroup.freeze')
+      : join(this.folderOf('freezer', path)!, 'freezer.state');
+    await writeFile(file, this.isUnified ? '0' : 'THAWED');
   }
 
   async usage(path: string): Promise<ContainerUsage | undefined> {

@@ -1,5 +1,6 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { rootlessFacts } from '../rootless/facts.ts';
 import { libc } from '../system/libc.ts';
 import { detachMount } from '../system/mounts.ts';
 
@@ -18,7 +19,9 @@ export async function mountRoot(
   const root = join(folder, 'rootfs');
   for (const name of ['upper', 'work', 'rootfs'])
     await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
-  const rest = `upperdir=${escaped(join(folder, 'upper'))},workdir=${escaped(join(folder, 'work'))}`;
+  const own = `upperdir=${escaped(join(folder, 'upper'))},workdir=${escaped(join(folder, 'work'))}`;
+  // The root of a user namespace may keep overlayfs' marks in `user.` attributes only (Linux 5.11).
+  const rest = rootlessFacts().isInUserNamespace ? `${own},userxattr` : own;
   const absolute = layerNames.map((name) => escaped(join(layersFolder, name))).join(':');
   const options = `lowerdir=${absolute},${rest}`;
   if (Buffer.byteLength(options) <= MAX_OPTIONS_BYTES) libc().mount('overlay', root, 'overlay', 0, options);
@@ -29,8 +32,19 @@ export async function mountRoot(
   return root;
 }
 
-export function unmountRoot(folder: string): void {
-  detachMount(join(folder, 'rootfs'));
+/** Whether something is mounted on the root's folder: it is on another device than the folder around it. */
+export async function isRootMounted(folder: string): Promise<boolean> {
+  try {
+    const [root, around] = await Promise.all([stat(join(folder, 'rootfs')), stat(folder)]);
+    return root.dev !== around.dev;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+export function unmountRoot(folder: string): boolean {
+  return detachMount(join(folder, 'rootfs'));
 }
 
 /** Overlayfs reads colons and commas of its options; a backslash takes their meaning away. */

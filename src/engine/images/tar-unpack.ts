@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Header } from 'tar-stream';
 import { BadRequest, messageOf } from '../../base/index.ts';
+import { isMapped, rootlessFacts } from '../rootless/facts.ts';
 import { libc } from '../system/libc.ts';
 import { resolveInRoot } from '../system/root-path.ts';
 
@@ -23,7 +24,10 @@ export type TarEntry = Readable & { header: Header };
  * `trusted.overlay.opaque`. Owners, modes with setuid bits, times, extended attributes, hard links and
  * devices are kept. No entry is written outside `root`, whatever symlinks the archive holds.
  *
- * @throws BadRequest for what is malformed or would escape.
+ * In a user namespace the attribute is `user.overlay.opaque` (overlayfs' `userxattr`), and device nodes are left
+ * out, as nobody there may make one.
+ *
+ * @throws BadRequest for what is malformed or would escape, or belongs to an id that is not mapped.
  */
 export async function unpackLayer(tar: Readable, root: string): Promise<void> {
   const folders: { path: string; header: Header }[] = [];
@@ -68,6 +72,7 @@ async function unpackEntry(
     }
     folders.push({ path, header });
   } else {
+    if (isDevice(header) && rootlessFacts().isInUserNamespace) return;
     if ((await typeAt(path)) !== undefined) await rm(path, { recursive: true, force: true });
     await makeNode(entry, path, root);
   }
@@ -79,7 +84,7 @@ async function unpackEntry(
 async function whiteOut(path: string): Promise<boolean> {
   const name = basename(path);
   if (!name.startsWith(WHITEOUT)) return false;
-  if (name === OPAQUE) libc().setXattr(dirname(path), 'trusted.overlay.opaque', Buffer.from('y'));
+  if (name === OPAQUE) libc().setXattr(dirname(path), `${overlayMark()}opaque`, Buffer.from('y'));
   else if (!name.startsWith('.wh..wh.')) {
     const hidden = join(dirname(path), name.slice(WHITEOUT.length));
     // `.wh.` and `.wh...` would name the folder itself or its parent.
@@ -88,6 +93,11 @@ async function whiteOut(path: string): Promise<boolean> {
     if ((await typeAt(hidden)) === undefined) libc().mknod(hidden, S_IFCHR, 0, 0);
   }
   return true;
+}
+
+/** Where overlayfs keeps its own attributes: who is root of a user namespace only cannot write `trusted.`. */
+function overlayMark(): string {
+  return rootlessFacts().isInUserNamespace ? 'user.overlay.' : 'trusted.overlay.';
 }
 
 async function makeNode(entry: TarEntry, path: string, root: string): Promise<void> {
@@ -115,11 +125,15 @@ async function makeNode(entry: TarEntry, path: string, root: string): Promise<vo
   }
 }
 
+function isDevice({ type }: Header): boolean {
+  return type === 'character-device' || type === 'block-device';
+}
+
 async function setAttributes(path: string, header: Header): Promise<void> {
   const pax = (header.pax ?? {}) as Record<string, string>;
   const uid = Number(pax.uid ?? header.uid ?? 0);
   const gid = Number(pax.gid ?? header.gid ?? 0);
-  await lchown(path, uid, gid);
+  await setOwner(path, header, { uid, gid });
   // After lchown, which clears the setuid and setgid bits.
   if (header.type !== 'symlink') await chmod(path, header.mode ?? 0o644);
   for (const [key, value] of Object.entries(pax)) {
@@ -136,6 +150,20 @@ async function setAttributes(path: string, header: Header): Promise<void> {
     libc().setXattr(path, name, Buffer.from(value));
   }
   if (header.type !== 'directory') await setTime(path, header);
+}
+
+async function setOwner(path: string, header: Header, { uid, gid }: { uid: number; gid: number }) {
+  try {
+    await lchown(path, uid, gid);
+  } catch (error) {
+    const { uidMap, gidMap } = rootlessFacts();
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+    if (isMapped(uidMap, uid) && isMapped(gidMap, gid)) throw error;
+    throw new BadRequest(
+      `potentially insufficient UIDs or GIDs available in user namespace (requested ${uid}:${gid} for /${checkedName(header.name)}): Check /etc/subuid and /etc/subgid`,
+      { cause: error },
+    );
+  }
 }
 
 async function setTime(path: string, header: Header): Promise<void> {

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { BadRequest, NotFound, runCommand } from '../../base/index.ts';
 import { readJson, replaceFile } from '../containers/records.ts';
 import type { NetworkAttachment, NetworkResult, Networks } from '../engine.ts';
+import { rootlessFacts } from '../rootless/facts.ts';
 import { withFileLock } from '../system/lock.ts';
 import { detachMount, mountsBelow } from '../system/mounts.ts';
 import { invokeCni } from './cni.ts';
@@ -225,7 +226,8 @@ export class LocalNetworks implements Networks {
     for (const link of await this.links()) if (link !== this.bridge) await this.#deleteLink(link);
     if ((await this.links()).includes(this.bridge)) await this.#deleteLink(this.bridge);
     await rm(join(this.#options.directory, 'ipam'), { recursive: true, force: true });
-    await this.#table.remove();
+    // An ordinary user has no rules on the host.
+    if (!rootlessFacts().isRootless) await this.#table.remove();
     this.#isReady = false;
   }
 
