@@ -11,7 +11,18 @@
  * secrets for the environment of a crashed container are at hand when this process was restarted without an
  * API server.
  */
+
+export { verifyRunAsNonRoot } from './containers/container-security.ts';
+export { type ContainerPlan, containerSpec } from './containers/container-spec.ts';
+export {
+  containerEnvironment,
+  type EnvironmentSources,
+  environmentReferences,
+} from './environment/container-environment.ts';
 export * from './node.ts';
 export type * from './pod-lookup.ts';
 export { removeServiceRules, type ServiceRules, type ServiceRulesOptions } from './services/index.ts';
+export { writeAtomically } from './volumes/atomic-writer.ts';
+export { prepareHostPath } from './volumes/host-path.ts';
 export { removePodFolders } from './volumes/remove-pod-folders.ts';
+export { volumePayload, volumeReferences } from './volumes/volume-payload.ts';
