@@ -7,8 +7,23 @@
  * survive a power failure (no container does), or the exit code of a container whose conmon was killed.
  */
 export type * from './engine.ts';
+export { readJson, readText, replaceFile } from './containers/records.ts';
 export { familiarReference, normaliseReference } from './images/reference.ts';
 export { type LocalEngineOptions, openEngine } from './local-engine.ts';
+export {
+  type BridgeLink,
+  type ContainerLink,
+  configureLink,
+  makeBridge,
+  plugLink,
+  removeInside,
+  removeLinks,
+} from './networks/container-links.ts';
+export { canonicalAddress, IpRange, parseAddress } from './networks/ip-range.ts';
+export { type NamedNetwork, NameServer } from './networks/name-server.ts';
+export { NetworkHost } from './networks/network-host.ts';
+export { releaseHostPorts, reserveHostPorts } from './networks/port-reservation.ts';
+export { type RuledBridge, type RuledPort, UserNetworkTable } from './networks/user-network-table.ts';
 export { engineRequirements, type MissingRequirement } from './requirements.ts';
 export { withFileLock } from './system/lock.ts';
 export { isProcessAlive, processIdentity } from './system/process-identity.ts';

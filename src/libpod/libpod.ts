@@ -438,8 +438,8 @@ export interface ContainerNameFiles {
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];
-  /** Names for its own addresses beside hostname and name (a pod's members). */
-  furtherNames?: string[];
+  /** Of its own, beside its addresses on networks: `127.0.0.1 hostname name` without a network, a pod's members. */
+  entries?: { address: string; names: string[] }[];
   /** Where entries are taken from first; default the host's /etc/hosts, '' for none (containers.conf base_hosts_file). */
   baseHostsPath?: string;
   /** containers.conf host_containers_internal_ip; default the gateway's, '' for none. */

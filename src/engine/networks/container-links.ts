@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { OrreryError } from '../../base/index.ts';
 import type { NetworkHost } from './network-host.ts';
 
@@ -6,9 +7,9 @@ export interface BridgeLink {
   name: string;
   /** Of the bridge itself, with prefix lengths: the gateways. */
   addresses: string[];
+  macAddress: string;
   mtu?: number;
   vlan?: number;
-  hasIpv6: boolean;
 }
 
 /** What a container is joined by: an end of a pair on a bridge, or a second face of a link of the host. */
@@ -28,13 +29,9 @@ export interface ContainerLink {
   routes: { destination: string; gateway: string; metric?: number }[];
 }
 
-/**
- * Makes a bridge that is not there and the container's link; one run of ip(8) on the host's side. The bridge's
- * addresses are said each time: a process may have died between making it and giving them.
- */
+/** Makes the container's link, one run of ip(8) on the host's side. The bridge is there. */
 export async function plugLink(host: NetworkHost, link: ContainerLink): Promise<void> {
   const { upstream } = link;
-  if (upstream.kind === 'bridge') await makeBridge(host, upstream.bridge);
   await host.run('ip', ['-batch', '-'], plugScript(link));
   if (upstream.kind === 'bridge' && upstream.bridge.vlan !== undefined)
     await host.run(
@@ -52,34 +49,46 @@ export async function configureLink(host: NetworkHost, link: ContainerLink): Pro
   await host.run('nsenter', [`--net=${link.namespacePath}`, 'ip', '-batch', '-'], insideScript(link));
 }
 
-async function makeBridge(host: NetworkHost, bridge: BridgeLink): Promise<void> {
-  if ((await host.linkNames()).includes(bridge.name)) return;
+/** One that answers on its addresses. No error when it is there already. */
+export async function makeBridge(host: NetworkHost, bridge: BridgeLink): Promise<void> {
   const filtering = bridge.vlan === undefined ? '' : ' vlan_filtering 1';
+  const make = `link add name ${bridge.name} address ${bridge.macAddress} type bridge${filtering}\n`;
   try {
-    await host.run('ip', ['link', 'add', 'name', bridge.name, ...`type bridge${filtering}`.split(' ')]);
+    await host.run('ip', ['-batch', '-'], make + bridgeScript(bridge));
   } catch (error) {
-    // Another process was quicker.
+    // Another process was quicker, or one died before it had done the rest.
     if (!(error instanceof OrreryError) || !/File exists/.test(error.message)) throw error;
+    await host.run('ip', ['-batch', '-'], bridgeScript(bridge));
   }
-  // Without duplicate address detection an IPv6 gateway answers at once.
-  if (bridge.hasIpv6) await host.setting(`/proc/sys/net/ipv6/conf/${bridge.name}/accept_dad`, '0');
+}
+
+function bridgeScript(bridge: BridgeLink): string {
+  const mtu = bridge.mtu === undefined ? '' : ` mtu ${bridge.mtu}`;
+  return [
+    ...bridge.addresses.map((address) => `addr replace ${address}${suffix(address)} dev ${bridge.name}`),
+    `link set dev ${bridge.name}${mtu} up`,
+    '',
+  ].join('\n');
 }
 
 export function plugScript(link: ContainerLink): string {
   const { upstream } = link;
   const mtu = link.mtu === undefined ? '' : ` mtu ${link.mtu}`;
   const mac = link.macAddress === undefined ? '' : ` address ${link.macAddress}`;
-  const there = `netns ${link.namespacePath}`;
+  // ip(8) takes its batch apart as a shell would.
+  const there = `netns "${link.namespacePath}"`;
   if (upstream.kind !== 'bridge') {
     const mode = upstream.mode === undefined ? '' : ` mode ${upstream.mode}`;
     return `link add link ${upstream.parent} name ${link.interfaceName}${mac}${mtu} ${there} type ${upstream.kind}${mode}\n`;
   }
   const { bridge, hostLink } = upstream;
   return [
-    ...bridge.addresses.map((address) => `addr replace ${address}${suffix(address)} dev ${bridge.name}`),
-    `link set dev ${bridge.name}${mtu} up`,
+    // A process may have died between making the bridge and giving it these.
+    ...bridgeScript(bridge).split('\n').slice(0, -1),
     `link add name ${hostLink}${mtu} type veth peer name ${link.interfaceName}${mac}${mtu} ${there}`,
     `link set dev ${hostLink} master ${bridge.name} up`,
+    // Where bridged packets pass the rules too (br_netfilter), a container asks for its own host port over the bridge.
+    `link set dev ${hostLink} type bridge_slave hairpin on`,
     '',
   ].join('\n');
 }
@@ -101,8 +110,22 @@ function suffix(address: string): string {
   return address.includes(':') ? ' nodad' : ' brd +';
 }
 
-/** No error when they are gone: a pair goes with its namespace. */
+/**
+ * No error when they are gone: a pair goes with its namespace. Several go in one step, as a group of links
+ * (ip-link(8)): the kernel waits some 30 ms for each step.
+ */
 export async function removeLinks(host: NetworkHost, names: readonly string[]): Promise<void> {
+  if (names.length > 1) {
+    const group = randomInt(1 << 16, 1 << 30);
+    const marks = names.map((name) => `link set dev ${name} group ${group}`);
+    try {
+      await host.run('ip', ['-batch', '-'], [...marks, `link delete group ${group}`, ''].join('\n'));
+      return;
+    } catch (error) {
+      // One of them is gone: the others go one after the other.
+      if (!(error instanceof OrreryError)) throw error;
+    }
+  }
   for (const name of names) {
     try {
       await host.run('ip', ['link', 'delete', 'dev', name]);

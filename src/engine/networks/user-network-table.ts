@@ -54,9 +54,7 @@ export class UserNetworkTable {
       if (!isAbsent(error)) throw error;
       const all = await everything();
       const restored = [...this.#bridgeElements('add', all.bridges), ...this.#portElements('add', all.ports)];
-      await this.#apply([tableScript(this.name), ...restored]);
-      // Another process may have made the table, and put these in, at the same moment.
-      await this.#apply(own).catch((again: unknown) => {
+      await this.#apply([tableScript(this.name), ...restored, ...own]).catch((again: unknown) => {
         throw isTaken(again) ? taken(ports, again) : again;
       });
     }
