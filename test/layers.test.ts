@@ -23,7 +23,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 /** Second doors: what the command line asks before anything else is loaded. */
-const DOORS = new Set(['engine/rootless/index.ts']);
+const DOORS = new Set(['engine/rootless/index.ts', 'engine/rootless/port-relay.ts']);
 
 const source = resolve(import.meta.dirname, '../src');
 

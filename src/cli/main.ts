@@ -10,6 +10,7 @@ const CLOUD = new Set(['up', 'server', 'status', 'down', 'store', 'completion'])
  * it never parses; then the container tool from the cloud's own commands.
  */
 async function main(args: string[]): Promise<number> {
+  if (args[0] === 'role' && args[1] === 'port-relay') return await relay(args[2] ?? '');
   if (args[0] === 'role') {
     const { runRole } = await import('./role-main.ts');
     await runRole(args[1] ?? '');
@@ -23,6 +24,13 @@ async function main(args: string[]): Promise<number> {
   if (needsNamespaces(args)) await enterRootlessNamespaces();
   const { runTool } = await import('./containers/tool.ts');
   return await runTool(args, program);
+}
+
+/** Started by the engine for an ordinary user's container; ends with it. */
+async function relay(file: string): Promise<number> {
+  const { relayPorts } = await import('../engine/rootless/port-relay.ts');
+  await relayPorts(file, () => process.stdout.write('ready\n'));
+  process.exit(EXIT.ok);
 }
 
 function isCloudCommand([first, second]: string[]): boolean {

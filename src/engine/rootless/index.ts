@@ -7,5 +7,5 @@
  */
 export { enterNamespaces } from './entry.ts';
 export { isMapped, type RootlessFacts, rootlessFacts } from './facts.ts';
-export { nameHolder } from './namespace-holder.ts';
+export { enteredDirectory, nameHolder } from './namespace-holder.ts';
 export { userRuntimeDirectory } from './runtime-directory.ts';

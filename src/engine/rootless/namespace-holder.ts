@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { processIdentity } from '../system/process-identity.ts';
 
 /** The source of the mount by which a process of our namespaces is known from outside. */
@@ -23,6 +23,15 @@ export function readHolder(runtimeDirectory: string): string {
 export function isHolderAlive(holder: string): boolean {
   const [pid, start] = holder.split(' ');
   return start !== undefined && processIdentity(Number(pid)) === `${pid}:${start}`;
+}
+
+/** The runtime directory whose namespaces this process is in: where the marker is mounted; undefined outside of any. */
+export function enteredDirectory(): string | undefined {
+  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+    const point = line.split(' ')[4];
+    if (line.includes(` - tmpfs ${MARKER} `) && point?.endsWith('/marker')) return dirname(point);
+  }
+  return undefined;
 }
 
 /** Names a process of ours as the one to join. Quietly nothing when it has ended meanwhile. */
