@@ -9,7 +9,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
  * held by its own conmon.
  */
 export interface Engine {
-  readonly images: ImageStore & Pick<ImageLibrary, 'add' | 'addLayer' | 'raw'>;
+  readonly images: ImageLibrary;
   readonly networks: Networks;
 
   /** Makes the root file system, `config.json` and the record; the process is not started. @returns the id (64 hex digits). */
@@ -234,6 +234,29 @@ export interface ImageLibrary extends ImageStore {
   addLayer(tar: Readable): Promise<NewLayer>;
   /** The manifest as it came, and the config blob, byte for byte. */
   raw(reference: string): Promise<{ manifest: Buffer; config: Buffer }>;
+  /** Every image with what people are told of it, newest first. */
+  describe(): Promise<ImageDetails[]>;
+  /** @throws NotFound */
+  inspect(reference: string): Promise<ImageDetails>;
+  /**
+   * What `rmi` does: a name goes alone while the image has others; with the image go its unnamed parents.
+   * @throws NotFound @throws Conflict with the `containers` (ids) that use it in its details
+   */
+  removeImage(
+    reference: string,
+    options?: { force?: boolean; noPrune?: boolean },
+  ): Promise<{ untagged: string[]; deleted: string[] }>;
+  /** Removes images without names, or with `all` those no container uses. @returns ids and what they took. */
+  prune(options?: {
+    all?: boolean;
+    filters?: Record<string, string[]>;
+  }): Promise<{ deleted: string[]; untagged: string[]; reclaimedBytes: number }>;
+  /** An archive, or a folder in the layout of OCI or of containers' `dir:` transport. @throws BadRequest */
+  loadFrom(source: Readable | { folder: string }, options?: LoadOptions): Promise<LoadedImage[]>;
+  /** Writes `oci-dir` and `docker-dir`. */
+  saveToFolder(reference: string, folder: string, options: SaveOptions): Promise<void>;
+  /** Folders of its unpacked layers, top first, for an overlay. @throws NotFound */
+  layerFolders(image: Image): Promise<{ diffIds: string[]; names: string[] }>;
   login(
     registry: string,
     credentials: { username: string; password: string },
@@ -249,9 +272,16 @@ export interface RegistryAccess {
   credentials?: { username: string; password: string };
   /** False also allows plain HTTP. */
   tlsVerify?: boolean;
-  /** registries.conf to read instead of the host's. */
+  /** registries.conf; files of `<it>.d` are read too. */
   registriesConf?: string;
+  /** policy.json. */
   signaturePolicy?: string;
+  /** Where credentials are looked for that `authFile` has not: Docker's config.json. */
+  fallbackAuthFiles?: string[];
+  /** Folders with one folder a registry: `/etc/containers/certs.d`. The first that has one is used. */
+  certificateFolders?: string[];
+  /** To whom an unqualified name belongs; without it, registries.conf says. */
+  defaultDomain?: 'docker.io';
 }
 
 export interface TransferProgress {
@@ -279,6 +309,13 @@ export interface PushOptions extends RegistryAccess {
   format?: 'oci' | 'docker';
   onProgress?: (progress: TransferProgress) => void;
   signal?: AbortSignal;
+}
+
+export interface LoadOptions {
+  /** To whom an unqualified name in the archive belongs: Podman's own is `localhost`. Default docker.io. */
+  defaultDomain?: 'localhost' | 'docker.io';
+  /** For an image that has none. */
+  reference?: string;
 }
 
 export interface SaveOptions {
@@ -390,6 +427,25 @@ export interface Image extends ImageSummary {
   config: ImageConfig;
   /** Digests of the compressed layers, bottom first. */
   layers: string[];
+}
+
+/** An image with all that `inspect`, `images` and `history` tell of it; `sizeBytes` is of its unpacked layers. */
+export interface ImageDetails extends Image {
+  /** `name@digest` of each of its names. */
+  repoDigests: string[];
+  /** The image it was made from, as far as it is here. */
+  parentId?: string;
+  hasChildren: boolean;
+  /** Of containers made from it. */
+  users: { id: string; name: string }[];
+  diffIds: string[];
+  /** Unpacked size of each layer, bottom first. */
+  layerSizes: number[];
+  /** Oldest first. */
+  history: NewImage['history'];
+  /** Its manifest's. */
+  mediaType: string;
+  annotations: Record<string, string>;
 }
 
 /** OCI image-spec, config.md. */

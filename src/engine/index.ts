@@ -8,8 +8,9 @@
  */
 export type * from './engine.ts';
 export { readJson, readText, replaceFile } from './containers/records.ts';
+export { imageFilter, isDangling, isIntermediate, matchesReference } from './images/image-filters.ts';
 export { familiarReference, normaliseReference } from './images/reference.ts';
-export { type LocalEngineOptions, openEngine } from './local-engine.ts';
+export { type LocalEngineOptions, openEngine, openImageLibrary } from './local-engine.ts';
 export {
   type BridgeLink,
   type ContainerLink,

@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises';
-import { isAbsolute } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { BadRequest, type Clock, type Log, systemClock } from '../base/index.ts';
 import { Containers } from './containers/containers.ts';
-import type { Engine, EngineOptions, Holdings } from './engine.ts';
-import { DiskImageStore } from './images/image-store.ts';
+import type { Engine, EngineOptions, Holdings, ImageLibrary } from './engine.ts';
+import { ImageHolders } from './images/image-holders.ts';
+import { DiskImageLibrary } from './images/image-library.ts';
 import { LocalNetworks } from './networks/local-networks.ts';
 import { type EnginePrograms, requirePrograms } from './requirements.ts';
 
@@ -33,15 +34,8 @@ export async function openEngine(options: LocalEngineOptions): Promise<Engine> {
     found ??= await requirePrograms();
     return found;
   };
-  const images: DiskImageStore = new DiskImageStore({
-    directory: options.directory,
-    log: options.log,
-    canUnpack: process.geteuid?.() === 0,
-    layersInUse: async () => (await containers.records.list()).flatMap((record) => record.layers),
-    usersOf: async (imageId) =>
-      (await containers.records.list()).filter((one) => one.imageId === imageId).map((one) => one.name),
-    ...(options.searchPath && { searchPath: options.searchPath }),
-  });
+  const images = imageLibrary(options.directory, options);
+  await new ImageHolders(join(options.directory, 'holders')).add(options.instance, options.directory);
   const containers: Containers = await Containers.open({
     directory: options.directory,
     instance: options.instance,
@@ -61,7 +55,31 @@ export async function openEngine(options: LocalEngineOptions): Promise<Engine> {
   return assemble(images, containers, networks);
 }
 
-function assemble(images: DiskImageStore, containers: Containers, networks: LocalNetworks): Engine {
+/** The images alone, for what needs no container. */
+export async function openImageLibrary(
+  options: Pick<LocalEngineOptions, 'directory' | 'log' | 'searchPath'>,
+): Promise<ImageLibrary> {
+  const library = imageLibrary(options.directory, options);
+  await library.open();
+  return library;
+}
+
+function imageLibrary(
+  directory: string,
+  options: Pick<LocalEngineOptions, 'log' | 'searchPath'>,
+): DiskImageLibrary {
+  const holders = new ImageHolders(join(directory, 'holders'));
+  return new DiskImageLibrary({
+    directory,
+    log: options.log,
+    canUnpack: process.geteuid?.() === 0,
+    layersInUse: () => holders.layersInUse(),
+    usersOf: (imageId) => holders.usersOf(imageId),
+    ...(options.searchPath && { searchPath: options.searchPath }),
+  });
+}
+
+function assemble(images: DiskImageLibrary, containers: Containers, networks: LocalNetworks): Engine {
   return {
     images,
     networks,

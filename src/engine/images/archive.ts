@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { open, readFile } from 'node:fs/promises';
-import { posix } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { open, readdir, readFile } from 'node:fs/promises';
+import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -23,6 +24,7 @@ import {
   parseJson,
   pickPlatform,
 } from './media-types.ts';
+import type { UnpackedLayer } from './new-layer.ts';
 import { normaliseReference } from './reference.ts';
 import { checkedName, type TarEntry } from './tar-unpack.ts';
 
@@ -33,6 +35,10 @@ export interface FoundImage {
   /** The manifest's own bytes. */
   manifestBytes: Uint8Array;
   blobs: StagedBlob[];
+  /** Its layers that were unpacked already. */
+  unpacked?: UnpackedLayer[];
+  /** Under which a registry gave it: `host/path@sha256:…`. */
+  repoDigests?: string[];
 }
 
 type Files = Map<string, { blob: StagedBlob } | { linkTo: string }>;
@@ -45,12 +51,60 @@ const MAX_JSON_BYTES = 4 << 20;
  *
  * @throws BadRequest when it is none of these, is cut off, or lies about a digest.
  */
-export async function readArchive(archive: Readable, blobs: Blobs, staging: string): Promise<FoundImage[]> {
-  const files = await stageFiles(archive, blobs, staging);
+export async function readArchive(
+  archive: Readable,
+  blobs: Blobs,
+  staging: string,
+  nameOf: NameReader = normaliseReference,
+): Promise<FoundImage[]> {
+  return await readImages(await stageFiles(archive, blobs, staging), nameOf);
+}
+
+/** The whole name for one that stands in an archive. */
+type NameReader = (name: string) => string;
+
+/**
+ * Reads a folder as an archive is read: an OCI layout, an unpacked docker-archive, or what containers' `dir:`
+ * transport wrote. Files are copied: the folder is somebody else's.
+ *
+ * @throws BadRequest
+ */
+export async function readFolder(
+  folder: string,
+  blobs: Blobs,
+  staging: string,
+  nameOf: NameReader = normaliseReference,
+): Promise<FoundImage[]> {
+  const files: Files = new Map();
+  const stage = async (name: string) => {
+    for (const entry of await readdir(join(folder, name), { withFileTypes: true })) {
+      const path = name === '' ? entry.name : `${name}/${entry.name}`;
+      if (entry.isFile())
+        files.set(path, { blob: await blobs.write(staging, createReadStream(join(folder, path))) });
+      else if (/^blobs(?:\/sha256)?$/.test(path) && entry.isDirectory()) await stage(path);
+    }
+  };
+  await stage('');
+  if (files.has('version') && files.has('manifest.json') && !files.has('index.json'))
+    return [await fromDirTransport(new ArchiveReader(files))];
+  return await readImages(files, nameOf);
+}
+
+async function fromDirTransport(reader: ArchiveReader): Promise<FoundImage> {
+  const manifest = reader.file('manifest.json');
+  const found = await ociImage(reader, {
+    mediaType: MANIFEST,
+    digest: manifest.digest,
+    size: manifest.size,
+  });
+  return { references: [], ...found };
+}
+
+async function readImages(files: Files, nameOf: NameReader): Promise<FoundImage[]> {
   const reader = new ArchiveReader(files);
   // Docker 25's archives are both; the OCI side has the digests.
-  if (files.has('index.json') && files.has('oci-layout')) return await fromOciLayout(reader);
-  if (files.has('manifest.json')) return await fromDockerArchive(reader);
+  if (files.has('index.json') && files.has('oci-layout')) return await fromOciLayout(reader, nameOf);
+  if (files.has('manifest.json')) return await fromDockerArchive(reader, nameOf);
   throw new BadRequest('the archive holds no image: neither manifest.json nor an OCI layout');
 }
 
@@ -92,7 +146,8 @@ async function feed(archive: Readable, extractor: ReturnType<typeof extract>): P
   else await pipeline(archive, extractor);
 }
 
-async function firstChunk(archive: Readable): Promise<Buffer | undefined> {
+/** The first bytes of a stream, taken out of it; undefined when it has none. */
+export async function firstChunk(archive: Readable): Promise<Buffer | undefined> {
   for (;;) {
     const chunk = archive.read() as Buffer | null;
     if (chunk !== null) return Buffer.from(chunk);
@@ -178,13 +233,13 @@ class ArchiveReader {
   }
 }
 
-async function fromOciLayout(reader: ArchiveReader): Promise<FoundImage[]> {
+async function fromOciLayout(reader: ArchiveReader, nameOf: NameReader): Promise<FoundImage[]> {
   const index = asIndex((await reader.json(reader.file('index.json'), 'index.json')).value, 'index.json');
   if (index.manifests.length === 0) throw new BadRequest('index.json names no image');
   const found: FoundImage[] = [];
   for (const descriptor of index.manifests) {
     if (isAttestation(descriptor)) continue;
-    const references = namesOf(descriptor);
+    const references = namesOf(descriptor, nameOf);
     found.push({ references, ...(await ociImage(reader, descriptor)) });
   }
   return mergeSame(found);
@@ -207,11 +262,11 @@ function isAttestation(descriptor: Descriptor): boolean {
 }
 
 /** containerd and Docker write the whole name; others write it, or only a tag, into ref.name. */
-function namesOf(descriptor: Descriptor): string[] {
+function namesOf(descriptor: Descriptor, nameOf: NameReader): string[] {
   const whole = descriptor.annotations?.['io.containerd.image.name'];
   const name = descriptor.annotations?.['org.opencontainers.image.ref.name'];
   const text = whole ?? (name !== undefined && /[/:]/.test(name) ? name : undefined);
-  return text === undefined ? [] : [normaliseReference(text)];
+  return text === undefined ? [] : [nameOf(text)];
 }
 
 async function ociImage(reader: ArchiveReader, top: Descriptor): Promise<Omit<FoundImage, 'references'>> {
@@ -240,7 +295,7 @@ interface DockerManifest {
   Layers: string[];
 }
 
-async function fromDockerArchive(reader: ArchiveReader): Promise<FoundImage[]> {
+async function fromDockerArchive(reader: ArchiveReader, nameOf: NameReader): Promise<FoundImage[]> {
   const { value } = await reader.json(reader.file('manifest.json'), 'manifest.json');
   if (!Array.isArray(value) || value.length === 0) throw new BadRequest('manifest.json names no image');
   const found: FoundImage[] = [];
@@ -251,13 +306,17 @@ async function fromDockerArchive(reader: ArchiveReader): Promise<FoundImage[]> {
       !one.Layers.every((l) => typeof l === 'string')
     )
       throw new BadRequest('manifest.json lacks Config or Layers');
-    found.push(await dockerImage(reader, one as DockerManifest));
+    found.push(await dockerImage(reader, one as DockerManifest, nameOf));
   }
   return found;
 }
 
 /** Makes the OCI manifest that a docker-archive does not have; its layers are plain tars, the config stays as it is. */
-async function dockerImage(reader: ArchiveReader, one: DockerManifest): Promise<FoundImage> {
+async function dockerImage(
+  reader: ArchiveReader,
+  one: DockerManifest,
+  nameOf: NameReader,
+): Promise<FoundImage> {
   const config = reader.file(one.Config);
   const promised = /([a-f0-9]{64})(?:\.json)?$/.exec(one.Config)?.[1];
   if (promised !== undefined && config.digest !== `sha256:${promised}`)
@@ -278,7 +337,7 @@ async function dockerImage(reader: ArchiveReader, one: DockerManifest): Promise<
     layers: descriptors,
   };
   return {
-    references: (one.RepoTags ?? []).map(normaliseReference),
+    references: (one.RepoTags ?? []).map(nameOf),
     manifest,
     manifestBytes: Buffer.from(JSON.stringify(manifest)),
     blobs: [config, ...layers],

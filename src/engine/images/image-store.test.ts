@@ -29,7 +29,7 @@ function openStore(directory: string): DiskImageStore {
     log: silentLog,
     canUnpack: isRoot,
     layersInUse: async () => [],
-    usersOf: async () => used,
+    usersOf: async () => used.map((name) => ({ id: name, name })),
   });
 }
 

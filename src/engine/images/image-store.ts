@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { BadRequest, Conflict, type Log, NotFound, OrreryError } from '../../base/index.ts';
+import { BadRequest, Conflict, type Log, NotFound, OrreryError, removeTree } from '../../base/index.ts';
 import type {
   Image,
   ImageStore,
@@ -16,6 +16,7 @@ import type {
 import { withFileLock } from '../system/lock.ts';
 import { type FoundImage, readArchive } from './archive.ts';
 import { Blobs, exists, type StagedBlob } from './blobs.ts';
+import { addLayerFolder } from './layer-folder.ts';
 import { LayerPins } from './layer-pins.ts';
 import { Layers, verifyDiffId } from './layers.ts';
 import {
@@ -29,11 +30,21 @@ import {
   parseJson,
 } from './media-types.ts';
 import { configOfNewImage, manifestOfNewImage } from './new-image.ts';
-import { addLayer } from './new-layer.ts';
+import { addLayer, receiveLayer, type UnpackedLayer } from './new-layer.ts';
 import { packImage } from './pack.ts';
 import { candidatesOf, endsWithName, localReference } from './short-names.ts';
 
-const REF_NAME = 'org.opencontainers.image.ref.name';
+/** The annotation of `index.json` that holds an image's name. */
+export const REF_NAME = 'org.opencontainers.image.ref.name';
+
+/** Whole names, `host/path@sha256:…`, under which a registry gave an image; a list's digest is one too. */
+export const REPO_DIGESTS = 'io.orrery.repo-digests';
+
+/** A container made from an image. */
+export interface ImageUser {
+  id: string;
+  name: string;
+}
 
 export interface DiskImageStoreOptions {
   directory: string;
@@ -42,8 +53,8 @@ export interface DiskImageStoreOptions {
   canUnpack: boolean;
   /** DiffIDs that containers stand on and so must stay. */
   layersInUse: () => Promise<string[]>;
-  /** Names of containers made from the image of that id. */
-  usersOf: (imageId: string) => Promise<string[]>;
+  /** Containers made from the image of that id. */
+  usersOf: (imageId: string) => Promise<ImageUser[]>;
   /** PATH for `pack`. */
   searchPath?: string[];
 }
@@ -53,11 +64,11 @@ export class DiskImageStore implements ImageStore {
   readonly blobs: Blobs;
   readonly layers: Layers;
   readonly #pins: LayerPins;
-  readonly #options: DiskImageStoreOptions;
+  protected readonly options: DiskImageStoreOptions;
   readonly #lock: string;
 
   constructor(options: DiskImageStoreOptions) {
-    this.#options = options;
+    this.options = options;
     this.blobs = new Blobs(join(options.directory, 'images'));
     this.layers = new Layers(join(options.directory, 'layers'));
     this.#pins = new LayerPins(join(options.directory, 'layer-pins'));
@@ -76,14 +87,22 @@ export class DiskImageStore implements ImageStore {
       blobs: this.blobs,
       layers: this.layers,
       pins: this.#pins,
-      canUnpack: this.#options.canUnpack,
+      canUnpack: this.options.canUnpack,
+    });
+  }
+
+  /** A layer of an overlay's upper folder, which becomes the layer: see `addLayerFolder`. */
+  async addLayerFolder(folder: string, options: { mtimeSeconds?: number }): Promise<NewLayer> {
+    return await addLayerFolder(folder, options, {
+      blobs: this.blobs,
+      layers: this.layers,
+      pins: this.#pins,
     });
   }
 
   async add(image: NewImage): Promise<LoadedImage> {
     const reference = image.reference === undefined ? undefined : localReference(image.reference);
-    const staging = await this.blobs.stage();
-    try {
+    return await this.staged(async (staging) => {
       const config = await this.blobs.write(staging, Buffer.from(JSON.stringify(configOfNewImage(image))));
       const manifestBytes = Buffer.from(JSON.stringify(manifestOfNewImage(image, config)));
       const manifest = await this.blobs.write(staging, manifestBytes);
@@ -97,14 +116,12 @@ export class DiskImageStore implements ImageStore {
         for (const layer of image.layers)
           if ((await this.blobs.sizeOf(layer.digest)) !== layer.sizeBytes)
             throw new NotFound(`no such layer: ${layer.digest}`);
-        if (this.#options.canUnpack) await this.layers.sync();
+        if (this.options.canUnpack) await this.layers.sync();
         await this.blobs.adopt([config, manifest]);
         await this.blobs.writeIndex(withEntries((await this.blobs.readIndex()).manifests, [entry]));
       });
       return { reference, id: config.digest };
-    } finally {
-      await rm(staging, { recursive: true, force: true });
-    }
+    });
   }
 
   async raw(reference: string): Promise<{ manifest: Buffer; config: Buffer }> {
@@ -114,26 +131,38 @@ export class DiskImageStore implements ImageStore {
   }
 
   async load(archive: Readable): Promise<LoadedImage[]> {
+    return await this.staged(async (staging) =>
+      this.commit(await readArchive(archive, this.blobs, staging), staging),
+    );
+  }
+
+  /** Runs `work` with a private folder for blobs, which is gone after it. */
+  async staged<T>(work: (staging: string) => Promise<T>): Promise<T> {
     const staging = await this.blobs.stage();
     try {
-      return await this.#commit(await readArchive(archive, this.blobs, staging), staging);
+      return await work(staging);
     } finally {
       await rm(staging, { recursive: true, force: true });
     }
   }
 
   async pack(options: PackOptions): Promise<LoadedImage> {
-    const staging = await this.blobs.stage();
-    try {
+    return await this.staged(async (staging) => {
       const image = await packImage(options, {
         write: (content) => this.blobs.write(staging, content),
-        ...(this.#options.searchPath && { searchPath: this.#options.searchPath }),
+        ...(this.options.searchPath && { searchPath: this.options.searchPath }),
       });
-      const loaded = await this.#commit([image], staging);
+      const loaded = await this.commit([image], staging);
       return loaded[0]!;
-    } finally {
-      await rm(staging, { recursive: true, force: true });
-    }
+    });
+  }
+
+  /** Replaces the index by what `change` makes of it, and removes what no name leads to any more. */
+  protected async edit(change: (manifests: Descriptor[]) => Promise<Descriptor[]>): Promise<void> {
+    await this.#locked(async () => {
+      await this.blobs.writeIndex(await change((await this.blobs.readIndex()).manifests));
+      await this.#sweep();
+    });
   }
 
   /** A large image takes minutes to unpack; whoever comes second waits for it. */
@@ -141,8 +170,34 @@ export class DiskImageStore implements ImageStore {
     return await withFileLock(this.#lock, work, { timeoutMs: 600_000 });
   }
 
+  /** Whether a layer is here with its blob; if so it stays at least until an image has been named. */
+  async holdLayer(layer: { digest: string; diffId: string; layer: Descriptor }): Promise<boolean> {
+    const isHere = async () =>
+      (await this.blobs.sizeOf(layer.digest)) === layer.layer.size &&
+      (!this.options.canUnpack || (await this.layers.has(layer.diffId)));
+    if (!(await isHere())) return false;
+    await this.#pins.add(layer);
+    // A sweep may have come between.
+    return await isHere();
+  }
+
+  /** Stages a layer that comes compressed, and unpacks it while it comes. */
+  async receiveLayer(
+    content: AsyncIterable<Uint8Array>,
+    layer: { diffId: string; layer: Descriptor },
+    staging: string,
+  ): Promise<{ blob: StagedBlob; unpacked?: UnpackedLayer }> {
+    const { canUnpack } = this.options;
+    return await receiveLayer(content, layer, { blobs: this.blobs, layers: this.layers, canUnpack, staging });
+  }
+
+  /** Removes what was unpacked and got no name. */
+  async discard(unpacked: readonly UnpackedLayer[]): Promise<void> {
+    for (const { folder } of unpacked) await removeTree(folder);
+  }
+
   /** Verifies and unpacks every layer first: nothing malformed ever gets a name. */
-  async #commit(found: FoundImage[], staging: string): Promise<LoadedImage[]> {
+  async commit(found: FoundImage[], staging: string): Promise<LoadedImage[]> {
     const staged: StagedBlob[] = [];
     const entries: Descriptor[] = [];
     for (const image of found) {
@@ -153,10 +208,21 @@ export class DiskImageStore implements ImageStore {
           mediaType: image.manifest.mediaType ?? MANIFEST,
           digest: manifest.digest,
           size: manifest.size,
-          ...(name !== undefined && { annotations: { [REF_NAME]: name } }),
+          ...((name !== undefined || image.repoDigests) && {
+            annotations: {
+              ...(name !== undefined && { [REF_NAME]: name }),
+              ...(image.repoDigests && { [REPO_DIGESTS]: image.repoDigests.join(' ') }),
+            },
+          }),
         });
     }
+    const unpacked = found.flatMap((image) => image.unpacked ?? []);
+    if (unpacked.length > 0) await this.layers.sync();
     await this.#locked(async () => {
+      for (const layer of unpacked) {
+        await this.layers.noteSize(layer.diffId, layer.sizeBytes);
+        await this.layers.adopt(layer.folder, layer.diffId);
+      }
       for (const image of found) await this.#prepareLayers(image);
       const unique = new Map(staged.map((blob) => [blob.digest, blob]));
       await this.blobs.adopt([...unique.values()]);
@@ -186,13 +252,13 @@ export class DiskImageStore implements ImageStore {
 
   async #useLayer(diffId: string, blob: Readable, layer: Descriptor): Promise<void> {
     const compression = compressionOf(layer.mediaType);
-    if (this.#options.canUnpack) await this.layers.unpack(diffId, blob, compression);
+    if (this.options.canUnpack) await this.layers.unpack(diffId, blob, compression);
     else await verifyDiffId(diffId, blob, compression);
   }
 
   /** The folders of an image's layers, top first as overlayfs wants them; unpacks what is missing. */
   async layerFolders(image: Image): Promise<{ diffIds: string[]; names: string[] }> {
-    const { config, manifest } = await this.#read(image.digest);
+    const { config, manifest } = await this.read(image.digest);
     const diffIds = config.rootfs.diff_ids;
     for (const [i, diffId] of diffIds.entries())
       if (!(await this.layers.has(diffId)))
@@ -206,7 +272,7 @@ export class DiskImageStore implements ImageStore {
     for (const entry of manifests) {
       const there = images.get(entry.digest);
       const name = entry.annotations?.[REF_NAME];
-      if (there === undefined) images.set(entry.digest, await this.#image(entry, manifests));
+      if (there === undefined) images.set(entry.digest, await this.image(entry, manifests));
       else if (name !== undefined && !there.references.includes(name)) there.references.push(name);
     }
     return [...images.values()].map(({ references, id, digest, createdAt, sizeBytes }) => ({
@@ -220,11 +286,11 @@ export class DiskImageStore implements ImageStore {
 
   async resolve(reference: string): Promise<Image | undefined> {
     const { manifests } = await this.blobs.readIndex();
-    const entry = await this.#find(reference, manifests);
-    return entry === undefined ? undefined : await this.#image(entry, manifests);
+    const entry = await this.find(reference, manifests);
+    return entry === undefined ? undefined : await this.image(entry, manifests);
   }
 
-  async #find(text: string, manifests: Descriptor[]): Promise<Descriptor | undefined> {
+  protected async find(text: string, manifests: Descriptor[]): Promise<Descriptor | undefined> {
     const hex = /^(?:sha256:)?([a-f0-9]{3,64})$/.exec(text)?.[1];
     if (!/^sha256:|^[a-f0-9]{64}$/.test(text)) {
       const byName = findByName(text, manifests);
@@ -233,12 +299,12 @@ export class DiskImageStore implements ImageStore {
     if (hex === undefined) return undefined;
     for (const one of manifests) {
       if (one.digest.startsWith(`sha256:${hex}`)) return one;
-      if ((await this.#read(one.digest)).manifest.config.digest.startsWith(`sha256:${hex}`)) return one;
+      if ((await this.read(one.digest)).manifest.config.digest.startsWith(`sha256:${hex}`)) return one;
     }
     return undefined;
   }
 
-  async #read(digest: string): Promise<{ manifest: Manifest; config: ConfigBlob }> {
+  protected async read(digest: string): Promise<{ manifest: Manifest; config: ConfigBlob }> {
     try {
       const manifest = asManifest(parseJson(await this.blobs.read(digest), digest), digest);
       const { digest: configDigest } = manifest.config;
@@ -254,8 +320,8 @@ export class DiskImageStore implements ImageStore {
     }
   }
 
-  async #image(entry: Descriptor, manifests: Descriptor[]): Promise<Image> {
-    const { manifest, config } = await this.#read(entry.digest);
+  protected async image(entry: Descriptor, manifests: Descriptor[]): Promise<Image> {
+    const { manifest, config } = await this.read(entry.digest);
     const names = manifests
       .filter((one) => one.digest === entry.digest)
       .map((one) => one.annotations?.[REF_NAME])
@@ -278,18 +344,21 @@ export class DiskImageStore implements ImageStore {
   async remove(reference: string): Promise<void> {
     await this.#locked(async () => {
       const { manifests } = await this.blobs.readIndex();
-      const entry = await this.#find(reference, manifests);
+      const entry = await this.find(reference, manifests);
       if (entry === undefined) throw new NotFound(`no such image: ${reference}`);
       const isName = entry.annotations?.[REF_NAME] !== undefined && isNamedBy(entry, reference);
       const same = manifests.filter((one) => one.digest === entry.digest);
       // As Docker: a name goes alone while the image has others; the last name, or an id, takes the image.
       const goes = isName ? [entry] : same;
       if (goes.length === same.length) {
-        const users = await this.#options.usersOf((await this.#read(entry.digest)).manifest.config.digest);
+        const users = await this.options.usersOf((await this.read(entry.digest)).manifest.config.digest);
         if (users.length > 0)
-          throw new Conflict(`the image ${reference} is used by container ${users.join(', ')}`, {
-            hint: 'remove the container first',
-          });
+          throw new Conflict(
+            `the image ${reference} is used by container ${users.map((one) => one.name).join(', ')}`,
+            {
+              hint: 'remove the container first',
+            },
+          );
       }
       await this.blobs.writeIndex(manifests.filter((one) => !goes.includes(one)));
       await this.#sweep();
@@ -299,13 +368,13 @@ export class DiskImageStore implements ImageStore {
   /** Deletes blobs and layers that no name leads to. Call under the lock. */
   async #sweep(): Promise<void> {
     const keep = new Set<string>();
-    const layers = new Set((await this.#options.layersInUse()).map((diffId) => this.layers.nameOf(diffId)));
+    const layers = new Set((await this.options.layersInUse()).map((diffId) => this.layers.nameOf(diffId)));
     for (const pin of await this.#pins.list()) {
       keep.add(pin.digest);
       layers.add(this.layers.nameOf(pin.diffId));
     }
     for (const { digest } of (await this.blobs.readIndex()).manifests) {
-      const { manifest, config } = await this.#read(digest);
+      const { manifest, config } = await this.read(digest);
       for (const blob of [digest, manifest.config.digest, ...manifest.layers.map((one) => one.digest)])
         keep.add(blob);
       for (const diffId of config.rootfs.diff_ids) layers.add(this.layers.nameOf(diffId));
@@ -334,7 +403,7 @@ export class DiskImageStore implements ImageStore {
       return [`${name}: its manifest ${entry.digest} is missing`];
     let manifest: Manifest;
     try {
-      ({ manifest } = await this.#read(entry.digest));
+      ({ manifest } = await this.read(entry.digest));
     } catch (error) {
       return [`${name}: ${(error as OrreryError).cause ?? error}`];
     }
@@ -350,7 +419,7 @@ export class DiskImageStore implements ImageStore {
 }
 
 /** Whether the reference is the entry's name, and not an id. */
-function isNamedBy(entry: Descriptor, reference: string): boolean {
+export function isNamedBy(entry: Descriptor, reference: string): boolean {
   if (/^sha256:|^[a-f0-9]{64}$/.test(reference)) return false;
   return findByName(reference, [entry]) !== undefined;
 }
@@ -372,14 +441,14 @@ function findByName(text: string, manifests: Descriptor[]): Descriptor | undefin
 }
 
 /** A name moves to its new image; the old image stays, without a name, as in Docker. */
-function withEntries(old: readonly Descriptor[], added: readonly Descriptor[]): Descriptor[] {
+export function withEntries(old: readonly Descriptor[], added: readonly Descriptor[]): Descriptor[] {
   const nameOf = (one: Descriptor) => one.annotations?.[REF_NAME];
   const names = new Set(added.map(nameOf).filter((name) => name !== undefined));
   const kept = old.flatMap((one) => {
     const name = nameOf(one);
     if (name === undefined || !names.has(name)) return [one];
-    const { annotations: _dropped, ...unnamed } = one;
-    return [unnamed];
+    const { [REF_NAME]: _dropped, ...annotations } = one.annotations!;
+    return [{ ...one, annotations }];
   });
   const all = [...kept, ...added];
   const named = new Set(all.filter((one) => nameOf(one) !== undefined).map((one) => one.digest));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, type Readable, Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -42,7 +42,8 @@ export class Layers {
   async unpack(diffId: string, blob: Readable, compression: Compression): Promise<void> {
     const building = await this.stage();
     try {
-      await throughDigest(blob, compression, diffId, (tar) => unpackLayer(tar, building));
+      const size = await this.unpackInto(building, diffId, blob, compression);
+      await this.noteSize(diffId, size);
       // A power failure must not leave a layer whose names are there and whose bytes are not.
       await this.sync();
     } catch (error) {
@@ -51,6 +52,16 @@ export class Layers {
     }
     // Another process may have been faster with the same bytes.
     await this.adopt(building, diffId);
+  }
+
+  /** @returns the length of its tar. @throws BadRequest when the content is not what `diffId` says. */
+  async unpackInto(
+    building: string,
+    diffId: string,
+    blob: Readable,
+    compression: Compression,
+  ): Promise<number> {
+    return await throughDigest(blob, compression, diffId, (tar) => unpackLayer(tar, building));
   }
 
   /** A private folder to unpack into; `adopt` gives it its name. */
@@ -70,6 +81,22 @@ export class Layers {
     }
   }
 
+  /** Keeps how long the layer's tar is, beside the layer; people are told sizes so. */
+  async noteSize(diffId: string, sizeBytes: number): Promise<void> {
+    await writeFile(`${this.pathOf(diffId)}.size`, String(sizeBytes), { mode: 0o600 });
+  }
+
+  /** Length of the layer's tar; undefined when nobody noted it. */
+  async sizeOf(diffId: string): Promise<number | undefined> {
+    try {
+      const size = Number(await readFile(`${this.pathOf(diffId)}.size`, 'utf8'));
+      return Number.isSafeInteger(size) && size > 0 ? size : undefined;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
   /** Waits until everything in the folder would survive a power failure. */
   async sync(): Promise<void> {
     await runCommand('sync', ['-f', this.folder]);
@@ -78,7 +105,7 @@ export class Layers {
   /** Removes every layer whose name is not in `keep`. */
   async sweep(keep: ReadonlySet<string>): Promise<void> {
     for (const name of await readdir(this.folder))
-      if (/^[0-9a-f]{24}$/.test(name) && !keep.has(name))
+      if (/^[0-9a-f]{24}(?:\.size)?$/.test(name) && !keep.has(name.slice(0, 24)))
         await rm(join(this.folder, name), { recursive: true, force: true });
   }
 }
@@ -95,11 +122,13 @@ async function throughDigest(
   compression: Compression,
   diffId: string,
   use: (tar: Readable) => Promise<void>,
-): Promise<void> {
+): Promise<number> {
   const hash = createHash('sha256');
+  let size = 0;
   const hashing = new Transform({
     transform: (chunk: Buffer, _encoding, done) => {
       hash.update(chunk);
+      size += chunk.byteLength;
       done(null, chunk);
     },
   });
@@ -117,6 +146,7 @@ async function throughDigest(
   }
   const digest = `sha256:${hash.digest('hex')}`;
   if (digest !== diffId) throw new BadRequest(`the layer's content is ${digest}, its image says ${diffId}`);
+  return size;
 }
 
 export function decompressor(compression: Compression): Transform {

@@ -72,17 +72,36 @@ export function isIndex(descriptor: Descriptor): boolean {
   return descriptor.mediaType === INDEX || descriptor.mediaType === DOCKER_INDEX;
 }
 
-/** The manifest of an index that this machine can run. @throws BadRequest naming what the index offers. */
-export function pickPlatform(index: Index, architecture = hostArchitecture()): Descriptor {
-  const offered = index.manifests.filter((one) => one.platform?.os !== 'unknown');
-  const fitting = offered.find(
+export interface Platform {
+  os?: string;
+  architecture?: string;
+  variant?: string;
+}
+
+/** The manifest of an index for a platform, by default this machine's. @throws BadRequest naming what the index offers. */
+export function pickPlatform(index: Index, platform: Platform = {}): Descriptor {
+  const { os = 'linux', architecture = hostArchitecture(), variant } = platform;
+  const offered = index.manifests.filter(
     (one) =>
-      one.platform === undefined ||
-      (one.platform.os === 'linux' && one.platform.architecture === architecture),
+      one.platform?.os !== 'unknown' &&
+      one.annotations?.['vnd.docker.reference.type'] !== 'attestation-manifest',
   );
-  if (fitting !== undefined) return fitting;
-  const names = offered.map((one) => `${one.platform?.os}/${one.platform?.architecture}`).join(', ');
-  throw new BadRequest(`the image has no variant for linux/${architecture}; it offers ${names || 'nothing'}`);
+  const fitting = offered.filter(
+    (one) =>
+      one.platform === undefined || (one.platform.os === os && one.platform.architecture === architecture),
+  );
+  const exact = fitting.find((one) => variant !== undefined && one.platform?.variant === variant);
+  if (exact !== undefined) return exact;
+  if (fitting[0] !== undefined && (variant === undefined || fitting[0].platform?.variant === undefined))
+    return fitting[0];
+  const names = offered.map(({ platform: one }) => platformName(one?.os, one?.architecture, one?.variant));
+  throw new BadRequest(
+    `the image has no variant for ${platformName(os, architecture, variant)}; it offers ${names.join(', ') || 'nothing'}`,
+  );
+}
+
+function platformName(os?: string, architecture?: string, variant?: string): string {
+  return [os, architecture, variant].filter(Boolean).join('/');
 }
 
 /** Go's name of this machine's processor, as images are labelled. */
