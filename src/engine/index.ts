@@ -6,8 +6,11 @@
  * leaves no mount, namespace, address, rule or cgroup behind. Does not guarantee: that container records
  * survive a power failure (no container does), or the exit code of a container whose conmon was killed.
  */
-export type * from './engine.ts';
+
+export { type BuilderOptions, openBuilder } from './build/builder.ts';
+export type * from './build/options.ts';
 export { readJson, readText, replaceFile } from './containers/records.ts';
+export type * from './engine.ts';
 export { imageFilter, isDangling, isIntermediate, matchesReference } from './images/image-filters.ts';
 export { familiarReference, normaliseReference } from './images/reference.ts';
 export { type LocalEngineOptions, openEngine, openImageLibrary } from './local-engine.ts';
@@ -26,5 +29,11 @@ export { NetworkHost } from './networks/network-host.ts';
 export { releaseHostPorts, reserveHostPorts } from './networks/port-reservation.ts';
 export { type RuledBridge, type RuledPort, UserNetworkTable } from './networks/user-network-table.ts';
 export { engineRequirements, type MissingRequirement } from './requirements.ts';
-export { withFileLock } from './system/lock.ts';
+export { type RootlessFacts, rootlessFacts } from './rootless/facts.ts';
+export { HOST_NETWORK_DNS, RootlessHostNetwork } from './rootless/host-network.ts';
+export { ignoredLimits } from './rootless/oci-adaptation.ts';
+export { type OutsideRequest, type OutsideResult, RootlessOutside } from './rootless/outside.ts';
+export { type OutsideProgram, whyNoOutside } from './rootless/outside-programs.ts';
+export { tryLockFile, withFileLock } from './system/lock.ts';
 export { isProcessAlive, processIdentity } from './system/process-identity.ts';
+export { resolveInRoot } from './system/root-path.ts';

@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OrreryError, runCommand } from '../../base/index.ts';
+import { readText } from '../containers/records.ts';
+import { withFileLock } from '../system/lock.ts';
+import { detachMount, mountsBelow } from '../system/mounts.ts';
+import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
+import { enteredDirectory } from './namespace-holder.ts';
+import { findOutsideProgram, whyNoOutside } from './outside-programs.ts';
+import { slirpOptions, startSlirp } from './slirp4netns.ts';
+
+/** The name server and the address of the outside, seen from there (slirp4netns(1)). */
+export const HOST_NETWORK_DNS = '10.0.2.3';
+
+/**
+ * The network namespace that stands for the host to an ordinary user's networks: bridges, pairs and rules are
+ * made in it, with the rights of the user namespace's root. One for all commands of the user; it is pinned
+ * where their namespaces are marked, so that it goes when they go. A slirp4netns leads out of it where the host
+ * allows; without one, containers reach each other and nothing else.
+ */
+export class RootlessHostNetwork {
+  /** Program and arguments that run another one there; makes it when it is not there. */
+  async enter(): Promise<readonly string[]> {
+    const place = this.#place();
+    if ((await mountsBelow(place.pin)).length === 0) await withFileLock(place.lock, () => this.#make(place));
+    return ['nsenter', `--net=${place.pin}`, '--'];
+  }
+
+  /** Takes it away when no container is joined to a network in it any more. No error when it is not there. */
+  async release(): Promise<void> {
+    const directory = enteredDirectory();
+    if (directory === undefined || !existsSync(this.#place().pin)) return;
+    const place = this.#place();
+    await withFileLock(place.lock, async () => {
+      if ((await mountsBelow(place.pin)).length === 0 || (await this.#isInUse(place))) return;
+      const slirp = await readText(place.slirp);
+      if (slirp !== undefined && isProcessAlive(slirp)) process.kill(Number(slirp.split(':')[0]), 'SIGKILL');
+      detachMount(place.pin);
+      for (const path of [place.pin, place.slirp, place.socket]) await rm(path, { force: true });
+    });
+  }
+
+  async #make(place: Place): Promise<void> {
+    if ((await mountsBelow(place.pin)).length > 0) return;
+    await writeFile(place.pin, '', { mode: 0o400 });
+    await runCommand('unshare', [`--net=${place.pin}`, 'ip', 'link', 'set', 'lo', 'up']);
+    const program = whyNoOutside('slirp4netns') === undefined ? findOutsideProgram('slirp4netns') : undefined;
+    if (program === undefined) return;
+    const pid = await startSlirp(program, {
+      namespacePath: place.pin,
+      options: slirpOptions([]),
+      apiSocket: place.socket,
+    });
+    await writeFile(place.slirp, processIdentity(pid) ?? '', { mode: 0o600 });
+  }
+
+  /** Containers are joined by pairs. */
+  async #isInUse({ pin }: Place): Promise<boolean> {
+    const { stdout } = await runCommand('nsenter', [
+      ...[`--net=${pin}`, '--', 'ip', '-oneline', 'link', 'show', 'type', 'veth'],
+    ]);
+    return stdout.trim() !== '';
+  }
+
+  #place(): Place {
+    const directory = enteredDirectory();
+    if (directory === undefined)
+      throw new OrreryError('RootlessUnavailable', "this process is not in the user's own namespaces");
+    const inside = (name: string) => join(directory, 'marker', name);
+    return {
+      pin: inside('host-network'),
+      slirp: inside('host-network.slirp4netns'),
+      socket: inside('host-network.sock'),
+      lock: inside('host-network.lock'),
+    };
+  }
+}
+
+interface Place {
+  pin: string;
+  slirp: string;
+  socket: string;
+  lock: string;
+}
