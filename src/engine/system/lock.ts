@@ -45,3 +45,8 @@ async function hold<T>(path: string, work: () => Promise<T>, timeoutMs: number):
     await file.close();
   }
 }
+
+/** Takes flock(2) on an open file, for as long as it is open. False when another holds it. */
+export function tryLockFile(fd: number): boolean {
+  return libc().tryLock(fd);
+}
