@@ -632,6 +632,8 @@ export interface LibpodSystem {
   reset(): Promise<void>;
   /** Brings back what is to run after a reboot (`--restart=always`). */
   boot(): Promise<string[]>;
+  /** Starts again what a process that was killed waited to start. @returns the ids */
+  resume(): Promise<string[]>;
   /** Serves health checks until no container has one. */
   runHealthMonitor(signal: AbortSignal): Promise<void>;
 }

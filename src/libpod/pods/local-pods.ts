@@ -137,6 +137,7 @@ export class LocalPods implements Pods {
         force,
         volumes: true,
         ofPod: true,
+        ...(one.isInfra && { depend: true }),
         ...(options.timeoutSeconds !== undefined && { timeoutSeconds: options.timeoutSeconds }),
       });
     await this.#each(
@@ -147,6 +148,8 @@ export class LocalPods implements Pods {
     );
     // Nothing needs its namespaces any more; whether it runs says nothing about the pod.
     await this.#each('removing', members.filter(isInfra), remove(true), ` from pod ${pod.id}`);
+    // The hook of its infra container may have done so before.
+    if (!(await this.exists(pod.id))) return pod.id;
     await this.#options.records.remove(pod.id);
     await this.#tell(pod, 'remove');
     return pod.id;
@@ -194,6 +197,14 @@ export class LocalPods implements Pods {
     if (members.some((one) => !isInfra(one) && lasts.includes(one.status))) return;
     for (const infra of members.filter((one) => isInfra(one) && one.status === 'running'))
       await this.#options.containers.stop(infra.id, { timeoutSeconds: 0 });
+  }
+
+  /** A container was removed; with its infra container a pod goes. */
+  async containerRemoved(id: string): Promise<void> {
+    const pod = (await this.#options.records.list()).find(({ infraId }) => infraId === id);
+    if (pod === undefined) return;
+    await this.#options.records.remove(pod.id);
+    await this.#tell(pod, 'remove');
   }
 
   async #createInfra(pod: PodConfig): Promise<void> {

@@ -1,7 +1,7 @@
 import { readFileSync, watch } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, systemClock } from '../../base/index.ts';
+import { type Clock, systemClock, writeFileAtomic } from '../../base/index.ts';
 import { isProcessAlive, processIdentity, withFileLock } from '../../engine/index.ts';
 
 /** What is remembered of one container's restarts, in a file of its own. */
@@ -9,6 +9,8 @@ export interface RestartBook {
   /** By the policy, since people last started it. */
   restarts: number;
   lastDelayMs: number;
+  /** People have stopped it since they last started it. Survives a reboot. */
+  wasStopped?: boolean;
   /** While a process waits for the next start. */
   waiting?: { sinceMs: number; untilMs: number; process: string; bootId: string };
 }
@@ -80,20 +82,19 @@ export class Restarts {
     return isOurs;
   }
 
-  /** Calls a wait off. @returns whether there was one. */
-  async cancel(id: string): Promise<boolean> {
-    let wasWaiting = false;
-    if ((await readBook(this.#path(id))) === undefined) return false;
-    await this.#change(id, ({ waiting, ...book }) => {
-      wasWaiting = waiting !== undefined;
-      return book;
-    });
-    return wasWaiting;
+  /** People stop it: a wait is off. */
+  async stop(id: string): Promise<void> {
+    await this.#change(id, ({ waiting: _, ...book }) => ({ ...book, wasStopped: true }));
   }
 
   /** People start it: counting begins anew, and a wait is off. */
   async beginAnew(id: string): Promise<void> {
     if ((await readBook(this.#path(id))) !== undefined) await this.#change(id, () => EMPTY);
+  }
+
+  /** What `takeOver` counted, after a start that began anew. */
+  async keepCount(id: string, book: Pick<RestartBook, 'restarts' | 'lastDelayMs'>): Promise<void> {
+    await this.#change(id, (now) => ({ ...now, restarts: book.restarts, lastDelayMs: book.lastDelayMs }));
   }
 
   async forget(id: string): Promise<void> {
@@ -139,7 +140,10 @@ export class Restarts {
       const book = (await readBook(path)) ?? EMPTY;
       const next = change(book);
       if (next === book) return;
-      await writeFile(`${path}.new`, JSON.stringify(next), { mode: 0o600 });
+      const content = JSON.stringify(next);
+      // Only this has to be known after a power failure.
+      if (next.wasStopped !== book.wasStopped) return await writeFileAtomic(path, content, { mode: 0o600 });
+      await writeFile(`${path}.new`, content, { mode: 0o600 });
       await rename(`${path}.new`, path);
     });
   }
