@@ -427,6 +427,8 @@ export interface Image extends ImageSummary {
   config: ImageConfig;
   /** Digests of the compressed layers, bottom first. */
   layers: string[];
+  /** A registry has it: it was pulled, not loaded or made here. */
+  fromRegistry: boolean;
 }
 
 /** An image with all that `inspect`, `images` and `history` tell of it; `sizeBytes` is of its unpacked layers. */

@@ -12,7 +12,7 @@ export type * from './build/options.ts';
 export { readJson, readText, replaceFile } from './containers/records.ts';
 export type * from './engine.ts';
 export { imageFilter, isDangling, isIntermediate, matchesReference } from './images/image-filters.ts';
-export { familiarReference, normaliseReference } from './images/reference.ts';
+export { familiarReference, normaliseReference, parseReference } from './images/reference.ts';
 export { type LocalEngineOptions, openEngine, openImageLibrary } from './local-engine.ts';
 export {
   type BridgeLink,

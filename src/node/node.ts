@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import type { Clock, Log } from '../base/index.ts';
-import { BackgroundEventRecorder, type Client, InformerFactory, SERVICES } from '../client/index.ts';
+import {
+  BackgroundEventRecorder,
+  type Client,
+  InformerFactory,
+  SERVICES,
+  workspaceOf,
+} from '../client/index.ts';
 import { type Engine, engineRequirements } from '../engine/index.ts';
 import type { corev1 } from '../kube/index.ts';
 import { containerResources } from './containers/container-resources.ts';
@@ -206,11 +212,24 @@ class LocalNode implements Node {
     await informing;
   }
 
+  async #pullSecrets(pod: corev1.Pod): Promise<corev1.Secret[]> {
+    const names = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => (name ? [name] : []));
+    if (names.length === 0) return [];
+    const where = { workspace: workspaceOf(pod), namespace: pod.metadata.namespace ?? '' };
+    const found = await this.#objects.read(where, { configMaps: [], secrets: names }, { fresh: true });
+    return [...found.secrets.values()];
+  }
+
   #podServices(host: HostFacts): PodServices {
     const { client, clock, directory, engine, instance, ip, log, name, version } = this.#options;
     const events = new PodEvents(this.#recorder);
     const tokens = new ServiceAccountTokens({ client, clock });
-    const images = new PodImages({ images: engine.images, events, clock });
+    const images = new PodImages({
+      images: engine.images,
+      events,
+      clock,
+      pullSecrets: (pod) => this.#pullSecrets(pod),
+    });
     const allocatable = nodeAllocatable(host);
     const labels = nodeLabels({ name, ip, version }, host);
     const services = this.#informers.informer<corev1.Service>(SERVICES);

@@ -322,12 +322,11 @@ export class DiskImageStore implements ImageStore {
 
   protected async image(entry: Descriptor, manifests: Descriptor[]): Promise<Image> {
     const { manifest, config } = await this.read(entry.digest);
-    const names = manifests
-      .filter((one) => one.digest === entry.digest)
-      .map((one) => one.annotations?.[REF_NAME])
-      .filter((name) => name !== undefined);
+    const own = manifests.filter((one) => one.digest === entry.digest);
+    const names = own.map((one) => one.annotations?.[REF_NAME]).filter((name) => name !== undefined);
     return {
       references: names,
+      fromRegistry: own.some((one) => one.annotations?.[REPO_DIGESTS] !== undefined),
       id: manifest.config.digest,
       digest: entry.digest,
       createdAt: config.created ?? '1970-01-01T00:00:00Z',

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { BadRequest, ManualClock } from '../../base/index.ts';
-import type { Image, ImageStore } from '../../engine/index.ts';
+import { BadRequest, ManualClock, NotFound } from '../../base/index.ts';
+import type { Image } from '../../engine/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 import { PodEvents } from '../pods/pod-events.ts';
-import { PodImages } from './pod-images.ts';
+import { PodImages, type PullLibrary } from './pod-images.ts';
 import type { StartFailed } from './start-failed.ts';
 
 const pod = {
@@ -15,6 +15,9 @@ function setUp() {
   const clock = new ManualClock();
   const lines: string[] = [];
   const present = new Set<string>();
+  const inRegistry = new Set<string>();
+  const secrets: corev1.Secret[] = [];
+  const pulls: { reference: string; user: string | undefined }[] = [];
   const recorder = {
     event: (_: unknown, type: string, reason: string, message: string) =>
       lines.push(`${type} ${reason} ${message}`),
@@ -24,10 +27,22 @@ function setUp() {
     resolve: async (reference: string) => {
       if (reference !== reference.toLowerCase())
         throw new BadRequest(`couldn't parse image name "${reference}": invalid reference format`);
-      return present.has(reference) ? ({ id: 'sha256:1' } as Image) : undefined;
+      if (reference === 'sha256:2') return { id: 'sha256:2', sizeBytes: 7, fromRegistry: true } as Image;
+      const fromRegistry = inRegistry.has(reference);
+      return present.has(reference) ? ({ id: 'sha256:1', fromRegistry } as Image) : undefined;
     },
-  } as unknown as ImageStore;
-  const images = new PodImages({ images: store, events: new PodEvents(recorder), clock });
+    pull: async (reference, options) => {
+      pulls.push({ reference, user: options?.credentials?.username });
+      if (!inRegistry.has(reference)) throw new NotFound(`manifest unknown: ${reference}`);
+      return { reference, id: 'sha256:2', pulled: true };
+    },
+  } satisfies PullLibrary;
+  const images = new PodImages({
+    images: store,
+    events: new PodEvents(recorder),
+    clock,
+    pullSecrets: async () => secrets,
+  });
   const ensure = async (image: string, imagePullPolicy = 'IfNotPresent') => {
     lines.length = 0;
     try {
@@ -37,7 +52,7 @@ function setUp() {
       return (error as StartFailed).reason;
     }
   };
-  return { clock, ensure, lines, present };
+  return { clock, ensure, lines, present, inRegistry, pulls, secrets };
 }
 
 test('an image that is there is used, with any policy', async () => {
@@ -83,4 +98,31 @@ test('policy Never and bad names have reasons of their own', async () => {
   expect(await ensure('x', 'Never')).toBe('ErrImageNeverPull');
   expect(await ensure('NOT/valid')).toBe('InvalidImageName');
   expect(lines[0]).toContain('Warning InspectFailed Failed to apply default image tag "NOT/valid"');
+});
+
+test('an image that a registry has is pulled, and again with policy Always', async () => {
+  const { ensure, inRegistry, lines, present, pulls } = setUp();
+  inRegistry.add('x');
+  expect(await ensure('x')).toBe('present');
+  expect(lines).toEqual([
+    'Normal Pulling Pulling image "x"',
+    'Normal Pulled Successfully pulled image "x" in 0s (0s including waiting). Image size: 7 bytes.',
+  ]);
+  present.add('x');
+  await ensure('x', 'IfNotPresent');
+  expect(pulls).toHaveLength(1);
+  await ensure('x', 'Always');
+  expect(pulls).toHaveLength(2);
+});
+
+test('the credentials of a pull secret are used, one after another', async () => {
+  const { ensure, inRegistry, pulls, secrets } = setUp();
+  inRegistry.add('r.io/x');
+  const auths = { 'r.io': { username: 'u', password: 'p' } };
+  secrets.push({
+    metadata: { name: 's' },
+    data: { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64') },
+  } as unknown as corev1.Secret);
+  await ensure('r.io/x');
+  expect(pulls).toEqual([{ reference: 'r.io/x', user: 'u' }]);
 });
