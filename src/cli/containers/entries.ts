@@ -6,6 +6,7 @@ import { imageEntries, imageGroups } from './image-entries.ts';
 import { kubeEntries, kubeGroups } from './kube-entries.ts';
 import { networkEntries, networkGroups } from './network-entries.ts';
 import { podEntries, podGroups } from './pod-entries.ts';
+import { rootlessEntries } from './rootless-entries.ts';
 import { secretEntries, secretGroups } from './secret-entries.ts';
 import { systemEntries, systemGroups } from './system-entries.ts';
 import { volumeEntries, volumeGroups } from './volume-entries.ts';
@@ -21,6 +22,7 @@ export const entries: readonly CommandEntry<ToolContext>[] = [
   ...podEntries,
   ...kubeEntries,
   ...systemEntries,
+  ...rootlessEntries,
 ];
 
 export const groups: readonly GroupEntry[] = [
