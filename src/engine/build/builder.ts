@@ -90,6 +90,7 @@ async function buildIn(folder: string, input: BuildInput): Promise<BuildResult> 
   const platform = platformOf(options.platform);
   const args = new GivenArgs(options.buildArgs ?? {}, platform);
   const file = await readFiles(files, args);
+  if (options.from !== undefined) file.stages[0]!.base = options.from;
   const target = targetStage(file.stages, options.target);
   const contexts: ContextRoots = {
     main: { folder: context, ignore: await readIgnoreRules(context, options, files[0]?.name) },

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import type { Log } from '../../base/index.ts';
 import type { ImageConfig, RegistryAccess } from '../engine.ts';
 
 /** Where the files of COPY and ADD come from. */
@@ -20,6 +19,8 @@ export interface BuildOptions {
   tags?: string[];
   buildArgs?: Record<string, string>;
   target?: string;
+  /** Replaces the image of the first FROM. */
+  from?: string;
   platform?: { os?: string; architecture?: string; variant?: string };
   /** id → where its content is. The content is in no layer, history or log. */
   secrets?: Record<string, { path: string } | { value: Buffer }>;
@@ -55,6 +56,7 @@ export interface RunOptions {
   network?: 'host' | 'none' | { namespacePath: string };
   /** `name:address` */
   addHosts?: string[];
+  noHosts?: boolean;
   dns?: string[];
   dnsSearch?: string[];
   dnsOptions?: string[];
@@ -102,9 +104,4 @@ export interface ImageState {
   os: string;
   variant?: string;
   author?: string;
-}
-
-export interface BuilderHost {
-  directory: string;
-  log: Log;
 }

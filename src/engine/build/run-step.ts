@@ -143,7 +143,7 @@ async function networkFiles({ options, folder }: RunStep): Promise<ContainerMoun
   const resolv = join(folder, 'resolv.conf');
   await writeFile(resolv, resolvConf(await readHostFile('/etc/resolv.conf'), options));
   return [
-    { type: 'bind', source: hosts, destination: '/etc/hosts' },
+    ...(options.noHosts ? [] : [{ type: 'bind' as const, source: hosts, destination: '/etc/hosts' }]),
     { type: 'bind', source: resolv, destination: '/etc/resolv.conf' },
   ];
 }

@@ -14,8 +14,10 @@ const MAX_OPTIONS_BYTES = 4000;
 export async function mountRoot(
   folder: string,
   layersFolder: string,
-  layerNames: readonly string[],
+  layers: readonly string[],
 ): Promise<string> {
+  // The kernel refuses a layer that stands twice (ELOOP); whatever the lower one says, the upper one says again.
+  const layerNames = [...new Set(layers)];
   const root = join(folder, 'rootfs');
   for (const name of ['upper', 'work', 'rootfs'])
     await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
