@@ -13,6 +13,7 @@ export { readJson, readText, replaceFile } from './containers/records.ts';
 export type * from './engine.ts';
 export { imageFilter, isDangling, isIntermediate, matchesReference } from './images/image-filters.ts';
 export { familiarReference, normaliseReference, parseReference } from './images/reference.ts';
+export { decompressed } from './images/rootfs-import.ts';
 export { type LocalEngineOptions, openEngine, openImageLibrary } from './local-engine.ts';
 export {
   type BridgeLink,
@@ -35,5 +36,6 @@ export { ignoredLimits } from './rootless/oci-adaptation.ts';
 export { type OutsideRequest, type OutsideResult, RootlessOutside } from './rootless/outside.ts';
 export { type OutsideProgram, whyNoOutside } from './rootless/outside-programs.ts';
 export { tryLockFile, withFileLock } from './system/lock.ts';
+export { detachMount, mountsBelow } from './system/mounts.ts';
 export { isProcessAlive, processIdentity } from './system/process-identity.ts';
 export { resolveInRoot } from './system/root-path.ts';
