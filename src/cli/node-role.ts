@@ -35,6 +35,11 @@ export async function startNodeRole(config: Config, { log }: RoleContext): Promi
     storageDirectory: directory.storage,
     instance: config.instance,
     engine,
+    registries: {
+      registriesConf: '/etc/containers/registries.conf',
+      signaturePolicy: '/etc/containers/policy.json',
+      certificateFolders: ['/etc/containers/certs.d', '/etc/docker/certs.d'],
+    },
     client: createClient(transport, { userAgent: `kubelet/${orreryVersion}` }),
     podCidr: subnet,
     serviceCidr: config.serviceCidr,

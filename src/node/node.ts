@@ -7,7 +7,7 @@ import {
   SERVICES,
   workspaceOf,
 } from '../client/index.ts';
-import { type Engine, engineRequirements } from '../engine/index.ts';
+import { type Engine, engineRequirements, type RegistryAccess } from '../engine/index.ts';
 import type { corev1 } from '../kube/index.ts';
 import { containerResources } from './containers/container-resources.ts';
 import { ContainerStarter } from './containers/container-starter.ts';
@@ -45,6 +45,8 @@ export interface NodeOptions {
   /** Six hex digits that keep two Orreries on one host apart. */
   instance: string;
   engine: Engine;
+  /** How images are pulled: the host's registries.conf, policy and certificates. */
+  registries?: RegistryAccess;
   /** With the node's own identity. */
   client: Client;
   /** Addresses of this node's pods: the engine's subnet. */
@@ -229,6 +231,7 @@ class LocalNode implements Node {
       events,
       clock,
       pullSecrets: (pod) => this.#pullSecrets(pod),
+      ...(this.#options.registries && { registries: this.#options.registries }),
     });
     const allocatable = nodeAllocatable(host);
     const labels = nodeLabels({ name, ip, version }, host);

@@ -1,5 +1,5 @@
 import { BadRequest, type Clock, messageOf, NotFound } from '../../base/index.ts';
-import type { Image, ImageLibrary } from '../../engine/index.ts';
+import type { Image, ImageLibrary, RegistryAccess } from '../../engine/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 import type { PodEvents } from '../pods/pod-events.ts';
 import { credentialsFor, type RegistryCredentials } from './pull-secrets.ts';
@@ -22,6 +22,7 @@ export interface PodImagesOptions {
   images: PullLibrary;
   events: PodEvents;
   clock: Clock;
+  registries?: RegistryAccess;
   /** The Secrets that the pod's imagePullSecrets name, as far as they exist. */
   pullSecrets: (pod: corev1.Pod) => Promise<Iterable<corev1.Secret>>;
 }
@@ -141,11 +142,12 @@ export class PodImages {
 
   /** With each of the credentials that fit; without any when there are none. */
   async #pullWithAny(reference: string, candidates: readonly RegistryCredentials[]): Promise<Image> {
-    const { images } = this.#options;
+    const { images, registries } = this.#options;
     let failure: unknown;
     for (const credentials of candidates.length === 0 ? [undefined] : candidates) {
       try {
         const { id } = await images.pull(reference, {
+          ...registries,
           defaultDomain: 'docker.io',
           ...(credentials && { credentials }),
         });
