@@ -8,6 +8,7 @@ import { networkEntries, networkGroups } from './network-entries.ts';
 import { podEntries, podGroups } from './pod-entries.ts';
 import { rootlessEntries } from './rootless-entries.ts';
 import { secretEntries, secretGroups } from './secret-entries.ts';
+import { serviceEntries, serviceGroups } from './service-entries.ts';
 import { systemEntries, systemGroups } from './system-entries.ts';
 import { volumeEntries, volumeGroups } from './volume-entries.ts';
 
@@ -22,6 +23,7 @@ export const entries: readonly CommandEntry<ToolContext>[] = [
   ...podEntries,
   ...kubeEntries,
   ...systemEntries,
+  ...serviceEntries,
   ...rootlessEntries,
 ];
 
@@ -35,4 +37,5 @@ export const groups: readonly GroupEntry[] = [
   ...podGroups,
   ...kubeGroups,
   ...systemGroups,
+  ...serviceGroups,
 ];

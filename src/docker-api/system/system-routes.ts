@@ -20,6 +20,8 @@ import { goArchitecture, readHostFacts } from './host-facts.ts';
 export function systemRoutes(context: ApiContext): Route<Handler>[] {
   return [
     { method: 'GET', path: '/_ping', handler: ping },
+    // Podman's own clients ask whether anybody is there.
+    { method: 'GET', path: '/libpod/_ping', handler: ping },
     { method: 'GET', path: '/version', handler: (x) => version(context, x) },
     { method: 'GET', path: '/info', handler: (x) => info(context, x) },
     { method: 'GET', path: '/system/df', handler: (x) => df(context, x) },
