@@ -24,6 +24,8 @@ export interface HttpServerOptions {
   headers: Record<string, string>;
   log: Log;
   tls?: MutualTls;
+  /** For the headers of one request. Default 10 s. */
+  headersTimeoutMs?: number;
   /** Requests under way have gone from none to some, or back. */
   onActivity: (active: number) => void;
 }
@@ -46,13 +48,14 @@ export class DockerHttpServer {
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
+    const headersTimeoutMs = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
     const limits = {
       maxHeaderSize: HEADER_LIMIT_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
+      headersTimeout: headersTimeoutMs,
       // A build context or an image may take as long as it takes; bodies that are read whole have a time of their own.
       requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 2_000,
+      connectionsCheckingInterval: headersTimeoutMs / 5,
     };
     this.server =
       options.tls === undefined
@@ -67,6 +70,8 @@ export class DockerHttpServer {
             minVersion: 'TLSv1.2',
           });
     this.server.maxConnections = CONNECTION_LIMIT;
+    // Who has sent all of its input still waits for the output.
+    (this.server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
     this.server.on('request', (request, response) => void this.#serve(request, response));
     this.server.on('upgrade', (request, socket, head) => void this.#serveUpgrade(request, socket, head));
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseGarbage(error, socket));
