@@ -15,8 +15,38 @@ export interface Engine {
   /** Makes the root file system, `config.json` and the record; the process is not started. @returns the id (64 hex digits). */
   create(spec: ContainerSpec): Promise<string>;
   start(id: string): Promise<void>;
+  /**
+   * Makes the runtime's container of one that was created (`deferred`) or has ended: its root is mounted, namespaces
+   * and mounts are made, its process is not started. `spec` replaces what it was created with.
+   * @throws Conflict when it runs or is made already
+   */
+  init(id: string, spec: ContainerSpec): Promise<void>;
+  /** Gives back what an ended container holds of the host: root mount, runtime state, control group. Idempotent. */
+  cleanup(id: string): Promise<void>;
+  pause(id: string): Promise<void>;
+  unpause(id: string): Promise<void>;
+  /** @throws AlreadyExists */
+  rename(id: string, name: string): Promise<void>;
+  /** Replaces `details`; durable as the container is. */
+  writeDetails(id: string, details: unknown): Promise<void>;
+  /** Mounts its root on the host if it is not. @returns where. */
+  mountRoot(id: string): Promise<string>;
+  /** False when it was not mounted. */
+  unmountRoot(id: string): Promise<boolean>;
+  /** Where things of a container are on the host. */
+  pathsOf(id: string): Promise<ContainerPaths>;
+  /** Ids of those whose name or id this is, else whose id begins so. */
+  find(nameOrBeginning: string): Promise<string[]>;
+  /** Resolves as soon as it has ended. @throws NotFound when it is removed before */
+  ended(id: string): Promise<ContainerState>;
+  /** Of the host's numbering. */
+  processesOf(id: string): Promise<number[]>;
+  /** Everything its cgroup counts; undefined when it does not run. */
+  statistics(id: string): Promise<ContainerStatistics | undefined>;
+  /** One at a time between all processes, reentrant within none. */
+  locked<T>(id: string, work: () => Promise<T>): Promise<T>;
   /** The stop signal, then SIGKILL after `timeoutSeconds`; returns when the container has ended. */
-  stop(id: string, timeoutSeconds: number): Promise<void>;
+  stop(id: string, timeoutSeconds: number, signal?: string): Promise<void>;
   kill(id: string, signal: string): Promise<void>;
   /** Unmounts and forgets. Refuses a running container unless `force`. No error when it is already gone. */
   remove(id: string, options?: { force?: boolean }): Promise<void>;
@@ -51,9 +81,56 @@ export interface Engine {
   reset(): Promise<void>;
 }
 
+export interface ContainerPaths {
+  /** The container's own folder; files of the caller's go into `<folder>/user`. */
+  folder: string;
+  config: string;
+  root: string;
+  /** Absent with a root file system of the host's. */
+  upper?: string;
+  work?: string;
+  /** The folders of its layers, top first. */
+  lowers: string[];
+  cgroup: string;
+}
+
 export interface ContainerSpec {
   /** Unique within the engine; for people. */
   name: string;
+  /** 64 hex digits; default: random ones. */
+  id?: string;
+  /** `create` makes the record only; `init` does the rest. */
+  deferred?: boolean;
+  /** The record survives a power failure. */
+  durable?: boolean;
+  /** Whatever the caller keeps with it (JSON). */
+  details?: unknown;
+  /** This folder of the host is its root, instead of an image's layers. */
+  rootfs?: string;
+  /** The whole command line and environment; then `command`, `args`, `env` and the image's are not asked. */
+  process?: { args: string[]; env: string[]; umask?: number };
+  domainname?: string;
+  namespaces?: ContainerNamespaces;
+  idMappings?: { uids: IdMapping[]; gids: IdMapping[] };
+  /** Names or numbers, looked up in the image's group file. */
+  groupAdd?: string[];
+  rlimits?: { name: string; soft: number; hard: number }[];
+  devices?: { hostPath: string; path: string; permissions: string }[];
+  /** `c 1:3 rwm` */
+  deviceRules?: string[];
+  shmSizeBytes?: number;
+  annotations?: Record<string, string>;
+  log?: { driver: 'k8s-file' | 'none' | 'passthrough'; maxSizeBytes?: number };
+  /** Run by conmon when the container has ended. */
+  exitCommand?: string[];
+  /** Seconds after which conmon ends it. */
+  timeoutSeconds?: number;
+  conmonPidFile?: string;
+  pidFile?: string;
+  /** Descriptors from 3 on that the process keeps. */
+  preserveFds?: number;
+  /** No control group of its own. */
+  withoutCgroup?: boolean;
   /** A reference or an image id that `images.resolve` knows. */
   image: string;
   /** Replaces the image's Entrypoint (and its Cmd). */
@@ -68,7 +145,7 @@ export interface ContainerSpec {
   supplementalGroups?: number[];
   hostname?: string;
   mounts: ContainerMount[];
-  /** Path of a pinned network namespace, or 'host'. */
+  /** Path of a pinned network namespace, `host`, or `private`: one of its own with nothing but `lo`. */
   network: string;
   /** Share these with the host. */
   hostPid?: boolean;
@@ -90,8 +167,25 @@ export interface ContainerSpec {
   stopSignal?: string;
 }
 
+/** `private`, `host`, or the path of one. What is absent is as without this field. */
+export interface ContainerNamespaces {
+  pid?: string;
+  ipc?: string;
+  uts?: string;
+  cgroup?: string;
+  user?: string;
+}
+
+export interface IdMapping {
+  containerId: number;
+  hostId: number;
+  size: number;
+}
+
 export interface ContainerMount {
-  type: 'bind' | 'tmpfs';
+  type: 'bind' | 'tmpfs' | 'devpts' | 'mqueue' | 'overlay';
+  /** Exactly these mount options; the fields below are not asked. */
+  options?: string[];
   /** Host path of a bind. */
   source?: string;
   destination: string;
@@ -109,12 +203,45 @@ export interface ContainerResources {
   cpuPeriodUs?: number;
   pidsLimit?: number;
   oomScoreAdj?: number;
+  memoryReservationBytes?: number;
+  /** Memory and swap together; -1: no limit. */
+  memorySwapBytes?: number;
+  memorySwappiness?: number;
+  oomKillDisable?: boolean;
+  cpuRealtimeRuntimeUs?: number;
+  cpuRealtimePeriodUs?: number;
+  cpusetCpus?: string;
+  cpusetMems?: string;
+  blkioWeight?: number;
+  blkioWeightDevices?: BlkioDevice[];
+  blkioReadBps?: BlkioDevice[];
+  blkioWriteBps?: BlkioDevice[];
+  blkioReadIops?: BlkioDevice[];
+  blkioWriteIops?: BlkioDevice[];
+}
+
+/** `value` is a weight, or a rate in bytes or operations a second. */
+export interface BlkioDevice {
+  path: string;
+  value: number;
 }
 
 /** What can be changed while a container runs. */
 export type ContainerLimits = Pick<
   ContainerResources,
-  'memoryLimitBytes' | 'cpuShares' | 'cpuQuotaUs' | 'cpuPeriodUs'
+  | 'memoryLimitBytes'
+  | 'memoryReservationBytes'
+  | 'memorySwapBytes'
+  | 'memorySwappiness'
+  | 'cpuShares'
+  | 'cpuQuotaUs'
+  | 'cpuPeriodUs'
+  | 'cpuRealtimeRuntimeUs'
+  | 'cpuRealtimePeriodUs'
+  | 'cpusetCpus'
+  | 'cpusetMems'
+  | 'pidsLimit'
+  | 'blkioWeight'
 >;
 
 export interface ContainerSecurity {
@@ -126,6 +253,16 @@ export interface ContainerSecurity {
   /** 'default' is the engine's own profile (Docker's and Podman's list). */
   seccomp?: 'default' | 'unconfined' | { profilePath: string };
   unmaskProc?: boolean;
+  /** Instead of Docker's default set. */
+  defaultCapabilities?: string[];
+  /** A user other than root has only what `capAdd` names, and hands it on (ambient), as in Podman. */
+  noneForUsers?: boolean;
+  maskedPaths?: string[];
+  readonlyPaths?: string[];
+  apparmorProfile?: string;
+  selinuxLabel?: string;
+  /** Instead of the engine's own default: Docker's template format. */
+  seccompTemplate?: string;
 }
 
 export interface ContainerState {
@@ -149,6 +286,11 @@ export interface ContainerState {
   logPath: string;
   /** As last given; absent for a container of an older engine. */
   resources?: ContainerResources;
+  /** The runtime's container is made and waits for `start`. */
+  isInitialized?: boolean;
+  isPaused?: boolean;
+  conmonPid?: number;
+  details?: unknown;
 }
 
 export interface ExecOptions {
@@ -157,6 +299,15 @@ export interface ExecOptions {
   stdin: boolean;
   env?: Record<string, string>;
   timeoutMs?: number;
+  /** As `ContainerSpec.user`; default: the container's. */
+  user?: string;
+  workingDir?: string;
+  privileged?: boolean;
+  /** Where the process id is written. */
+  pidFile?: string;
+  preserveFds?: number;
+  /** Nobody reads its output. */
+  detach?: boolean;
   /** The terminal's size from its first instant; `resize` may come too late for a process that asks at once. */
   terminalSize?: { columns: number; rows: number };
 }
@@ -183,6 +334,18 @@ export interface AttachSession {
   readonly ended: Promise<void>;
   /** Leaves the container alone. */
   close(): void;
+}
+
+export interface ContainerStatistics {
+  cpuUsageNs: number;
+  cpuSystemNs: number;
+  memoryUsageBytes: number;
+  /** The host's memory when it has no limit. */
+  memoryLimitBytes: number;
+  memoryStats: Record<string, number>;
+  blockReadBytes: number;
+  blockWriteBytes: number;
+  pids: number;
 }
 
 export interface ContainerUsage {
@@ -519,6 +682,8 @@ export interface Holdings {
 export interface EngineOptions {
   /** Everything the engine owns on disk. */
   directory: string;
+  /** Images and layers are here instead, shared with the engine whose directory it is. */
+  imagesDirectory?: string;
   /** Six hex digits that keep two engines on one host apart: in names of bridges, cgroups, namespaces, mounts. */
   instance: string;
   /** The range containers get their addresses from, and its bridge: `10.42.0.0/24`. */

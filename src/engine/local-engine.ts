@@ -11,6 +11,9 @@ import { type EnginePrograms, requirePrograms } from './requirements.ts';
 export interface LocalEngineOptions extends EngineOptions {
   log: Log;
   clock?: Clock;
+  /** Paths of the OCI runtime (runc) and of conmon, when not those that are found. */
+  runtime?: string;
+  conmon?: string;
   /** Folders in which `images.pack` looks for programs given by name: the caller's PATH. */
   searchPath?: string[];
 }
@@ -31,11 +34,16 @@ export async function openEngine(options: LocalEngineOptions): Promise<Engine> {
   await mkdir(options.directory, { recursive: true, mode: 0o711 });
   let found: EnginePrograms | undefined;
   const programs = async () => {
-    found ??= await requirePrograms();
+    found ??= {
+      ...(await requirePrograms()),
+      ...(options.runtime !== undefined && { runc: options.runtime }),
+      ...(options.conmon !== undefined && { conmon: options.conmon }),
+    };
     return found;
   };
-  const images = imageLibrary(options.directory, options);
-  await new ImageHolders(join(options.directory, 'holders')).add(options.instance, options.directory);
+  const imagesDirectory = options.imagesDirectory ?? options.directory;
+  const images = imageLibrary(imagesDirectory, options);
+  await new ImageHolders(join(imagesDirectory, 'holders')).add(options.instance, options.directory);
   const containers: Containers = await Containers.open({
     directory: options.directory,
     instance: options.instance,
@@ -85,7 +93,21 @@ function assemble(images: DiskImageLibrary, containers: Containers, networks: Lo
     networks,
     create: (spec) => containers.create(spec),
     start: (id) => containers.start(id),
-    stop: (id, timeoutSeconds) => containers.stop(id, timeoutSeconds),
+    init: (id, spec) => containers.init(id, spec),
+    cleanup: (id) => containers.cleanup(id),
+    pause: (id) => containers.pause(id),
+    unpause: (id) => containers.unpause(id),
+    rename: (id, name) => containers.rename(id, name),
+    writeDetails: (id, details) => containers.writeDetails(id, details),
+    mountRoot: (id) => containers.mountRoot(id),
+    unmountRoot: (id) => containers.unmountRoot(id),
+    pathsOf: (id) => containers.pathsOf(id),
+    find: (text) => containers.records.find(text),
+    ended: (id) => containers.ended(id),
+    processesOf: (id) => containers.processesOf(id),
+    statistics: (id) => containers.statistics(id),
+    locked: (id, work) => containers.lockedByCaller(id, work),
+    stop: (id, timeoutSeconds, signal) => containers.stop(id, timeoutSeconds, signal),
     kill: (id, signal) => containers.kill(id, signal),
     remove: (id, options) => containers.remove(id, options),
     inspect: (id) => containers.inspect(id),

@@ -1,7 +1,152 @@
-import { OrreryError } from '../base/index.ts';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { Conflict, NotFound, systemClock } from '../base/index.ts';
+import { type Engine, type ImageLibrary, openEngine } from '../engine/index.ts';
+import { LibpodContainers } from './containers/libpod-containers.ts';
+import { inventName } from './containers/names.ts';
+import type { ContainerParts } from './containers/parts.ts';
+import type { Container } from './containers/stored-container.ts';
+import { FileEvents } from './events/file-events.ts';
+import { HealthChecks } from './health/health-checks.ts';
+import { healthCheckPlan } from './health/health-config.ts';
 import type { Libpod, LibpodOptions } from './libpod.ts';
+import { LocalUserNetworks } from './networks/local-user-networks.ts';
+import type { NetworkedContainers } from './networks/networked-containers.ts';
+import { LocalPods } from './pods/local-pods.ts';
+import { PodRecords } from './pods/pod-records.ts';
+import { Restarts } from './restarts/restarts.ts';
+import { LocalSecrets } from './secrets/local-secrets.ts';
+import { ContainerHooks } from './system/container-hooks.ts';
+import { LocalSystem } from './system/local-system.ts';
+import { LocalVolumes } from './volumes/local-volumes.ts';
 
-/** Opens libpod over its directories. Engineer C fills this in. */
+/** Of the engine's own bridge, which libpod's containers do not use. */
+const UNUSED_SUBNET = '10.43.255.0/24';
+const PAUSE_IMAGE = 'localhost/orrery-pause:1';
+
+/** Opens libpod over its directories: each part on files of its own, all of them on one engine. */
 export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
-  throw new OrreryError('EngineUnavailable', `libpod is not there yet: ${options.directory}`);
+  const { directory, log, self, environment } = options;
+  const clock = options.clock ?? systemClock;
+  const instance = createHash('sha256').update(directory).digest('hex').slice(0, 6);
+  const engine = await openEngine({
+    ...{ directory, instance, log, clock, subnet: UNUSED_SUBNET },
+    imagesDirectory: options.imagesDirectory,
+    ...(options.runtime !== undefined && { runtime: options.runtime }),
+    ...(options.conmon !== undefined && { conmon: options.conmon }),
+  });
+  const images = engine.images as ImageLibrary;
+  const events = new FileEvents({ path: join(directory, 'libpod-events.log'), clock });
+  const parts: ContainerParts = { events };
+  const containers = new LibpodContainers({
+    ...{ engine, directory, instance, parts, self, environment, clock },
+    isRootless: options.rootless !== undefined,
+  });
+  const networks = await LocalUserNetworks.open({
+    ...{ directory: join(directory, 'networks'), instance, clock, events },
+    containers: () => networkedContainers(containers),
+  });
+  const volumes = await LocalVolumes.open({
+    ...{ directory: join(directory, 'volumes'), locks: join(directory, 'locks'), clock, events },
+    containers: () => volumeUsers(containers),
+  });
+  const secrets = new LocalSecrets({ directory: join(directory, 'secrets'), clock, events });
+  const restarts = new Restarts(join(directory, 'restarts'), clock);
+  const health = healthChecks({ options, containers, events });
+  const pods = new LocalPods({
+    records: new PodRecords(join(directory, 'pods')),
+    ...{ containers, images, events, pauseImage: PAUSE_IMAGE, makeName: inventName },
+    cgroupRoot: `/orrery-${instance}`,
+  });
+  const hooks = new ContainerHooks({ restarts, health, pods });
+  Object.assign(parts, {
+    ...{ networks, volumes, secrets, pods },
+    lifecycle: Object.assign(hooks, { checkHealth: (one: Container) => checkHealth(one, health) }),
+  } satisfies Partial<ContainerParts>);
+  const system = new LocalSystem({
+    ...{ engine, containers, pods, networks, volumes, secrets, events, restarts, health },
+    ...{ self, environment, clock, log },
+  });
+  return { engine: engine as Engine, images, containers, networks, volumes, secrets, pods, events, system };
+}
+
+function healthChecks(given: {
+  options: LibpodOptions;
+  containers: LibpodContainers;
+  events: FileEvents;
+}): HealthChecks {
+  const { options, containers, events } = given;
+  return new HealthChecks({
+    folder: join(options.directory, 'health'),
+    ...{ self: options.self, environment: options.environment },
+    actions: {
+      exec: async (id, command) => {
+        const exec = await containers.exec.create(id, { Cmd: command });
+        return (await containers.exec.start(exec))!;
+      },
+      kill: (id) => containers.kill(id),
+      stop: (id) => containers.stop(id),
+      restart: (id) => containers.restart(id),
+      tell: async (id, status) => {
+        const { name, stored } = await containers.store.load(id);
+        await events.append({
+          ...{ Type: 'container', Status: 'health_status', ID: id, Name: name, Image: stored.image },
+          HealthStatus: status,
+        });
+      },
+    },
+  });
+}
+
+async function checkHealth(
+  { id, state, stored }: Container,
+  health: HealthChecks,
+): Promise<{ status: string; exitCode: number }> {
+  const plan = healthCheckPlan(stored.config.Healthcheck, undefined, stored.config.Shell);
+  if (plan === undefined) throw new NotFound(`has no defined healthcheck: container ${id}`);
+  if (state.status !== 'running')
+    throw new Conflict(`container ${id} is not running: container state improper`);
+  const { state: now, exitCode } = await health.run({
+    ...{ id, plan, onFailure: stored.options.Podman?.HealthOnFailure ?? 'none' },
+    startedAtMs: Date.parse(state.startedAt ?? ''),
+  });
+  return { status: now.Status, exitCode };
+}
+
+/** Containers as networks see them. */
+function networkedContainers(containers: LibpodContainers): NetworkedContainers {
+  const { store } = containers;
+  return {
+    idOf: (text) => store.idOf(text),
+    list: async () =>
+      (await store.list()).map(({ id, name, state, stored }) => ({
+        ...{ id, name, isRunning: state.status === 'running' },
+        networks: Object.keys(stored.networks),
+        networkMode: stored.hostConfig.NetworkMode ?? '',
+      })),
+    setUpOf: async (id) => {
+      const { name, stored } = await store.load(id);
+      return {
+        ...{ containerId: id, containerName: name, namespacePath: '' },
+        hostname: stored.config.Hostname || id.slice(0, 12),
+        networks: stored.networks,
+        ports: stored.ports,
+      };
+    },
+    setNetworks: (id, networks) => containers.setNetworks(id, networks),
+    remove: (id, options) => containers.remove(id, { ...options, force: true, depend: true }),
+  };
+}
+
+/** Containers as volumes see them. */
+function volumeUsers(containers: LibpodContainers) {
+  return {
+    list: async () =>
+      (await containers.store.list()).map(({ id, stored }) => ({
+        id,
+        volumes: stored.mounts.flatMap((one) => (one.type === 'volume' ? [one.name!] : [])),
+      })),
+    remove: (id: string, options: { timeoutSeconds?: number }) =>
+      containers.remove(id, { ...options, force: true }),
+  };
 }

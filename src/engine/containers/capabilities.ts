@@ -34,7 +34,13 @@ export function availableCapabilities(): string[] {
  * @throws BadRequest for an unknown name, or one asked for by name that this host cannot give.
  */
 export function containerCapabilities(
-  options: { add?: readonly string[]; drop?: readonly string[]; privileged?: boolean },
+  options: {
+    add?: readonly string[];
+    drop?: readonly string[];
+    privileged?: boolean;
+    /** Instead of Docker's default set. */
+    base?: readonly string[];
+  },
   available: readonly string[],
 ): string[] {
   if (options.privileged) return ALL.filter((one) => available.includes(one));
@@ -43,7 +49,11 @@ export function containerCapabilities(
   const asked = add.filter((one) => one !== 'ALL');
   for (const one of asked)
     if (!available.includes(one)) throw new BadRequest(`the capability ${one} is not available on this host`);
-  const base = drop.includes('ALL') ? [] : add.includes('ALL') ? ALL : DEFAULT;
+  const base = drop.includes('ALL')
+    ? []
+    : add.includes('ALL')
+      ? ALL
+      : (options.base ?? DEFAULT).map(canonical);
   const kept = base.filter((one) => available.includes(one) && !drop.includes(one));
   const added = asked.filter((one) => !kept.includes(one) && !drop.includes(one));
   return [...kept, ...added];

@@ -145,7 +145,9 @@ export class Cgroups {
   async isFrozen(path: string): Promise<boolean> {
     if (this.isUnified) {
       const { unified } = this.#hierarchies;
-      return unified !== undefined && (await readGroupFile(join(unified, path, 'cgroup.freeze')))?.trim() === '1';
+      return (
+        unified !== undefined && (await readGroupFile(join(unified, path, 'cgroup.freeze')))?.trim() === '1'
+      );
     }
     const folder = this.folderOf('freezer', path);
     return folder !== undefined && (await readGroupFile(join(folder, 'freezer.state')))?.trim() === 'FROZEN';

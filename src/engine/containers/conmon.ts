@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { OrreryError } from '../../base/index.ts';
+import { rootlessFacts } from '../rootless/facts.ts';
+import { enteredDirectory, nameHolder } from '../rootless/namespace-holder.ts';
+import { readText } from './records.ts';
 
 export interface ConmonOptions {
   conmon: string;
@@ -14,6 +17,10 @@ export interface ConmonOptions {
   tty: boolean;
   stdin: boolean;
   stdinOnce: boolean;
+  log?: { driver: 'k8s-file' | 'none' | 'passthrough'; maxSizeBytes?: number };
+  exitCommand?: string[];
+  timeoutSeconds?: number;
+  preserveFds?: number;
   /** Called with conmon's pid before it forks: the moment to put it into a control group. */
   place: (pid: number) => Promise<unknown>;
 }
@@ -36,14 +43,26 @@ const TIMEOUT_MS = 120_000;
  * @returns the container's pid. @throws OrreryError ContainerStartFailed with runc's own message.
  */
 export async function createWithConmon(options: ConmonOptions): Promise<number> {
+  const kept = options.preserveFds ?? 0;
+  const isPassedThrough = options.log?.driver === 'passthrough';
   const child = spawn(options.conmon, conmonArguments(options), {
     detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' },
+    stdio: [
+      ...(isPassedThrough ? [0, 1] : (['ignore', 'ignore'] as const)),
+      isPassedThrough ? 2 : 'pipe',
+      ...Array.from({ length: kept }, (_, i) => 3 + i),
+      'pipe',
+      'pipe',
+    ],
+    env: {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      _OCI_SYNCPIPE: String(3 + kept),
+      _OCI_STARTPIPE: String(4 + kept),
+    },
     cwd: options.bundle,
   });
-  const sync = child.stdio[3] as Readable;
-  const start = child.stdio[4] as Writable;
+  const sync = child.stdio[3 + kept] as Readable;
+  const start = child.stdio[4 + kept] as Writable;
   const failed = new Promise<never>((_, reject) => {
     child.once('error', (cause) =>
       reject(
@@ -54,7 +73,7 @@ export async function createWithConmon(options: ConmonOptions): Promise<number> 
   failed.catch(() => undefined);
   // The pipe breaks when conmon dies before reading; its silence on the other pipe tells.
   start.on('error', () => undefined);
-  const complaint = collect(child.stderr!);
+  const complaint = child.stderr === null ? Promise.resolve('') : collect(child.stderr);
   const answer = collect(sync);
   if (child.pid === undefined) return await failed;
   await options.place(child.pid);
@@ -68,11 +87,21 @@ export async function createWithConmon(options: ConmonOptions): Promise<number> 
   });
   try {
     const text = await Promise.race([firstLine(sync, answer), failed, late]);
-    return pidFrom(text, text === '' ? await complaint : '');
+    const pid = pidFrom(text, text === '' ? await complaint : '');
+    await keepNamespaces(options.bundle);
+    return pid;
   } finally {
     clearTimeout(timer);
     release(child);
   }
+}
+
+/** An ordinary user's next command joins the namespaces by the conmon that lives in them. */
+async function keepNamespaces(bundle: string): Promise<void> {
+  if (!rootlessFacts().isRootless) return;
+  const directory = enteredDirectory();
+  const pid = Number((await readText(`${bundle}/conmon.pid`)) ?? 0);
+  if (directory !== undefined && pid > 0) nameHolder(directory, pid);
 }
 
 function conmonArguments(options: ConmonOptions): string[] {
@@ -81,12 +110,22 @@ function conmonArguments(options: ConmonOptions): string[] {
     ...['--api-version', '1', '--cid', id, '--cuuid', id, '--name', options.name],
     ...['--bundle', bundle, '--persist-dir', bundle, '--exit-dir', options.exitDir],
     ...['--container-pidfile', `${bundle}/pidfile`, '--conmon-pidfile', `${bundle}/conmon.pid`],
-    ...['--log-path', `k8s-file:${options.logPath}`, '--log-level', 'error', '--no-sync-log'],
+    ...['--log-path', logTarget(options), '--log-level', 'error', '--no-sync-log'],
     ...['--full-attach', '--runtime', options.runc, '--runtime-arg', `--root=${options.runcRoot}`],
     ...(options.tty ? ['--terminal'] : []),
     ...(options.stdin ? ['--stdin'] : []),
     ...(options.stdin && !options.stdinOnce ? ['--leave-stdin-open'] : []),
+    ...(options.log?.maxSizeBytes === undefined ? [] : ['--log-size-max', String(options.log.maxSizeBytes)]),
+    ...(options.timeoutSeconds ? ['--timeout', String(options.timeoutSeconds)] : []),
+    ...(options.preserveFds ? ['--runtime-opt', `--preserve-fds=${options.preserveFds}`] : []),
+    ...(options.exitCommand ?? []).flatMap((word, i) =>
+      i === 0 ? ['--exit-command', word] : ['--exit-command-arg', word],
+    ),
   ];
+}
+
+function logTarget({ log, logPath }: ConmonOptions): string {
+  return log === undefined || log.driver === 'k8s-file' ? `k8s-file:${logPath}` : log.driver;
 }
 
 /** conmon keeps its end of the sync pipe open for a while: the answer is its first line, not its end. */

@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { copyFile, readdir, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
@@ -14,8 +14,10 @@ import {
 import type {
   AttachSession,
   ContainerLimits,
+  ContainerPaths,
   ContainerSpec,
   ContainerState,
+  ContainerStatistics,
   ContainerUsage,
   ExecOptions,
   ExecSession,
@@ -33,10 +35,13 @@ import { execInContainer } from './exec.ts';
 import { readHostFacts } from './host-facts.ts';
 import { updateArguments } from './limits.ts';
 import { reopenLogFile } from './log-reopening.ts';
+import { Processes } from './processes.ts';
 import { type ContainerRecord, isContainerId, Records } from './records.ts';
 import { unmountRoot } from './root-filesystem.ts';
 import { sendSignal, signalNumber } from './signals.ts';
+import { openStartFifo } from './start-fifo.ts';
 import { States } from './states.ts';
+import { readStatistics } from './statistics.ts';
 import { Watcher } from './watcher.ts';
 
 export interface ContainersOptions {
@@ -53,6 +58,7 @@ export class Containers {
   readonly records: Records;
   readonly #options: ContainersOptions;
   readonly #cgroups: Cgroups;
+  readonly #processes: Processes;
   readonly #creation: Creation;
   readonly #states: States;
   readonly #watcher: Watcher;
@@ -71,7 +77,8 @@ export class Containers {
     this.#options = options;
     this.records = new Records(options.directory);
     this.#cgroups = new Cgroups(hierarchies);
-    this.#states = new States(this.records, this.#cgroups);
+    this.#processes = new Processes(this.records, this.#cgroups);
+    this.#states = new States(this.records, this.#cgroups, this.#processes);
     this.#creation = new Creation({
       records: this.records,
       images: options.images,
@@ -101,16 +108,117 @@ export class Containers {
       if (state.status !== 'created')
         throw new Conflict(`container ${id} is ${state.status}, not created: it cannot be started`);
       try {
+        if (record.deferred && !state.isInitialized)
+          throw new Conflict(`container ${id} is not initialised: it cannot be started`);
         if ((await this.#states.pidOf(record)) === undefined) await this.#createProcess(record, programs);
         await this.records.markStarted(id, new Date(this.#options.clock.now()).toISOString());
-        await runCommand(programs.runc, ['--root', this.records.runcRoot, 'start', id]);
+        await openStartFifo(join(this.records.runcRoot, id, 'exec.fifo'), () => this.#states.pidOf(record));
       } catch (error) {
         throw await this.#startFailed(record, error);
       }
     });
   }
 
-  async #createProcess(record: ContainerRecord, programs: EnginePrograms): Promise<void> {
+  async init(id: string, spec: ContainerSpec): Promise<void> {
+    const programs = await this.#options.programs();
+    const record = await this.records.read(id);
+    await this.#locked(id, async () => {
+      const state = await this.#states.read(record);
+      if (state.status === 'running' || state.isInitialized)
+        throw new Conflict(`container ${id} is ${state.isInitialized ? 'initialised' : 'running'} already`);
+      // Nothing of a run before this one may be taken for this one's.
+      if (state.status === 'exited') await this.#endProcesses(record);
+      await this.records.forgetRun(id);
+      try {
+        await this.#creation.prepare(record, spec);
+        await this.#createProcess(record, programs, spec);
+        await copyPidFiles(this.records.folderOf(id), spec);
+      } catch (error) {
+        await this.#endProcesses(record);
+        await this.records.forgetRun(id);
+        // What the caller did wrong stays what it is.
+        if (error instanceof BadRequest || error instanceof NotFound) throw error;
+        throw new OrreryError('ContainerStartFailed', messageOf(error), { cause: error });
+      }
+    });
+  }
+
+  async cleanup(id: string): Promise<void> {
+    const record = await this.records.read(id);
+    await this.#locked(id, async () => {
+      const { status, isInitialized } = await this.#states.read(record);
+      if (status === 'running' || isInitialized) return;
+      await this.#endProcesses(record);
+      unmountRoot(this.records.folderOf(id));
+    });
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#freeze(id, 'pause');
+  }
+
+  async unpause(id: string): Promise<void> {
+    await this.#freeze(id, 'resume');
+  }
+
+  async #freeze(id: string, verb: 'pause' | 'resume'): Promise<void> {
+    const { runc } = await this.#options.programs();
+    const record = await this.records.read(id);
+    await this.#locked(id, async () => {
+      const { status } = await this.#states.read(record);
+      if (status !== 'running') throw new Conflict(`container ${id} is not running: it is ${status}`);
+      await runCommand(runc, ['--root', this.records.runcRoot, verb, id]);
+    });
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    await this.#locked(id, async () => {
+      const record = await this.records.read(id);
+      if (record.name === name) return;
+      await this.records.claimName(name, id);
+      await this.records.rewrite({ ...record, name });
+      await this.records.releaseName(record.name, id);
+    });
+  }
+
+  async writeDetails(id: string, details: unknown): Promise<void> {
+    await this.#locked(id, async () => {
+      await this.records.rewrite({ ...(await this.records.read(id)), details });
+    });
+  }
+
+  async mountRoot(id: string): Promise<string> {
+    return await this.#locked(id, async () => this.#creation.mountRoot(await this.records.read(id)));
+  }
+
+  async unmountRoot(id: string): Promise<boolean> {
+    return await this.#locked(id, async () => unmountRoot(this.records.folderOf(id)));
+  }
+
+  async pathsOf(id: string): Promise<ContainerPaths> {
+    const { rootfs, layerNames = [], cgroupPath } = await this.records.read(id);
+    const folder = this.records.folderOf(id);
+    const layers = this.#options.images().layers.folder;
+    return {
+      folder,
+      config: join(folder, 'config.json'),
+      root: rootfs ?? join(folder, 'rootfs'),
+      ...(rootfs === undefined && { upper: join(folder, 'upper'), work: join(folder, 'work') }),
+      lowers: layerNames.map((name) => join(layers, name)),
+      cgroup: cgroupPath,
+    };
+  }
+
+  /** A second lock of the container's, around several of these steps. */
+  async lockedByCaller<T>(id: string, work: () => Promise<T>): Promise<T> {
+    return await withFileLock(`${this.#lockOf(id)}.caller`, work);
+  }
+
+  async #createProcess(
+    record: ContainerRecord,
+    programs: EnginePrograms,
+    spec?: ContainerSpec,
+  ): Promise<void> {
     if (!this.#isConmonGroupMade) await this.#cgroups.make(this.#conmonGroup);
     this.#isConmonGroupMade = true;
     await createWithConmon({
@@ -125,6 +233,10 @@ export class Containers {
       stdin: record.stdin,
       stdinOnce: record.stdinOnce === true,
       place: (pid) => this.#cgroups.enter(this.#conmonGroup, pid),
+      ...(spec?.log && { log: spec.log }),
+      ...(spec?.exitCommand && { exitCommand: spec.exitCommand }),
+      ...(spec?.timeoutSeconds && { timeoutSeconds: spec.timeoutSeconds }),
+      ...(spec?.preserveFds && { preserveFds: spec.preserveFds }),
     });
   }
 
@@ -148,13 +260,14 @@ export class Containers {
     else sendSignal(pid, number);
   }
 
-  async stop(id: string, timeoutSeconds: number): Promise<void> {
+  async stop(id: string, timeoutSeconds: number, signal?: string): Promise<void> {
     const record = await this.records.read(id);
     const { status, pid } = await this.#states.read(record);
     if (status === 'exited' || (status === 'created' && pid === undefined)) return;
+    if ((await this.#cgroups.isFrozen(record.cgroupPath)) === true) await this.unpause(id);
     const ended = this.#untilExited(record);
     try {
-      await this.#signalIfRunning(record, record.stopSignal);
+      await this.#signalIfRunning(record, signal ?? record.stopSignal);
       if (await ended.within(timeoutSeconds * 1000)) return;
       await this.#signalIfRunning(record, 'SIGKILL');
       if (!(await ended.within(10_000)))
@@ -195,6 +308,17 @@ export class Containers {
     return { within, forget };
   }
 
+  async ended(id: string): Promise<ContainerState> {
+    const record = await this.records.read(id);
+    const ended = this.#untilExited(record);
+    try {
+      while (!(await ended.within(60_000)));
+      return await this.#states.read(record);
+    } finally {
+      ended.forget();
+    }
+  }
+
   async remove(id: string, options: { force?: boolean } = {}): Promise<void> {
     if (!isContainerId(id) || !(await exists(this.records.file(id, 'record.json')))) return;
     const record = await this.records.read(id);
@@ -204,9 +328,10 @@ export class Containers {
         throw new Conflict(`container ${id} is running`, { hint: 'stop it first, or force its removal' });
       await this.#endProcesses(record);
       await this.#creation.discard(record);
-      await this.#cgroups.removeIfEmpty(record.cgroupParent);
+      if (!record.deferred) await this.#cgroups.removeIfEmpty(record.cgroupParent);
     });
     await rm(this.#lockOf(id), { force: true });
+    await rm(`${this.#lockOf(id)}.caller`, { force: true });
   }
 
   /** Ends whatever lives of a container: its processes, runc's state, its conmon, its control group. */
@@ -215,28 +340,25 @@ export class Containers {
     if ((await this.#states.pidOf(record)) !== undefined) await this.#killAll(record);
     const conmon = await this.#states.conmonOf(id);
     if (conmon !== undefined) await this.#untilConmonEnds(id, conmon);
-    if (await exists(join(this.records.runcRoot, id)))
-      await runCommand((await this.#options.programs()).runc, [
-        '--root',
-        this.records.runcRoot,
-        'delete',
-        '--force',
-        id,
-      ]);
+    // What `runc delete` would do: without hooks its state is a folder and the control group.
+    await rm(join(this.records.runcRoot, id), { recursive: true, force: true });
     for (const pid of await this.#cgroups.processes(record.cgroupPath))
       sendSignal(pid, constants.signals.SIGKILL);
     await this.#cgroups.remove(record.cgroupPath);
   }
 
   async #killAll(record: ContainerRecord): Promise<void> {
-    for (const pid of await this.#cgroups.processes(record.cgroupPath))
-      sendSignal(pid, constants.signals.SIGKILL);
+    // What is frozen dies only when it thaws.
+    await this.#cgroups.thaw(record.cgroupPath);
+    for (const pid of await this.#processes.of(record)) sendSignal(pid, constants.signals.SIGKILL);
   }
 
   /** conmon ends by itself when its container has; one that does not is killed. */
   async #untilConmonEnds(id: string, pid: number): Promise<void> {
     for (let tries = 0; tries < 200; tries++) {
       if ((await this.#states.conmonOf(id)) === undefined) return;
+      // It is done when it has said how the container ended; then it may be waiting for us, its exit command.
+      if (await exists(join(this.records.events, id))) return;
       await delay(tries < 20 ? 5 : 10);
     }
     sendSignal(pid, constants.signals.SIGKILL);
@@ -317,13 +439,14 @@ export class Containers {
       throw new BadRequest('you must specify at least one command for the container');
     const { status } = await this.#states.read(record);
     if (status !== 'running') throw new Conflict(`container ${id} is not running: it is ${status}`);
+    const first = await this.#states.pidOf(record);
     return await execInContainer(
       {
         id,
         bundle: this.records.folderOf(id),
         runc,
         runcRoot: this.records.runcRoot,
-        holds: (pid) => this.#cgroups.holds(record.cgroupPath, pid),
+        holds: (pid) => this.#processes.holds(record, first, pid),
       },
       options,
     );
@@ -331,8 +454,9 @@ export class Containers {
 
   async attach(id: string): Promise<AttachSession> {
     const record = await this.records.read(id);
-    const { status } = await this.#states.read(record);
-    if (status !== 'running') throw new Conflict(`container ${id} is not running: it is ${status}`);
+    const { status, isInitialized } = await this.#states.read(record);
+    if (status !== 'running' && !isInitialized)
+      throw new Conflict(`container ${id} is not running: it is ${status}`);
     return attachToContainer({ bundle: this.records.folderOf(id), tty: record.tty, stdin: record.stdin });
   }
 
@@ -358,9 +482,17 @@ export class Containers {
 
   async usage(id: string): Promise<ContainerUsage | undefined> {
     const record = await this.records.read(id);
-    return (await this.#states.pidOf(record)) === undefined
-      ? undefined
-      : await this.#cgroups.usage(record.cgroupPath);
+    return (await this.#states.pidOf(record)) === undefined ? undefined : await this.#processes.usage(record);
+  }
+
+  async processesOf(id: string): Promise<number[]> {
+    return await this.#cgroups.processes((await this.records.read(id)).cgroupPath);
+  }
+
+  async statistics(id: string): Promise<ContainerStatistics | undefined> {
+    const record = await this.records.read(id);
+    if ((await this.#states.pidOf(record)) === undefined) return undefined;
+    return await readStatistics(this.#hierarchies, record.cgroupPath);
   }
 
   async cgroups(): Promise<string[]> {
@@ -394,6 +526,12 @@ export class Containers {
   async #locked<T>(id: string, work: () => Promise<T>): Promise<T> {
     return await withFileLock(this.#lockOf(id), work);
   }
+}
+
+/** To where people asked for them. */
+async function copyPidFiles(folder: string, spec: ContainerSpec): Promise<void> {
+  if (spec.pidFile !== undefined) await copyFile(join(folder, 'pidfile'), spec.pidFile);
+  if (spec.conmonPidFile !== undefined) await copyFile(join(folder, 'conmon.pid'), spec.conmonPidFile);
 }
 
 function delay(milliseconds: number): Promise<void> {

@@ -6,7 +6,7 @@ import { ReadStream as TerminalStream } from 'node:tty';
 import { OrreryError, systemClock } from '../../base/index.ts';
 import type { ExecOptions, ExecSession } from '../engine.ts';
 import { libc } from '../system/libc.ts';
-import type { OciConfig, OciProcess } from './oci-config.ts';
+import { type OciConfig, type OciProcess, ociText } from './oci-config.ts';
 import { readJson, readText } from './records.ts';
 
 const RUNC_FAILED = 255;
@@ -29,7 +29,7 @@ export interface ExecTarget {
 export async function execInContainer(target: ExecTarget, options: ExecOptions): Promise<ExecSession> {
   const config = (await readJson<OciConfig>(`${target.bundle}/config.json`))!;
   const prefix = `${target.bundle}/exec-${randomBytes(6).toString('hex')}`;
-  await writeFile(`${prefix}.json`, JSON.stringify(processFor(config.process, options)), { mode: 0o600 });
+  await writeFile(`${prefix}.json`, ociText(processFor(config.process, options)), { mode: 0o600 });
   const args = [
     ...['--root', target.runcRoot, '--log', `${prefix}.log`, '--log-format', 'json', 'exec'],
     ...['--process', `${prefix}.json`, '--pid-file', `${prefix}.pid`, target.id],

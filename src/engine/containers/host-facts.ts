@@ -2,10 +2,11 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from '../images/blobs.ts';
 import { hostArchitecture } from '../images/media-types.ts';
+import { rootlessFacts } from '../rootless/facts.ts';
 import { readProc } from '../system/process-identity.ts';
 import { availableCapabilities } from './capabilities.ts';
 import type { CgroupHierarchies } from './cgroups.ts';
-import type { HostFacts } from './oci-config.ts';
+import { type HostFacts, hardLimit } from './oci-config.ts';
 
 const S_IFMT = 0o170000;
 const S_IFCHR = 0o020000;
@@ -24,21 +25,21 @@ export async function readHostFacts(
       !hierarchies.isUnified &&
       (await exists(join(memory, 'memory.memsw.limit_in_bytes'))),
     hardLimits: readHardLimits(readProc('/proc/self/limits') ?? ''),
+    limits: readProc('/proc/self/limits') ?? '',
+    canRaiseLimits: hasHostResources(),
     // oom_score_adj may be lowered below its floor only with CAP_SYS_RESOURCE (proc(5)).
-    oomScoreAdjFloor: availableCapabilities().includes('CAP_SYS_RESOURCE')
-      ? -1000
-      : Number(readProc('/proc/self/oom_score_adj') ?? 0),
+    oomScoreAdjFloor: hasHostResources() ? -1000 : Number(readProc('/proc/self/oom_score_adj') ?? 0),
     devices: withDevices ? await hostDevices('/dev') : [],
   };
 }
 
-/** The hard limits in /proc/self/limits: `Max open files  1024  4096  files`. */
+/** CAP_SYS_RESOURCE counts in the host's first user namespace only. */
+function hasHostResources(): boolean {
+  return availableCapabilities().includes('CAP_SYS_RESOURCE') && !rootlessFacts().isInUserNamespace;
+}
+
 export function readHardLimits(text: string): HostFacts['hardLimits'] {
-  const hard = (name: string) => {
-    const value = new RegExp(`^${name}\\s+\\S+\\s+(\\S+)`, 'm').exec(text)?.[1];
-    return value === undefined || value === 'unlimited' ? Number.POSITIVE_INFINITY : Number(value);
-  };
-  return { openFiles: hard('Max open files'), processes: hard('Max processes') };
+  return { openFiles: hardLimit(text, 'Max open files'), processes: hardLimit(text, 'Max processes') };
 }
 
 async function hostDevices(folder: string): Promise<HostFacts['devices']> {

@@ -1,5 +1,7 @@
 import { BadRequest } from '../../base/index.ts';
-import type { ContainerMount, ContainerSpec, ImageConfig } from '../engine.ts';
+import type { ContainerSpec, IdMapping, ImageConfig } from '../engine.ts';
+import { mountsOf, type OciMount, rootPropagation } from './oci-mounts.ts';
+import { devicesOf, resourcesOf } from './oci-resources.ts';
 import { defaultSeccompProfile, type SeccompProfile } from './seccomp.ts';
 import type { ProcessUser } from './users.ts';
 
@@ -11,6 +13,10 @@ export interface HostFacts {
   hasSwapAccounting: boolean;
   /** Hard limits of this process; a container never gets more. `Infinity` for none. */
   hardLimits: { openFiles: number; processes: number };
+  /** /proc/self/limits. */
+  limits?: string;
+  /** CAP_SYS_RESOURCE. */
+  canRaiseLimits?: boolean;
   /** The lowest oom_score_adj a child may get. */
   oomScoreAdjFloor: number;
   /** Device nodes of the host's /dev, for privileged containers. */
@@ -31,6 +37,8 @@ export interface OciConfigInput {
   rootPath: string;
   user: ProcessUser;
   capabilities: string[];
+  /** What a user other than root has of them; default: all. */
+  userCapabilities?: string[];
   cgroupPath: string;
   host: HostFacts;
   /** Of the container whose processes this one shares. */
@@ -57,15 +65,7 @@ export interface OciConfig {
   [field: string]: unknown;
 }
 
-interface OciMount {
-  destination: string;
-  type: string;
-  source: string;
-  options: string[];
-}
-
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const DEFAULT_SHM_BYTES = 64 << 20;
 const DEFAULT_OPEN_FILES = 1_048_576;
 
 /** As Docker masks them. */
@@ -92,27 +92,45 @@ const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sys
  */
 export function ociConfig(input: OciConfigInput): OciConfig {
   const { spec, host } = input;
-  const privileged = spec.security.privileged === true;
+  const { security } = spec;
+  const privileged = security.privileged === true;
+  const devices = devicesOf(spec);
+  const nodes = privileged ? host.devices.map(({ mode, ...device }) => ({ ...device, fileMode: mode })) : [];
   return {
     ociVersion: '1.0.2',
-    root: { path: input.rootPath, readonly: spec.security.readOnlyRootFilesystem === true },
+    root: { path: input.rootPath, readonly: security.readOnlyRootFilesystem === true },
     ...(spec.hostname && hasOwnUts(spec) && { hostname: spec.hostname }),
     process: processOf(input),
     mounts: mountsOf(spec, privileged),
-    annotations: {},
+    annotations: spec.annotations ?? {},
     linux: {
       namespaces: namespacesOf(input),
-      cgroupsPath: input.cgroupPath,
-      resources: resourcesOf(input, privileged),
-      ...(privileged && {
-        devices: host.devices.map(({ mode, ...device }) => ({ ...device, fileMode: mode })),
+      ...(spec.idMappings && {
+        uidMappings: ociMappings(spec.idMappings.uids),
+        gidMappings: ociMappings(spec.idMappings.gids),
       }),
+      ...(spec.withoutCgroup ? {} : { cgroupsPath: input.cgroupPath }),
+      resources: resourcesOf(spec, host, devices),
+      ...((privileged || devices.length > 0) && { devices: [...nodes, ...devices] }),
       ...(spec.sysctls && { sysctl: checkedSysctls(spec) }),
-      ...(!privileged && !spec.security.unmaskProc && { maskedPaths: MASKED, readonlyPaths: READ_ONLY }),
+      ...(!privileged &&
+        !security.unmaskProc && {
+          maskedPaths: security.maskedPaths ?? MASKED,
+          readonlyPaths: security.readonlyPaths ?? READ_ONLY,
+        }),
       ...seccompOf(input, privileged),
       rootfsPropagation: rootPropagation(spec.mounts),
+      ...(security.selinuxLabel && { mountLabel: security.selinuxLabel }),
     },
   };
+}
+
+function ociMappings(mappings: readonly IdMapping[]) {
+  return mappings.map(({ containerId, hostId, size }) => ({
+    containerID: containerId,
+    hostID: hostId,
+    size,
+  }));
 }
 
 /** The command line: the spec's over the image's, as in Kubernetes' table of command and args. */
@@ -146,129 +164,119 @@ export function environment(spec: ContainerSpec, image: ImageConfig, home: strin
 }
 
 function processOf(input: OciConfigInput): OciProcess {
-  const { spec, image, user, capabilities, host } = input;
-  const { openFiles, processes } = host.hardLimits;
-  const rlimits = [
-    {
-      type: 'RLIMIT_NOFILE',
-      hard: Math.min(openFiles, DEFAULT_OPEN_FILES),
-      soft: Math.min(openFiles, DEFAULT_OPEN_FILES),
-    },
-    ...(Number.isFinite(processes) ? [{ type: 'RLIMIT_NPROC', hard: processes, soft: processes }] : []),
-  ];
+  const { spec, image, user, host } = input;
   const adjusted = Math.max(spec.resources.oomScoreAdj ?? 0, host.oomScoreAdjFloor);
   return {
     terminal: spec.tty,
     user: {
       uid: user.uid,
       gid: user.gid,
-      umask: 0o022,
+      umask: spec.process?.umask ?? 0o022,
       ...(user.additionalGids.length > 0 && { additionalGids: user.additionalGids }),
     },
-    args: commandLine(spec, image),
-    env: environment(spec, image, user.home),
+    args: spec.process?.args ?? commandLine(spec, image),
+    env: spec.process === undefined ? environment(spec, image, user.home) : withHome(spec.process, user),
     cwd: spec.workingDir || image.WorkingDir || '/',
-    capabilities: {
-      bounding: capabilities,
-      effective: capabilities,
-      permitted: capabilities,
-    },
-    rlimits,
+    capabilities: ociCapabilities(input),
+    rlimits: rlimitsOf(spec, host),
     noNewPrivileges: spec.security.noNewPrivileges === true,
+    ...(spec.security.apparmorProfile && { apparmorProfile: spec.security.apparmorProfile }),
+    ...(spec.security.selinuxLabel && { selinuxLabel: spec.security.selinuxLabel }),
     oomScoreAdj: Math.min(adjusted, 1000),
   };
 }
 
+function withHome({ env }: { env: string[] }, user: ProcessUser): string[] {
+  return env.some((line) => line.startsWith('HOME=')) ? env : [...env, `HOME=${user.home || '/'}`];
+}
+
+function ociCapabilities({ capabilities: bounding, userCapabilities }: OciConfigInput) {
+  const own = userCapabilities ?? bounding;
+  return {
+    bounding,
+    effective: own,
+    permitted: own,
+    ...(userCapabilities !== undefined && { inheritable: own, ambient: own }),
+  };
+}
+
+/** Never above the caller's hard limits, which only CAP_SYS_RESOURCE could raise. */
+function rlimitsOf(spec: ContainerSpec, host: HostFacts) {
+  const { openFiles, processes } = host.hardLimits;
+  const most = Math.min(openFiles, DEFAULT_OPEN_FILES);
+  const limits = new Map<string, { hard: number; soft: number }>([['NOFILE', { hard: most, soft: most }]]);
+  if (Number.isFinite(processes)) limits.set('NPROC', { hard: processes, soft: processes });
+  for (const { name, soft, hard } of spec.rlimits ?? []) {
+    const type = name.toUpperCase().replace(/^RLIMIT_/, '');
+    const line = LIMIT_LINES[type];
+    if (line === undefined) throw new BadRequest(`invalid ulimit type: ${name}`);
+    const ceiling = host.canRaiseLimits ? Number.POSITIVE_INFINITY : hardLimit(host.limits ?? '', line);
+    const clamp = (value: number) => Math.min(value < 0 ? Number.POSITIVE_INFINITY : value, ceiling);
+    limits.set(type, { hard: clamp(hard), soft: clamp(soft) });
+  }
+  // The number that the kernel reads as "none"; JSON has no larger one that is exact.
+  const number = (value: number) => (Number.isFinite(value) ? value : RLIM_INFINITY);
+  return [...limits].map(([type, { hard, soft }]) => ({
+    type: `RLIMIT_${type}`,
+    hard: number(hard),
+    soft: number(soft),
+  }));
+}
+
+const RLIM_INFINITY = 2 ** 64;
+
+/** As JSON that Go reads: RLIM_INFINITY is 2^64-1, which no double is. */
+export function ociText(config: unknown): string {
+  return JSON.stringify(config).replaceAll(/(:)18446744073709552000\b/g, '$118446744073709551615');
+}
+
+/** Names of getrlimit(2) as /proc/<pid>/limits calls them. */
+const LIMIT_LINES: Record<string, string> = {
+  CORE: 'Max core file size',
+  CPU: 'Max cpu time',
+  DATA: 'Max data size',
+  FSIZE: 'Max file size',
+  LOCKS: 'Max file locks',
+  MEMLOCK: 'Max locked memory',
+  MSGQUEUE: 'Max msgqueue size',
+  NICE: 'Max nice priority',
+  NOFILE: 'Max open files',
+  NPROC: 'Max processes',
+  RSS: 'Max resident set',
+  RTPRIO: 'Max realtime priority',
+  RTTIME: 'Max realtime timeout',
+  SIGPENDING: 'Max pending signals',
+  STACK: 'Max stack size',
+};
+
 function hasOwnUts(spec: ContainerSpec): boolean {
+  const asked = spec.namespaces?.uts;
+  if (asked !== undefined) return asked === 'private';
   return spec.network !== 'host' || spec.hostname !== undefined;
 }
 
 function namespacesOf(input: OciConfigInput): { type: string; path?: string }[] {
-  const { spec, host, pidNamespacePath: path } = input;
+  const { spec, host, pidNamespacePath } = input;
+  const { pid, ipc, uts, cgroup, user } = spec.namespaces ?? {};
+  const one = (type: string, asked: string | undefined, byDefault: boolean) => {
+    if (asked === undefined ? !byDefault : asked === 'host') return [];
+    return [{ type, ...(asked !== undefined && asked !== 'private' && { path: asked }) }];
+  };
   return [
     { type: 'mount' },
-    ...(hasOwnUts(spec) ? [{ type: 'uts' }] : []),
-    ...(spec.hostPid ? [] : [{ type: 'pid', ...(path !== undefined && { path }) }]),
-    ...(spec.hostIpc ? [] : [{ type: 'ipc' }]),
-    ...(spec.network === 'host' ? [] : [{ type: 'network', path: spec.network }]),
-    ...(host.isUnified ? [{ type: 'cgroup' }] : []),
+    ...one('uts', uts, hasOwnUts(spec)),
+    ...one('pid', pid ?? pidNamespacePath, !spec.hostPid),
+    ...one('ipc', ipc, !spec.hostIpc),
+    ...one('network', spec.network, true),
+    ...one('cgroup', cgroup, host.isUnified),
+    ...one('user', user, false),
   ];
 }
 
-function mountsOf(spec: ContainerSpec, privileged: boolean): OciMount[] {
-  const mode = privileged ? 'rw' : 'ro';
-  const mount = (destination: string, type: string, ...options: string[]): OciMount => ({
-    destination,
-    type,
-    source: type,
-    options,
-  });
-  const defaults: OciMount[] = [
-    mount('/proc', 'proc', 'nosuid', 'noexec', 'nodev'),
-    mount('/dev', 'tmpfs', 'nosuid', 'strictatime', 'mode=755', 'size=65536k'),
-    mount('/dev/pts', 'devpts', 'nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'),
-    mount('/dev/mqueue', 'mqueue', 'nosuid', 'noexec', 'nodev'),
-    mount('/sys', 'sysfs', 'nosuid', 'noexec', 'nodev', mode),
-    mount('/sys/fs/cgroup', 'cgroup', 'nosuid', 'noexec', 'nodev', 'relatime', mode),
-    spec.hostIpc
-      ? {
-          destination: '/dev/shm',
-          type: 'bind',
-          source: '/dev/shm',
-          options: ['rbind', 'nosuid', 'noexec', 'nodev'],
-        }
-      : mount('/dev/shm', 'tmpfs', 'nosuid', 'noexec', 'nodev', 'mode=1777', `size=${DEFAULT_SHM_BYTES}`),
-  ];
-  const asked = new Set(spec.mounts.map((one) => one.destination.replace(/(.)\/+$/, '$1')));
-  return [...defaults.filter((one) => !asked.has(one.destination)), ...spec.mounts.map(askedMount)];
-}
-
-function askedMount(mount: ContainerMount): OciMount {
-  const { destination, source } = mount;
-  if (!destination.startsWith('/'))
-    throw new BadRequest(`the mount destination ${destination} is not an absolute path`);
-  if (mount.type === 'tmpfs')
-    return {
-      destination,
-      type: 'tmpfs',
-      source: 'tmpfs',
-      options: [
-        'nosuid',
-        'nodev',
-        'mode=1777',
-        ...(mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`]),
-        mount.readOnly ? 'ro' : 'rw',
-      ],
-    };
-  if (source === undefined || !source.startsWith('/'))
-    throw new BadRequest(
-      `the bind mount on ${destination} needs an absolute source, not ${source ?? 'none'}`,
-    );
-  const propagation =
-    mount.propagation === undefined || mount.propagation === 'private' ? 'rprivate' : mount.propagation;
-  return { destination, type: 'bind', source, options: ['rbind', propagation, mount.readOnly ? 'ro' : 'rw'] };
-}
-
-/** A bind that is to see or show later mounts needs a root that passes them on. */
-function rootPropagation(mounts: readonly ContainerMount[]): string {
-  if (mounts.some((mount) => mount.propagation === 'rshared')) return 'shared';
-  return mounts.some((mount) => mount.propagation === 'rslave') ? 'slave' : 'private';
-}
-
-function resourcesOf(input: OciConfigInput, privileged: boolean): Record<string, unknown> {
-  const { memoryLimitBytes, cpuShares, cpuQuotaUs, cpuPeriodUs, pidsLimit } = input.spec.resources;
-  const cpu = {
-    ...(cpuShares !== undefined && { shares: cpuShares }),
-    ...(cpuQuotaUs !== undefined && { quota: cpuQuotaUs, period: cpuPeriodUs ?? 100_000 }),
-  };
-  return {
-    devices: [{ allow: privileged, access: 'rwm' }],
-    ...(memoryLimitBytes !== undefined && {
-      memory: { limit: memoryLimitBytes, ...(input.host.hasSwapAccounting && { swap: memoryLimitBytes }) },
-    }),
-    ...(Object.keys(cpu).length > 0 && { cpu }),
-    ...(pidsLimit !== undefined && { pids: { limit: pidsLimit } }),
-  };
+/** The hard limit in /proc/self/limits: `Max open files  1024  4096  files`; `Infinity` for none. */
+export function hardLimit(text: string, name: string): number {
+  const value = new RegExp(`^${name}\\s+\\S+\\s+(\\S+)`, 'm').exec(text)?.[1];
+  return value === undefined || value === 'unlimited' ? Number.POSITIVE_INFINITY : Number(value);
 }
 
 function seccompOf(input: OciConfigInput, privileged: boolean): { seccomp?: SeccompProfile } {
@@ -277,12 +285,15 @@ function seccompOf(input: OciConfigInput, privileged: boolean): { seccomp?: Secc
   return { seccomp: defaultSeccompProfile(input.capabilities, input.host.architecture) };
 }
 
+const UTS_NAMES = new Set(['kernel.hostname', 'kernel.domainname']);
 const NAMESPACED_IPC = /^(?:kernel\.(?:shm|msg|sem)|fs\.mqueue\.)/;
 
 function checkedSysctls(spec: ContainerSpec): Record<string, string> {
+  const isHostIpc = spec.hostIpc === true || spec.namespaces?.ipc === 'host';
   for (const name of Object.keys(spec.sysctls ?? {})) {
-    if (name.startsWith('net.') ? spec.network !== 'host' : NAMESPACED_IPC.test(name) ? !spec.hostIpc : false)
+    if (name.startsWith('net.') ? spec.network !== 'host' : NAMESPACED_IPC.test(name) ? !isHostIpc : false)
       continue;
+    if (UTS_NAMES.has(name) && hasOwnUts(spec)) continue;
     throw new BadRequest(
       `the sysctl ${name} is not allowed: it is not namespaced, or its namespace is the host's`,
     );

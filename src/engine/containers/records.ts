@@ -1,7 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AlreadyExists, NotFound, OrreryError, removeTree } from '../../base/index.ts';
+import {
+  AlreadyExists,
+  NotFound,
+  OrreryError,
+  removeTree,
+  syncFolder,
+  writeFileAtomic,
+} from '../../base/index.ts';
 import type { ContainerResources } from '../engine.ts';
 import { exists, ownedName, removeAbandoned } from '../images/blobs.ts';
 import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
@@ -26,6 +33,14 @@ export interface ContainerRecord {
   /** Its first process does not take the others along: they share the host's or another's process namespace. */
   hostPid: boolean;
   resources?: ContainerResources;
+  /** Its root and config.json are made each time it is initialised, not at creation. */
+  deferred?: boolean;
+  /** Written so that a power failure keeps it. */
+  durable?: boolean;
+  /** Names of its layers' folders, top first; those of a deferred one are needed again. */
+  layerNames?: string[];
+  rootfs?: string;
+  details?: unknown;
   /** `processIdentity` of its maker, to tell a creation under way from one that was cut off. */
   creator: string;
 }
@@ -39,8 +54,8 @@ export interface ContainerExit {
 }
 
 /**
- * The engine's files about containers. Not fsynced: after a power failure no container is left for them to
- * be right about; they are replaced by rename, so a crash of a process never leaves half a file.
+ * The engine's files about containers. They are replaced by rename, so a crash of a process never leaves half a
+ * file. Only the records of `durable` containers are fsynced: of the others none is left after a power failure.
  */
 export class Records {
   readonly containers: string;
@@ -67,8 +82,11 @@ export class Records {
   async add(record: ContainerRecord): Promise<void> {
     const building = join(this.containers, ownedName());
     await mkdir(building, { mode: 0o700 });
-    await writeFile(join(building, 'record.json'), JSON.stringify(record), { mode: 0o600 });
+    const content = JSON.stringify(record);
+    if (record.durable) await writeFileAtomic(join(building, 'record.json'), content, { mode: 0o600 });
+    else await writeFile(join(building, 'record.json'), content, { mode: 0o600 });
     await rename(building, this.folderOf(record.id));
+    if (record.durable) await syncFolder(this.containers);
   }
 
   folderOf(id: string): string {
@@ -99,6 +117,14 @@ export class Records {
       if (record !== undefined) records.push(record);
     }
     return records;
+  }
+
+  async find(nameOrBeginning: string): Promise<string[]> {
+    const named = (await readText(this.#nameFile(nameOrBeginning)))?.split(' ')[0];
+    for (const id of [named, nameOrBeginning])
+      if (id !== undefined && isContainerId(id) && (await exists(this.file(id, 'record.json')))) return [id];
+    if (!/^[0-9a-f]+$/.test(nameOrBeginning)) return [];
+    return (await this.ids()).filter((id) => id.startsWith(nameOrBeginning));
   }
 
   /** Takes the name for the id: atomic between processes. @throws AlreadyExists */
@@ -136,6 +162,28 @@ export class Records {
 
   async write(id: string, name: string, value: unknown): Promise<void> {
     await replaceFile(this.file(id, name), JSON.stringify(value));
+  }
+
+  async writeText(id: string, name: string, text: string): Promise<void> {
+    await replaceFile(this.file(id, name), text);
+  }
+
+  async rewrite(record: ContainerRecord): Promise<void> {
+    const path = this.file(record.id, 'record.json');
+    // Not made anew for a container that another has just removed.
+    if (record.durable && (await exists(path)))
+      await writeFileAtomic(path, JSON.stringify(record), { mode: 0o600 });
+    else await replaceFile(path, JSON.stringify(record));
+  }
+
+  /** What is known of its last run. */
+  async forgetRun(id: string): Promise<void> {
+    const left = ['exit.json', 'oom', 'pidfile', 'conmon.pid', 'attach', 'ctl', 'winsz', 'config.json'];
+    await Promise.all([
+      ...left.map((name) => rm(this.file(id, name), { force: true })),
+      rm(join(this.events, id), { force: true }),
+      this.forgetStarted(id),
+    ]);
   }
 
   async markStarted(id: string, startedAt: string): Promise<void> {

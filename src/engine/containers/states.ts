@@ -5,6 +5,7 @@ import type { ContainerState } from '../engine.ts';
 import { exists } from '../images/blobs.ts';
 import { isProcessAlive, processArguments } from '../system/process-identity.ts';
 import type { Cgroups } from './cgroups.ts';
+import type { Processes } from './processes.ts';
 import { type ContainerExit, type ContainerRecord, type Records, readJson, readText } from './records.ts';
 
 /** 128 + SIGKILL: what is said of an end nobody saw. */
@@ -18,10 +19,12 @@ const START_FAILED_EXIT_CODE = 128;
 export class States {
   readonly #records: Records;
   readonly #cgroups: Cgroups;
+  readonly #processes: Processes;
 
-  constructor(records: Records, cgroups: Cgroups) {
+  constructor(records: Records, cgroups: Cgroups, processes: Processes) {
     this.#records = records;
     this.#cgroups = cgroups;
+    this.#processes = processes;
   }
 
   /** @throws NotFound when the container was removed while we looked. */
@@ -37,6 +40,7 @@ export class States {
     const startedAt = await this.#records.startedAt(id);
     const base = {
       ...{ id, name, labels, image, imageId, createdAt, logPath },
+      ...(record.details !== undefined && { details: record.details }),
       ...(startedAt && { startedAt }),
       ...(resources !== undefined && { resources }),
     };
@@ -51,14 +55,15 @@ export class States {
 
   /** The container's first process, when it is one of ours and alive. */
   async pidOf(record: ContainerRecord): Promise<number | undefined> {
-    const pid = Number((await readText(this.#records.file(record.id, 'pidfile'))) ?? 0);
-    return pid > 0 && this.#cgroups.holds(record.cgroupPath, pid) ? pid : undefined;
+    return await this.#processes.firstOf(record);
   }
 
   /** Its conmon, when alive: the pid file alone could name a stranger by now. */
   async conmonOf(id: string): Promise<number | undefined> {
     const pid = Number((await readText(this.#records.file(id, 'conmon.pid'))) ?? 0);
-    return pid > 0 && processArguments(pid)?.includes(id) ? pid : undefined;
+    const args = pid > 0 ? processArguments(pid) : undefined;
+    // Its exit command carries the id too.
+    return args?.[args.indexOf('--cid') + 1] === id ? pid : undefined;
   }
 
   /** runc's container waits in `exec.fifo` between create and start. */
@@ -68,17 +73,24 @@ export class States {
 
   async #liveState(
     record: ContainerRecord,
-  ): Promise<Pick<ContainerState, 'status' | 'pid' | 'error'> | undefined> {
+  ): Promise<
+    Pick<ContainerState, 'status' | 'pid' | 'error' | 'isInitialized' | 'isPaused' | 'conmonPid'> | undefined
+  > {
     const { id } = record;
     const conmon = await this.conmonOf(id);
     const pid = await this.pidOf(record);
     if (pid !== undefined) {
       if (await this.isWaitingToStart(id))
-        return conmon === undefined ? undefined : { status: 'created', pid };
-      if (conmon !== undefined) return { status: 'running', pid };
+        return conmon === undefined
+          ? undefined
+          : { status: 'created', pid, isInitialized: true, conmonPid: conmon };
+      const isPaused = await this.#cgroups.isFrozen(record.cgroupPath);
+      if (conmon !== undefined)
+        return { status: 'running', pid, conmonPid: conmon, ...(isPaused && { isPaused }) };
       return {
         status: 'running',
         pid,
+        ...(isPaused && { isPaused }),
         error: 'its monitor (conmon) is gone: its output and exit code are lost',
       };
     }
@@ -86,7 +98,8 @@ export class States {
     if (conmon !== undefined) return { status: (await this.#records.startedAt(id)) ? 'running' : 'created' };
     const wasStarted = await readText(this.#records.file(id, 'conmon.pid'));
     if (wasStarted !== undefined) return undefined;
-    if (await exists(this.#records.file(id, 'config.json'))) return { status: 'created' };
+    if (record.deferred || (await exists(this.#records.file(id, 'config.json'))))
+      return { status: 'created' };
     return isProcessAlive(record.creator) ? { status: 'created' } : undefined;
   }
 

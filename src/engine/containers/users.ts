@@ -35,6 +35,7 @@ export async function lookUpUser(
   text: string,
   root: string,
   supplemental: readonly number[],
+  groupAdd: readonly string[] = [],
 ): Promise<ProcessUser> {
   const accounts = parsePasswd(await readInRoot(root, '/etc/passwd'));
   const groups = parseGroup(await readInRoot(root, '/etc/group'));
@@ -56,7 +57,18 @@ export async function lookUpUser(
     additional = groups
       .filter((one) => one.members.includes(account.name) && one.gid !== gid)
       .map((one) => one.gid);
-  return { uid, gid, additionalGids: [...new Set([...additional, ...supplemental])], home: account?.home };
+  for (const name of groupAdd) {
+    const added = groups.find((one) => one.name === name)?.gid ?? asId(name);
+    if (added === undefined)
+      throw new BadRequest(`unable to find group ${name}: no matching entries in group file`);
+    additional.push(added);
+  }
+  return {
+    uid,
+    gid,
+    additionalGids: [...new Set([...additional, ...supplemental])],
+    home: account?.home,
+  };
 }
 
 function asId(text: string): number | undefined {

@@ -1,0 +1,61 @@
+import { ignoredLimits, type OutsideRequest, rootlessFacts, whyNoOutside } from '../../engine/index.ts';
+import type { ContainerResourceLimits } from '../create-options.ts';
+import type { StoredContainer } from './stored-container.ts';
+
+/** Whether the mode is a process of the container's own that carries packets, not a network of ours. */
+export function isOutsideMode(mode: string | undefined): boolean {
+  return /^(?:slirp4netns|pasta)(?::|$)/.test(mode ?? '');
+}
+
+/**
+ * How a container reaches the outside, and is reached, where no bridge of the host's does it: by the program
+ * that its network mode names, or, for an ordinary user, by what this host allows.
+ */
+export function outsideWayOf(
+  { hostConfig, options }: Pick<StoredContainer, 'hostConfig' | 'options'>,
+  isRootless: boolean,
+): Pick<OutsideRequest, 'mode' | 'options'> | undefined {
+  const mode = hostConfig.NetworkMode ?? '';
+  if (!isOutsideMode(mode)) return isRootless ? { mode: 'none', options: [] } : undefined;
+  const [program = '', ...rest] = mode.split(':');
+  const isAsked = isOutsideMode(options.HostConfig.NetworkMode);
+  return {
+    mode: isAsked ? (program as 'slirp4netns' | 'pasta') : 'default',
+    options: rest
+      .join(':')
+      .split(',')
+      .filter((one) => one !== ''),
+  };
+}
+
+/** What an ordinary user's container will do without, one line each. */
+export function rootlessWarnings(
+  stored: Pick<StoredContainer, 'hostConfig' | 'options'>,
+  isRootless: boolean,
+): string[] {
+  if (!isRootless) return [];
+  const limits = ignoredLimits(limitsOf(stored.hostConfig), rootlessFacts());
+  const way = outsideWayOf(stored, isRootless);
+  const isCutOff =
+    way?.mode === 'default' &&
+    whyNoOutside('slirp4netns') !== undefined &&
+    whyNoOutside('pasta') !== undefined;
+  return [
+    ...(limits === undefined ? [] : [limits]),
+    ...(isCutOff
+      ? [
+          `the container reaches nothing outside, only its published ports are reached: ${whyNoOutside('slirp4netns')}`,
+        ]
+      : []),
+  ];
+}
+
+function limitsOf(host: ContainerResourceLimits): object {
+  const { Memory, MemorySwap, MemoryReservation, NanoCpus, CpuShares, CpuQuota, CpuPeriod } = host;
+  const { CpusetCpus, CpusetMems, PidsLimit, BlkioWeight } = host;
+  const all = { Memory, MemorySwap, MemoryReservation, NanoCpus, CpuShares, CpuQuota, CpuPeriod };
+  const more = { CpusetCpus, CpusetMems, PidsLimit, BlkioWeight };
+  return Object.fromEntries(
+    Object.entries({ ...all, ...more }).map(([name, value]) => [name, value || undefined]),
+  );
+}

@@ -1,0 +1,250 @@
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BadRequest, runCommand } from '../../base/index.ts';
+import { type ContainerMount, type Engine, type OutsideResult, resolveInRoot } from '../../engine/index.ts';
+import type { ContainerStore } from './container-store.ts';
+import { writeEtcFiles } from './etc-files.ts';
+import { namespaceFor } from './namespaces.ts';
+import { isOutsideMode, outsideWayOf } from './outside-way.ts';
+import type { ContainerParts, Endpoints } from './parts.ts';
+
+import { engineMount, runSpec, timezoneFile } from './run-spec.ts';
+import { secretsOf } from './secret-files.ts';
+import type { Container, StoredMount } from './stored-container.ts';
+
+export interface StartingOptions {
+  engine: Engine;
+  store: ContainerStore;
+  parts: ContainerParts;
+  self: readonly string[];
+  environment: Readonly<Record<string, string | undefined>>;
+  isRootless: boolean;
+  cgroupRoot: string;
+}
+
+/**
+ * What conmon runs when the container has ended: as long as a process in the foreground holds the file, that one
+ * does the work; when it is done the file is gone.
+ */
+const EXIT_SCRIPT = '[ -e "$1" ] && flock "$1" true; [ -e "$1" ] || exit 0; shift; exec "$@"';
+
+/** Makes everything a container needs around it and has the engine make its process, which is not started yet. */
+export class Starting {
+  readonly #options: StartingOptions;
+
+  constructor(options: StartingOptions) {
+    this.#options = options;
+  }
+
+  /** While this is there something of its last run is to be given back. */
+  markOf(id: string): string {
+    return join(this.#options.store.userFolder(id), 'unclean');
+  }
+
+  /** Call under the container's lock, when it is neither running nor made. */
+  async init(container: Container): Promise<void> {
+    const { engine, store, parts, isRootless } = this.#options;
+    const { id, stored } = container;
+    const folder = await store.folderOf(id);
+    await writeFile(this.markOf(id), '', { mode: 0o600 });
+    const pod = stored.podId === undefined ? undefined : await parts.pods?.inspect(stored.podId);
+    const of = (kind: Parameters<typeof namespaceFor>[0]) => namespaceFor(kind, stored, store, pod);
+    const [pid, ipc, uts, cgroup, user, net] = await Promise.all([
+      ...(['pid', 'ipc', 'uts', 'cgroup', 'user', 'net'] as const).map(of),
+    ]);
+    const hostname = await this.#hostname(container, uts, net);
+    const root = await engine.mountRoot(id);
+    const { network, endpoints, outside } = await this.#network(container, net, hostname);
+    const sharing = await this.#sharedFolder(container, pod?.infraId);
+    const etc = await writeEtcFiles(folder, {
+      ...{ container, hostname, network, endpoints, isRootless },
+      ...(sharing !== undefined && { sharedFolder: sharing }),
+      ...hostAddressOf(endpoints),
+      dnsServers: outside?.dns === undefined ? await this.#dnsServers(endpoints) : [outside.dns],
+      ...(outside?.address !== undefined && { ownAddress: outside.address }),
+    });
+    const { secretMounts, secretEnv } = await secretsOf(container, folder, parts.secrets);
+    const asked = await this.#askedMounts(container, root);
+    await this.#workingFolder(container, root);
+    const spec = runSpec({
+      ...{ container, hostname, network, secretEnv },
+      namespaces: {
+        pid: pid ?? 'private',
+        ipc: ipc ?? 'private',
+        uts: uts ?? 'private',
+        ...(cgroup !== undefined && { cgroup }),
+        ...(user !== undefined && user !== 'host' && { user }),
+      },
+      imageEnv: await this.#imageEnv(container),
+      callerEnv: this.#options.environment,
+      mounts: [...etc, ...secretMounts, ...(await this.#timezone(container)), ...asked],
+      exitCommand: this.#exitCommand(container),
+      logPath: container.state.logPath,
+      cgroupParent: pod?.cgroupParent || stored.hostConfig.CgroupParent || this.#options.cgroupRoot,
+    });
+    await engine.init(id, spec);
+  }
+
+  #exitCommand({ id }: Container): string[] {
+    return [
+      ...['/bin/sh', '-c', EXIT_SCRIPT, 'cleanup', this.markOf(id)],
+      ...[...this.#options.self, 'container', 'cleanup', id],
+    ];
+  }
+
+  async #hostname(
+    { id, stored }: Container,
+    uts: string | undefined,
+    net: string | undefined,
+  ): Promise<string> {
+    if (stored.config.Hostname) return stored.config.Hostname;
+    if (uts === 'host' || net === 'host' || stored.hostConfig.NetworkMode === 'host') {
+      const { hostname } = await import('node:os');
+      return hostname();
+    }
+    return id.slice(0, 12);
+  }
+
+  async #network(
+    { id, name, stored }: Container,
+    asked: string | undefined,
+    hostname: string,
+  ): Promise<{ network: string; endpoints: Endpoints; outside?: OutsideResult }> {
+    const { engine, parts, isRootless } = this.#options;
+    if (asked !== undefined || stored.hostConfig.NetworkMode === 'none')
+      return { network: asked ?? 'private', endpoints: {} };
+    if (stored.config.NetworkDisabled) return { network: 'private', endpoints: {} };
+    const isOutside = isOutsideMode(stored.hostConfig.NetworkMode);
+    if (isOutside ? parts.outside === undefined : parts.networks === undefined)
+      throw new BadRequest(`the network mode ${stored.hostConfig.NetworkMode} is not supported`);
+    const namespacePath = await engine.networks.createNamespace(id.slice(0, 24));
+    const way = outsideWayOf(stored, isRootless);
+    const endpoints = isOutside
+      ? {}
+      : await parts.networks!.setUp({
+          ...{ containerId: id, containerName: name, namespacePath, hostname },
+          networks: stored.networks,
+          ports: way === undefined ? stored.ports : [],
+        });
+    if (way === undefined || parts.outside === undefined) return { network: namespacePath, endpoints };
+    const request = { containerId: id, namespacePath, ports: stored.ports, ...way };
+    return { network: namespacePath, endpoints, outside: await parts.outside.connect(request) };
+  }
+
+  /** Whoever joins another's network has its names too. */
+  async #sharedFolder({ stored }: Container, infraId: string | undefined): Promise<string | undefined> {
+    const { store } = this.#options;
+    const mode = stored.hostConfig.NetworkMode ?? '';
+    if (mode.startsWith('container:'))
+      return store.userFolder(await store.idOf(mode.slice('container:'.length)));
+    return mode === 'pod' && infraId !== undefined && !stored.isInfra ? store.userFolder(infraId) : undefined;
+  }
+
+  async #dnsServers(endpoints: Endpoints): Promise<string[]> {
+    const { networks } = this.#options.parts;
+    if (networks === undefined) return [];
+    const configs = await Promise.all(Object.keys(endpoints).map((name) => networks.inspect(name)));
+    return configs
+      .filter((config) => config.DnsEnabled)
+      .flatMap((config) => config.IPAM.Config.map((one) => one.Gateway))
+      .filter((one) => one !== undefined);
+  }
+
+  async #imageEnv({ state }: Container): Promise<string[]> {
+    if (state.imageId === '') return [];
+    return (await this.#options.engine.images.resolve(state.imageId))?.config.Env ?? [];
+  }
+
+  async #timezone({ stored }: Container): Promise<ContainerMount[]> {
+    const zone = stored.options.Podman?.Timezone;
+    if (zone === undefined || zone === '') return [];
+    return [
+      {
+        type: 'bind',
+        source: await timezoneFile(zone),
+        destination: '/etc/localtime',
+        options: ['bind', 'ro', 'rprivate'],
+      },
+    ];
+  }
+
+  async #askedMounts({ id, stored }: Container, root: string): Promise<ContainerMount[]> {
+    const mounts: ContainerMount[] = [];
+    const host = stored.hostConfig;
+    for (const mount of stored.mounts) mounts.push(engineMount(mount, await this.#sourceOf(id, mount, root)));
+    const isFree = (path: string) => !stored.mounts.some((one) => one.destination === path);
+    if (host.ReadonlyRootfs && stored.options.Podman?.ReadWriteTmpfs !== false)
+      for (const path of ['/tmp', '/var/tmp', '/run'])
+        if (isFree(path))
+          mounts.unshift(
+            engineMount(
+              {
+                type: 'tmpfs',
+                source: 'tmpfs',
+                destination: path,
+                options: ['rw', 'rprivate', 'nosuid', 'nodev'],
+              },
+              '',
+            ),
+          );
+    // A mount below another's place comes after it.
+    return mounts.sort((a, b) => depth(a.destination) - depth(b.destination));
+  }
+
+  async #sourceOf(id: string, mount: StoredMount, root: string): Promise<string> {
+    if (mount.type === 'bind') {
+      await stat(mount.source).catch((cause: NodeJS.ErrnoException) => {
+        throw new BadRequest(`statfs ${mount.source}: no such file or directory`, { cause });
+      });
+      return mount.source;
+    }
+    if (mount.type === 'volume') return await this.#volume(id, mount, root);
+    if (mount.type === 'image') throw new BadRequest('a mount of type image is not supported');
+    return mount.source;
+  }
+
+  /** Mounts it; one that is still empty begins with what the image has at its place. */
+  async #volume(id: string, mount: StoredMount, root: string): Promise<string> {
+    const { volumes } = this.#options.parts;
+    if (volumes === undefined) throw new BadRequest(`the volume ${mount.name} is not supported`);
+    if (!(await volumes.exists(mount.name!)))
+      await volumes.create({
+        Name: mount.name!,
+        ...(mount.isAnonymous && { Anonymous: true }),
+        ignore: true,
+      });
+    const source = await volumes.mount(mount.name!, id);
+    const within =
+      mount.subpath === undefined ? source : await resolveInRoot(source, mount.subpath, { followLast: true });
+    if (mount.noCopy || (await readdir(within)).length > 0) return within;
+    const image = await resolveInRoot(root, mount.destination, { followLast: true });
+    const found = await stat(image).catch(() => undefined);
+    if (!found?.isDirectory()) return within;
+    // The folder itself too: its owner and mode are the volume's from then on.
+    await runCommand('cp', ['-a', '--no-target-directory', '--', image, within]);
+    return within;
+  }
+
+  /** Docker makes the folder that a container works in. */
+  async #workingFolder({ stored }: Container, root: string): Promise<void> {
+    const path = stored.config.WorkingDir;
+    if (!path || path === '/' || stored.options.Podman?.Rootfs !== undefined) return;
+    if (stored.mounts.some((one) => path === one.destination || path.startsWith(`${one.destination}/`)))
+      return;
+    const there = await resolveInRoot(root, path, { followLast: true });
+    if ((await stat(there).catch(() => undefined)) !== undefined) return;
+    const isImages = stored.options.Config.WorkingDir !== path;
+    if (!isImages)
+      throw new BadRequest(`workdir "${path}" does not exist on container ${stored.options.Name}`);
+    await mkdir(there, { recursive: true, mode: 0o755 });
+  }
+}
+
+function depth(path: string): number {
+  return path.split('/').length;
+}
+
+function hostAddressOf(endpoints: Endpoints): { hostAddress?: string } {
+  const address = Object.values(endpoints).flatMap((one) => one.gateways)[0];
+  return address === undefined ? {} : { hostAddress: address };
+}

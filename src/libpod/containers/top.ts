@@ -1,0 +1,79 @@
+import { BadRequest, Conflict, runCommand } from '../../base/index.ts';
+import type { Engine } from '../../engine/index.ts';
+import type { Container } from './stored-container.ts';
+
+/** Podman's descriptors and what ps(1) of procps calls them. */
+const COLUMNS: Record<string, [title: string, ps: string]> = {
+  user: ['USER', 'user'],
+  uid: ['UID', 'uid'],
+  group: ['GROUP', 'group'],
+  pid: ['PID', 'pid'],
+  ppid: ['PPID', 'ppid'],
+  pgid: ['PGID', 'pgid'],
+  pcpu: ['%CPU', 'pcpu'],
+  etime: ['ELAPSED', 'etime'],
+  tty: ['TTY', 'tty'],
+  time: ['TIME', 'time'],
+  args: ['COMMAND', 'args'],
+  comm: ['COMMAND', 'comm'],
+  nice: ['NI', 'nice'],
+  vsz: ['VSZ', 'vsz'],
+  rss: ['RSS', 'rss'],
+  state: ['STATE', 'stat'],
+  stime: ['STIME', 'stime'],
+  hpid: ['HPID', 'pid'],
+  huser: ['HUSER', 'user'],
+  hgroup: ['HGROUP', 'group'],
+};
+const BY_CODE: Record<string, string> = {
+  ...{ '%C': 'pcpu', '%G': 'group', '%P': 'ppid', '%U': 'user', '%a': 'args', '%c': 'comm', '%g': 'group' },
+  ...{ '%n': 'nice', '%p': 'pid', '%r': 'pgid', '%t': 'etime', '%u': 'user', '%x': 'time', '%y': 'tty' },
+  '%z': 'vsz',
+};
+const DEFAULT = ['user', 'pid', 'ppid', 'pcpu', 'etime', 'tty', 'time', 'args'];
+
+/** A container's processes: by ps(1) of the host over its control group, or by Podman's names of columns. */
+export async function topOf(
+  engine: Engine,
+  { id, state }: Container,
+  options: string[],
+): Promise<{ titles: string[]; processes: string[][] }> {
+  if (state.status !== 'running')
+    throw new Conflict('top can only be used on running containers: container state improper');
+  const pids = await engine.processesOf(id);
+  if (options.some((one) => one.startsWith('-'))) return await hostPs(pids, options);
+  const names = (options.length === 0 ? DEFAULT : options.flatMap((one) => one.split(','))).map(
+    (one) => BY_CODE[one] ?? one,
+  );
+  const unknown = names.find((one) => COLUMNS[one] === undefined);
+  if (unknown !== undefined) throw new BadRequest(`'${unknown}': unknown descriptor`);
+  const columns = names.map((one) => COLUMNS[one]!);
+  const format = columns.flatMap(([, ps]) => ['-o', `${ps}:32=C`]);
+  const { stdout } = await runCommand('ps', ['-ww', ...format, '-p', pids.join(',')]);
+  const rows = stdout.trimEnd().split('\n').slice(1);
+  return {
+    titles: columns.map(([title]) => title),
+    processes: rows.map((row) => splitRow(row, columns.length)),
+  };
+}
+
+function splitRow(row: string, count: number): string[] {
+  const words = row.trim().split(/\s+/);
+  return [...words.slice(0, count - 1), words.slice(count - 1).join(' ')];
+}
+
+async function hostPs(
+  pids: number[],
+  options: string[],
+): Promise<{ titles: string[]; processes: string[][] }> {
+  const { stdout } = await runCommand('ps', [...options]);
+  const [heading = '', ...rows] = stdout.trimEnd().split('\n');
+  const titles = heading.trim().split(/\s+/);
+  const at = titles.indexOf('PID');
+  if (at < 0) throw new BadRequest("Couldn't find PID field in ps output");
+  const own = new Set(pids.map(String));
+  return {
+    titles,
+    processes: rows.map((row) => splitRow(row, titles.length)).filter((fields) => own.has(fields[at]!)),
+  };
+}
