@@ -418,6 +418,10 @@ export interface ImageLibrary extends ImageStore {
   loadFrom(source: Readable | { folder: string }, options?: LoadOptions): Promise<LoadedImage[]>;
   /** Writes `oci-dir` and `docker-dir`. */
   saveToFolder(reference: string, folder: string, options: SaveOptions): Promise<void>;
+  /** Mounts its root file system on the host, read-only. @returns where @throws NotFound */
+  mountImage(reference: string): Promise<string>;
+  unmountImage(reference: string): Promise<{ id: string; wasMounted: boolean }>;
+  mountedImages(): Promise<{ id: string; path: string }[]>;
   /** Folders of its unpacked layers, top first, for an overlay. @throws NotFound */
   layerFolders(image: Image): Promise<{ diffIds: string[]; names: string[] }>;
   login(
@@ -606,6 +610,8 @@ export interface ImageDetails extends Image {
   diffIds: string[];
   /** Unpacked size of each layer, bottom first. */
   layerSizes: number[];
+  /** Its names, then those it had. */
+  namesHistory: string[];
   /** Oldest first. */
   history: NewImage['history'];
   /** Its manifest's. */

@@ -1,4 +1,5 @@
 import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { BadRequest, Conflict, NotFound } from '../../base/index.ts';
@@ -19,7 +20,16 @@ import type {
 } from '../engine.ts';
 import { readArchive, readFolder } from './archive.ts';
 import { imageFilter, isDangling } from './image-filters.ts';
-import { DiskImageStore, isNamedBy, REF_NAME, REPO_DIGESTS, withEntries } from './image-store.ts';
+import { ImageMounts } from './image-mounts.ts';
+import {
+  DiskImageStore,
+  type DiskImageStoreOptions,
+  isNamedBy,
+  PAST_NAMES,
+  REF_NAME,
+  REPO_DIGESTS,
+  withEntries,
+} from './image-store.ts';
 import { parentsOf } from './image-tree.ts';
 import { type Descriptor, MANIFEST } from './media-types.ts';
 import { parseReference } from './reference.ts';
@@ -29,6 +39,31 @@ import { localReference } from './short-names.ts';
 
 /** The image store with what a registry, a builder and people need. */
 export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
+  readonly #mounts: ImageMounts;
+
+  constructor(options: DiskImageStoreOptions) {
+    super(options);
+    this.#mounts = new ImageMounts(join(options.directory, 'image-mounts'));
+  }
+
+  async mountImage(reference: string): Promise<string> {
+    const image = await this.resolve(reference);
+    if (image === undefined) throw notKnown(reference);
+    const { names } = await this.layerFolders(image);
+    return await this.#mounts.mount(image.id, this.layers.folder, names);
+  }
+
+  async unmountImage(reference: string): Promise<{ id: string; wasMounted: boolean }> {
+    const image = await this.resolve(reference);
+    if (image === undefined) throw notKnown(reference);
+    return { id: image.id, wasMounted: await this.#mounts.unmount(image.id) };
+  }
+
+  async mountedImages(): Promise<{ id: string; path: string }[]> {
+    const ids = await this.#mounts.ids();
+    return await Promise.all(ids.map(async (id) => ({ id, path: (await this.#mounts.pathOf(id)) ?? '' })));
+  }
+
   async describe(): Promise<ImageDetails[]> {
     const { manifests } = await this.blobs.readIndex();
     const unique = new Map(manifests.map((entry) => [entry.digest, entry]));
@@ -59,6 +94,7 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
       users: await this.options.usersOf(image.id),
       diffIds,
       layerSizes,
+      namesHistory: namesHistoryOf(image, manifests),
       history: config.history ?? [],
       mediaType: manifest.mediaType ?? MANIFEST,
       annotations: manifest.annotations ?? {},
@@ -133,11 +169,18 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
       );
     if (image.users.length > 0)
       throw new Conflict(
-        `image used by ${image.users.map((user) => user.id).join(', ')}: image is in use by a container`,
+        `image used by ${image.users.map((user) => user.id).join(', ')}: image is in use by a container: consider listing external containers and force-removing image`,
         {
           details: { containers: image.users.map((user) => user.id) },
         },
       );
+    if ((await this.#mounts.pathOf(image.id)) !== undefined) {
+      if (options.force !== true)
+        throw new Conflict(`image ${image.id.replace('sha256:', '')} is mounted`, {
+          hint: 'image unmount it first',
+        });
+      await this.#mounts.unmount(image.id);
+    }
     removed.untagged.push(...image.references);
     if (image.hasChildren) {
       await this.untag(image.id);
@@ -318,6 +361,13 @@ function ancestorsOf(image: ImageDetails, all: readonly ImageDetails[]): ImageDe
     parent = all.find((one) => one.id === parentId);
   }
   return found;
+}
+
+/** Its names, then those it had. */
+function namesHistoryOf(image: Image, manifests: readonly Descriptor[]): string[] {
+  const own = manifests.filter((one) => one.digest === image.digest);
+  const past = own.flatMap((one) => one.annotations?.[PAST_NAMES]?.split(' ') ?? []);
+  return [...new Set([...image.references, ...past])];
 }
 
 function repoDigestsOf(image: Image, manifests: readonly Descriptor[]): string[] {

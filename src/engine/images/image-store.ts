@@ -40,6 +40,9 @@ export const REF_NAME = 'org.opencontainers.image.ref.name';
 /** Whole names, `host/path@sha256:…`, under which a registry gave an image; a list's digest is one too. */
 export const REPO_DIGESTS = 'io.orrery.repo-digests';
 
+/** Names an image has had, newest first. */
+export const PAST_NAMES = 'io.orrery.past-names';
+
 /** A container made from an image. */
 export interface ImageUser {
   id: string;
@@ -425,7 +428,6 @@ export function isNamedBy(entry: Descriptor, reference: string): boolean {
 
 /** @throws BadRequest for what is no reference. */
 function findByName(text: string, manifests: Descriptor[]): Descriptor | undefined {
-  const nameOf = (one: Descriptor) => one.annotations?.[REF_NAME];
   for (const name of candidatesOf(text)) {
     const found = manifests.find((one) => nameOf(one) === name);
     if (found !== undefined) return found;
@@ -441,21 +443,49 @@ function findByName(text: string, manifests: Descriptor[]): Descriptor | undefin
 
 /** A name moves to its new image; the old image stays, without a name, as in Docker. */
 export function withEntries(old: readonly Descriptor[], added: readonly Descriptor[]): Descriptor[] {
-  const nameOf = (one: Descriptor) => one.annotations?.[REF_NAME];
   const names = new Set(added.map(nameOf).filter((name) => name !== undefined));
-  const kept = old.flatMap((one) => {
-    const name = nameOf(one);
-    if (name === undefined || !names.has(name)) return [one];
-    const { [REF_NAME]: _dropped, ...annotations } = one.annotations!;
-    return [{ ...one, annotations }];
-  });
+  const kept = old.map((one) => (names.has(nameOf(one) ?? '') ? withoutName(one) : one));
   const all = [...kept, ...added];
   const named = new Set(all.filter((one) => nameOf(one) !== undefined).map((one) => one.digest));
-  const seen = new Set<string>();
-  return all.filter((one) => {
+  const unique = new Map<string, Descriptor>();
+  for (const one of all) {
+    if (nameOf(one) === undefined && named.has(one.digest)) continue;
     const key = `${one.digest} ${nameOf(one) ?? ''}`;
-    if (seen.has(key) || (nameOf(one) === undefined && named.has(one.digest))) return false;
-    seen.add(key);
-    return true;
+    unique.set(key, merged(unique.get(key), one));
+  }
+  return withPastNames([...unique.values()], [...old, ...added]);
+}
+
+function nameOf(one: Descriptor): string | undefined {
+  return one.annotations?.[REF_NAME];
+}
+
+function withoutName(one: Descriptor): Descriptor {
+  const { [REF_NAME]: _name, ...annotations } = one.annotations ?? {};
+  return { ...one, annotations };
+}
+
+function merged(before: Descriptor | undefined, one: Descriptor): Descriptor {
+  if (before === undefined) return one;
+  return { ...one, annotations: { ...before.annotations, ...one.annotations } };
+}
+
+/** Keeps, with every entry of an image, the names it has and had; and what registries called it. */
+function withPastNames(entries: readonly Descriptor[], before: readonly Descriptor[]): Descriptor[] {
+  return entries.map((entry) => {
+    const known = [...entries, ...before].filter((one) => one.digest === entry.digest);
+    const words = (key: string) => known.flatMap((one) => one.annotations?.[key]?.split(' ') ?? []);
+    const past = [...new Set([...words(REF_NAME), ...words(PAST_NAMES)])];
+    const digests = [...new Set(words(REPO_DIGESTS))];
+    return {
+      ...entry,
+      ...((entry.annotations !== undefined || past.length > 0) && {
+        annotations: {
+          ...entry.annotations,
+          ...(past.length > 0 && { [PAST_NAMES]: past.join(' ') }),
+          ...(digests.length > 0 && { [REPO_DIGESTS]: digests.join(' ') }),
+        },
+      }),
+    };
   });
 }

@@ -1,0 +1,63 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { removeTree } from '../../base/index.ts';
+import { isRootMounted, mountRoot, unmountRoot } from '../containers/root-filesystem.ts';
+import { libc } from '../system/libc.ts';
+
+const MS_RDONLY = 1;
+const MS_REMOUNT = 32;
+
+/** Root file systems of images that people look at on the host, read-only: `image-mounts/<id>/rootfs`. */
+export class ImageMounts {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Mounts it unless it is. @returns where */
+  async mount(imageId: string, layersFolder: string, layerNames: readonly string[]): Promise<string> {
+    const folder = this.#folderOf(imageId);
+    if (!(await isRootMounted(folder))) {
+      await mkdir(folder, { recursive: true, mode: 0o755 });
+      const root = await mountRoot(folder, layersFolder, layerNames);
+      libc().mount('overlay', root, 'overlay', MS_REMOUNT | MS_RDONLY, '');
+    }
+    return join(folder, 'rootfs');
+  }
+
+  /** @returns whether it was mounted. */
+  async unmount(imageId: string): Promise<boolean> {
+    const folder = this.#folderOf(imageId);
+    const wasMounted = unmountRoot(folder);
+    await removeTree(folder);
+    return wasMounted;
+  }
+
+  /** Where the image is mounted, if it is. */
+  async pathOf(imageId: string): Promise<string | undefined> {
+    const folder = this.#folderOf(imageId);
+    return (await isRootMounted(folder)) ? join(folder, 'rootfs') : undefined;
+  }
+
+  /** Ids of the images that are mounted. */
+  async ids(): Promise<string[]> {
+    const mounted: string[] = [];
+    for (const name of await namesIn(this.#folder))
+      if (await isRootMounted(join(this.#folder, name))) mounted.push(`sha256:${name}`);
+    return mounted;
+  }
+
+  #folderOf(imageId: string): string {
+    return join(this.#folder, imageId.slice('sha256:'.length));
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
