@@ -211,8 +211,11 @@ async function commit(session: BuildSession, image: BuiltImage, place: string): 
   let id = image.id;
   const there = image.existing ?? (await library.resolve(image.id));
   if (there === undefined) id = (await addImage(session, image, first)).id;
-  else if (first !== undefined) await library.tag(there.id, localReference(first));
-  for (const name of more) await library.tag(id, localReference(name));
+  const given = [...(there === undefined || first === undefined ? [] : [first]), ...more].map((name) =>
+    localReference(name),
+  );
+  // Naming costs an fsync: what has the name already keeps it.
+  for (const name of given) if (there?.references.includes(name) !== true) await library.tag(id, name);
   report.made(id);
   const unused = args.unused();
   if (unused.length > 0) report.unusedArgs(unused);
