@@ -39,7 +39,7 @@ test('ranges, gateways and lease ranges are taken as given', () => {
     Subnet: '10.5.0.0/24',
     Gateway: '10.5.0.254',
     IPRange: '10.5.0.128/25',
-    LeaseRange: { Start: '10.5.0.128', End: '10.5.0.255' },
+    LeaseRange: { Start: '10.5.0.129', End: '10.5.0.255' },
   });
   expect(network.IPAM.Config[1]!.Subnet).toMatch(/^fd.*\/64$/);
   expect([network.Interface, network.Options, network.hasChosenSubnets]).toEqual([
@@ -49,8 +49,11 @@ test('ranges, gateways and lease ranges are taken as given', () => {
   ]);
 });
 
-test('an internal network has no gateway', () => {
-  expect(defineNetwork({ Internal: true }, CONTEXT).IPAM.Config).toEqual([{ Subnet: '10.89.0.0/24' }]);
+test('an internal network has a gateway only for its names', () => {
+  const named = defineNetwork({ Internal: true }, CONTEXT);
+  expect(named.IPAM.Config).toEqual([{ Subnet: '10.89.0.0/24', Gateway: '10.89.0.1' }]);
+  const nameless = defineNetwork({ Internal: true, DisableDns: true }, CONTEXT);
+  expect(nameless.IPAM.Config).toEqual([{ Subnet: '10.89.0.0/24' }]);
 });
 
 test.each([

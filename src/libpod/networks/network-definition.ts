@@ -216,11 +216,12 @@ function ipamOf(asked: CreateNetwork, driver: string): string {
 
 function subnetsOf(asked: CreateNetwork, context: DefinitionContext): NetworkConfig['IPAM']['Config'] {
   const given = asked.IPAM?.Config ?? [];
-  const isAddressed = asked.Internal !== true;
+  // A name server answers on the gateway.
+  const isAddressed = asked.Internal !== true || asked.DisableDns !== true;
   const used = [...context.used];
   const subnets = given.map((one) => {
     if (one.Subnet === undefined || one.Subnet === '')
-      throw new BadRequest('cannot set a gateway or a range without its subnet');
+      throw new BadRequest('cannot set gateway or range without subnet');
     const range = IpRange.parse(one.Subnet);
     if (
       asked.Driver !== 'macvlan' &&
@@ -257,7 +258,7 @@ function subnetOf(
 function leaseRange(range: IpRange, text: string) {
   const [from = '', to, ...rest] = text.split('-');
   const inner = to === undefined ? IpRange.parse(text) : undefined;
-  const Start = inner?.at(0) ?? canonicalAddress(from);
+  const Start = inner?.at(inner.size > 1n ? 1 : 0) ?? canonicalAddress(from);
   const End = inner?.at(-1) ?? canonicalAddress(to ?? '');
   if (Start === undefined || End === undefined || rest.length > 0)
     throw new BadRequest(`range ${text} is neither a CIDR address nor two addresses with a - between`);

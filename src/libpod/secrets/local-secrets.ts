@@ -175,7 +175,7 @@ export class LocalSecrets implements Secrets {
 function checkName(name: string): void {
   if (/^[a-zA-Z0-9](?:[a-zA-Z0-9_.-]{0,62}[a-zA-Z0-9])?$/.test(name)) return;
   throw new BadRequest(
-    'only 64 [a-zA-Z0-9-_.] characters allowed, and the start and end character must be [a-zA-Z0-9]: invalid secret name',
+    `only 64 [a-zA-Z0-9-_.] characters allowed, and the start and end character must be [a-zA-Z0-9]: ${name}: invalid secret name`,
   );
 }
 

@@ -89,7 +89,13 @@ export class LocalVolumes implements Volumes {
       throw new AlreadyExists(`volume with name ${Name} already exists: volume already exists`);
     }
     const settings = await volumeSettings(Options);
-    const record = this.#newRecord({ Name, Driver, Options, Labels: { ...options.Labels } }, settings);
+    const shown = {
+      ...(settings.gid !== undefined && { GID: String(settings.gid) }),
+      ...(settings.uid !== undefined && { UID: String(settings.uid) }),
+      ...Options,
+    };
+    const record = this.#newRecord({ Name, Driver, Options: shown, Labels: { ...options.Labels } }, settings);
+    record.given = Options;
     if (options.Anonymous === true) record.config.Anonymous = true;
     await this.#records.removeAbandoned();
     try {
@@ -367,7 +373,7 @@ function checkUser(user: string): void {
 
 function sameOptions(record: VolumeRecord, options: Record<string, string>): boolean {
   const sorted = (one: Record<string, string>) => JSON.stringify(Object.entries(one).sort());
-  return sorted(record.config.Options) === sorted(options);
+  return sorted(record.given ?? {}) === sorted(options);
 }
 
 /** mount(8), which knows file systems that need a helper: NFS, CIFS. */

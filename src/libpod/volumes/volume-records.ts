@@ -10,6 +10,8 @@ import type { VolumeSettings } from './volume-options.ts';
 export interface VolumeRecord {
   config: Omit<VolumeConfig, 'Mountpoint' | 'MountCount' | 'Scope'>;
   settings: VolumeSettings;
+  /** The driver's options as they were asked for. */
+  given?: Record<string, string>;
   /** Who is filling it from an image: what a process that died has copied is not the whole. */
   filler?: string;
 }
