@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { BadRequest, messageOf, OrreryError, removeTree } from '../../base/index.ts';
 import type { ImageLibrary } from '../engine.ts';
 import { ownedName } from '../images/blobs.ts';
-import type { DiskImageStore } from '../images/image-store.ts';
+import type { DiskImageLibrary } from '../images/image-library.ts';
 import { localReference } from '../images/short-names.ts';
 import { requirePrograms } from '../requirements.ts';
 import { detachMount, mountsBelow } from '../system/mounts.ts';
@@ -38,7 +38,7 @@ const RUNTIME_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr
 
 /** Opens the builder over an engine's directory, and takes away what builds that were killed left there. */
 export async function openBuilder({ directory, images }: BuilderOptions): Promise<Builder> {
-  const library = images as ImageLibrary & DiskImageStore;
+  const library = images as ImageLibrary & DiskImageLibrary;
   const cache = new StepCache(join(directory, 'build-cache'), library);
   const builds = join(directory, 'builds');
   const cacheMounts = join(directory, 'build-mounts');

@@ -1,6 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BadRequest } from '../../base/index.ts';
+import { decompressed } from '../images/rootfs-import.ts';
 import { unpackLayer } from '../images/tar-unpack.ts';
 import { resolveInRoot } from '../system/root-path.ts';
 import { IgnoreRules } from './ignore.ts';
@@ -20,7 +21,7 @@ export interface ContextRoots {
 export async function contextFolder(context: BuildContext | undefined, folder: string): Promise<string> {
   if (context === undefined) return folder;
   if ('tar' in context) {
-    await unpackLayer(context.tar, folder);
+    await unpackLayer(await decompressed(context.tar), folder);
     return folder;
   }
   try {

@@ -11,6 +11,8 @@ import type { SeccompProfile } from '../containers/seccomp.ts';
 import { lookUpUser, type ProcessUser } from '../containers/users.ts';
 import type { ContainerMount, ContainerSpec, ImageConfig } from '../engine.ts';
 import { parseJson } from '../images/media-types.ts';
+import { rootlessFacts } from '../rootless/facts.ts';
+import { adaptToUserNamespace } from '../rootless/oci-adaptation.ts';
 import { resolveInRoot } from '../system/root-path.ts';
 import type { RunOptions } from './options.ts';
 import { statOrNothing } from './tree-walk.ts';
@@ -104,7 +106,7 @@ async function configOf(
     cgroupParent: '/',
     logPath: '/dev/null',
   };
-  return ociConfig({
+  const asked = ociConfig({
     spec,
     image: { ...(config.WorkingDir && { WorkingDir: config.WorkingDir }) },
     rootPath: step.root,
@@ -119,6 +121,7 @@ async function configOf(
       seccompProfile: parseJson(await readFile(seccomp.profilePath), seccomp.profilePath) as SeccompProfile,
     }),
   });
+  return adaptToUserNamespace(asked, rootlessFacts());
 }
 
 function resourcesOf(options: RunOptions): ContainerSpec['resources'] {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { BadRequest, NotFound } from '../../base/index.ts';
-import type { Image, ImageLibrary, NewImage, NewLayer } from '../engine.ts';
-import type { DiskImageStore } from '../images/image-store.ts';
+import { BadRequest, messageOf, NotFound } from '../../base/index.ts';
+import type { Image, NewImage, NewLayer } from '../engine.ts';
+import type { DiskImageLibrary } from '../images/image-library.ts';
 import { asConfigBlob, asManifest, type ConfigBlob, parseJson } from '../images/media-types.ts';
 import type { GivenArgs, Platform } from './build-args.ts';
 import type { ContextRoots } from './context.ts';
@@ -23,7 +23,7 @@ export interface BuiltImage {
   existing?: Image;
 }
 
-export type Library = DiskImageStore & ImageLibrary;
+export type Library = DiskImageLibrary;
 
 /** What the stages of one build share. */
 export class BuildSession {
@@ -41,6 +41,7 @@ export class BuildSession {
   readonly signal: AbortSignal | undefined;
   readonly #mounted = new Map<string, Promise<WorkingRoot>>();
   #secrets: Promise<string> | undefined;
+  #cacheSources: Promise<BuiltImage[]> | undefined;
   #count = 0;
 
   constructor(parts: {
@@ -85,6 +86,7 @@ export class BuildSession {
 
   /** @throws NotFound @throws OrreryError of a pull */
   async image(name: string, platform: Partial<Platform> = this.platform): Promise<Image> {
+    if (/^oci(?:-layout)?:/.test(name)) return await this.#fromLayout(name);
     const policy = this.options.pull ?? 'missing';
     const there = await this.library.resolve(name);
     if (there !== undefined && (policy === 'missing' || policy === 'never')) return there;
@@ -102,6 +104,38 @@ export class BuildSession {
     const image = await this.library.resolve(pulled.id);
     if (image === undefined) throw new NotFound(`${name}: image not known`);
     return image;
+  }
+
+  /** `oci:/path[:reference]`, `oci-layout:///path`: taken into the store first, as Podman does. */
+  async #fromLayout(name: string): Promise<Image> {
+    const [, path = '', reference] = /^oci(?:-layout:\/\/|:)([^:]+)(?::(.+))?$/.exec(name) ?? [];
+    const loaded = await this.library.loadFrom({ folder: path });
+    const one =
+      reference === undefined
+        ? loaded[0]
+        : loaded.find((each) =>
+            each.reference?.endsWith(reference.includes('/') ? reference : `:${reference}`),
+          );
+    const image = one === undefined ? undefined : await this.library.resolve(one.id);
+    if (image === undefined) throw new NotFound(`${name}: no such image in the OCI layout`);
+    return image;
+  }
+
+  /** Images whose history may stand for steps; one that cannot be had is no reason to fail. */
+  async cacheSources(): Promise<BuiltImage[]> {
+    this.#cacheSources ??= (async () => {
+      const found: BuiltImage[] = [];
+      for (const name of this.options.cacheFrom ?? []) {
+        try {
+          found.push(await this.built(await this.image(name)));
+        } catch (error) {
+          this.signal?.throwIfAborted();
+          this.report.warn(`cannot use ${name} as a cache: ${messageOf(error)}`);
+        }
+      }
+      return found;
+    })();
+    return await this.#cacheSources;
   }
 
   async built(image: Image): Promise<BuiltImage> {

@@ -12,7 +12,7 @@ import { prepareRun } from './run-prepare.ts';
 import { type BuildSession, type BuiltImage, type HistoryEntry, noStage } from './session.ts';
 import { applyToConfig } from './stage-config.ts';
 import { readArgs, type Stage, type StagedDockerfile, stageCalled } from './stages.ts';
-import { StepCache } from './step-cache.ts';
+import { type CachedStep, StepCache } from './step-cache.ts';
 import { type SourceRoot, statOrNothing } from './tree-walk.ts';
 import { WorkingRoot } from './working-root.ts';
 
@@ -277,7 +277,9 @@ export class StageBuild {
       ...[this.#id, prepared.createdBy, String(options.timestampSeconds ?? '')],
       ...prepared.keys,
     ]);
-    const cached = options.noCache ? undefined : await cache.find(key);
+    const cached = options.noCache
+      ? undefined
+      : ((await cache.find(key)) ?? (await this.#fromHistory(prepared)));
     if (cached !== undefined) {
       this.#append(cached.created, prepared.createdBy, cached.layer);
       report.usingCache(this.#id);
@@ -287,6 +289,28 @@ export class StageBuild {
     const created = this.#now();
     this.#append(created, prepared.createdBy, layer);
     await cache.add(key, { created, createdBy: prepared.createdBy, ...(layer && { layer }) });
+  }
+
+  /** The same step of a `--cache-from` image that came the same way: layers and history before it are ours. */
+  async #fromHistory({ createdBy, keys, files }: Prepared): Promise<CachedStep | undefined> {
+    // What is mounted from elsewhere stands in no history.
+    if (files === 'always' && keys.length > 1) return undefined;
+    const told = this.#history.length;
+    for (const image of await this.#session.cacheSources()) {
+      const next = image.history[told];
+      const isOurs =
+        this.#layers.every((layer, i) => image.layers[i]?.diffId === layer.diffId) &&
+        this.#history.every(
+          (entry, i) =>
+            image.history[i]?.created_by === entry.created_by &&
+            (image.history[i]?.empty_layer === true) === (entry.empty_layer === true),
+        );
+      if (!isOurs || next?.created_by !== createdBy) continue;
+      if (image.existing !== undefined) await this.#session.layerNames(image);
+      const layer = next.empty_layer === true ? undefined : image.layers[this.#layers.length];
+      return { created: next.created ?? this.#now(), createdBy, ...(layer && { layer }) };
+    }
+    return undefined;
   }
 
   #append(created: string, createdBy: string, layer: NewLayer | undefined): void {

@@ -72,6 +72,7 @@ const cache: readonly Flag[] = [
     'no-cache',
     'do not use existing cached images for the container build. Build from the start with a new set of cached layers.',
   ),
+  flag('stringArray', 'cache-from', 'image whose steps may stand for those of this build'),
   flag(
     'bool',
     'layers',
@@ -190,12 +191,6 @@ const refused: readonly Flag[] = [
     'attempt to build for all base image platforms',
     'build one platform at a time',
     PODMAN,
-  ),
-  refusedFlag(
-    'stringArray',
-    'cache-from',
-    'remote repository to utilise as potential cache source.',
-    'steps are found again in the local store only',
   ),
   refusedFlag(
     'stringArray',

@@ -45,6 +45,7 @@ export function buildOptions(
     env: fromEnvironment(flags.strings('env'), environment),
     ...(flags.changed('unsetenv') && { unsetEnv: [...flags.strings('unsetenv')] }),
     noCache: flags.bool('no-cache'),
+    cacheFrom: flags.strings('cache-from').map((name) => (isDocker ? normaliseReference(name) : name)),
     pull: pullPolicy(flags),
     registry: registryOf(flags),
     ...(timestamp !== undefined && { timestampSeconds: timestamp }),
