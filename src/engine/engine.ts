@@ -402,12 +402,13 @@ export interface ImageLibrary extends ImageStore {
   /** @throws NotFound */
   inspect(reference: string): Promise<ImageDetails>;
   /**
-   * What `rmi` does: a name goes alone while the image has others; with the image go its unnamed parents.
+   * What `rmi` does: a name goes alone while the image has others; with the image go its unnamed parents. An id
+   * with several names wants `allNames` or `force`, which also unmounts it.
    * @throws NotFound @throws Conflict with the `containers` (ids) that use it in its details
    */
   removeImage(
     reference: string,
-    options?: { force?: boolean; noPrune?: boolean },
+    options?: { force?: boolean; noPrune?: boolean; allNames?: boolean },
   ): Promise<{ untagged: string[]; deleted: string[] }>;
   /** Removes images without names, or with `all` those no container uses. @returns ids and what they took. */
   prune(options?: {

@@ -153,7 +153,7 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
 
   async removeImage(
     reference: string,
-    options: { force?: boolean; noPrune?: boolean } = {},
+    options: { force?: boolean; noPrune?: boolean; allNames?: boolean } = {},
   ): Promise<{ untagged: string[]; deleted: string[] }> {
     const image = await this.inspect(reference);
     const removed = { untagged: [] as string[], deleted: [] as string[] };
@@ -163,7 +163,7 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
       removed.untagged.push(nameMeant);
       return removed;
     }
-    if (nameMeant === undefined && image.references.length > 1 && options.force !== true)
+    if (nameMeant === undefined && image.references.length > 1 && !options.force && !options.allNames)
       throw new Conflict(
         `unable to delete image "${image.id.replace('sha256:', '')}" by ID with more than one tag (${image.references.join(' ')}): please force removal`,
       );

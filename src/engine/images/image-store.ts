@@ -121,7 +121,9 @@ export class DiskImageStore implements ImageStore {
             throw new NotFound(`no such layer: ${layer.digest}`);
         if (this.options.canUnpack) await this.layers.sync();
         await this.blobs.adopt([config, manifest]);
-        await this.blobs.writeIndex(withEntries((await this.blobs.readIndex()).manifests, [entry]));
+        const old = await this.#retargeted((await this.blobs.readIndex()).manifests, config.digest, entry);
+        await this.blobs.writeIndex(withEntries(old, [entry]));
+        await this.#pins.release(image.layers.map((layer) => layer.digest));
       });
       return { reference, id: config.digest };
     });
@@ -199,16 +201,40 @@ export class DiskImageStore implements ImageStore {
     for (const { folder } of unpacked) await removeTree(folder);
   }
 
+  /**
+   * An image is its config: one that comes again with another manifest (recompressed, in the other format) stays
+   * one image, with the newer manifest; the older one's digest stays known. Call under the lock.
+   */
+  async #retargeted(manifests: Descriptor[], id: string, top: Descriptor): Promise<Descriptor[]> {
+    const changed: Descriptor[] = [];
+    for (const one of manifests) {
+      if (one.digest === top.digest || (await this.read(one.digest)).manifest.config.digest !== id) {
+        changed.push(one);
+        continue;
+      }
+      const { mediaType, digest, size } = top;
+      const repository = nameOf(one)?.replace(/[:@][^/]*$/, '');
+      const known = [one.annotations?.[REPO_DIGESTS], repository && `${repository}@${one.digest}`];
+      const digests = known.filter(Boolean).join(' ');
+      const annotations = { ...one.annotations, ...(digests !== '' && { [REPO_DIGESTS]: digests }) };
+      changed.push({ ...one, mediaType, digest, size, annotations });
+    }
+    return changed;
+  }
+
   /** Verifies and unpacks every layer first: nothing malformed ever gets a name. */
   async commit(found: FoundImage[], staging: string): Promise<LoadedImage[]> {
     const staged: StagedBlob[] = [];
     const entries: Descriptor[] = [];
+    const tops: Descriptor[] = [];
     for (const image of found) {
       const manifest = await this.blobs.write(staging, image.manifestBytes);
+      const mediaType = image.manifest.mediaType ?? MANIFEST;
+      tops.push({ mediaType, digest: manifest.digest, size: manifest.size });
       staged.push(...image.blobs, manifest);
       for (const name of image.references.length === 0 ? [undefined] : image.references)
         entries.push({
-          mediaType: image.manifest.mediaType ?? MANIFEST,
+          mediaType,
           digest: manifest.digest,
           size: manifest.size,
           ...((name !== undefined || image.repoDigests) && {
@@ -229,8 +255,12 @@ export class DiskImageStore implements ImageStore {
       for (const image of found) await this.#prepareLayers(image);
       const unique = new Map(staged.map((blob) => [blob.digest, blob]));
       await this.blobs.adopt([...unique.values()]);
-      const index = await this.blobs.readIndex();
-      await this.blobs.writeIndex(withEntries(index.manifests, entries));
+      let { manifests } = await this.blobs.readIndex();
+      for (const [i, image] of found.entries())
+        manifests = await this.#retargeted(manifests, image.manifest.config.digest, tops[i]!);
+      await this.blobs.writeIndex(withEntries(manifests, entries));
+      const layers = found.flatMap((image) => image.manifest.layers);
+      await this.#pins.release(layers.map((layer) => layer.digest));
     });
     return found.flatMap(({ references, manifest }) =>
       (references.length === 0 ? [undefined] : references).map((reference) => ({
@@ -420,10 +450,11 @@ export class DiskImageStore implements ImageStore {
   }
 }
 
-/** Whether the reference is the entry's name, and not an id. */
+/** Whether the reference is the entry's name, and not an id or a digest of the image. */
 export function isNamedBy(entry: Descriptor, reference: string): boolean {
   if (/^sha256:|^[a-f0-9]{64}$/.test(reference)) return false;
-  return findByName(reference, [entry]) !== undefined;
+  const name = nameOf(entry);
+  return name !== undefined && (candidatesOf(reference).includes(name) || endsWithName(name, reference));
 }
 
 /** @throws BadRequest for what is no reference. */
@@ -434,7 +465,9 @@ function findByName(text: string, manifests: Descriptor[]): Descriptor | undefin
     const [repository, digest] = name.split('@');
     if (digest === undefined) continue;
     const byDigest = manifests.find(
-      (one) => one.digest === digest && nameOf(one)?.replace(/[:@][^/]*$/, '') === repository,
+      (one) =>
+        one.annotations?.[REPO_DIGESTS]?.split(' ').includes(name) ||
+        (one.digest === digest && nameOf(one)?.replace(/[:@][^/]*$/, '') === repository),
     );
     if (byDigest !== undefined) return byDigest;
   }

@@ -20,6 +20,8 @@ interface LayerPin {
  */
 export class LayerPins {
   readonly #folder: string;
+  /** File → digest, of the pins this process made. */
+  readonly #own = new Map<string, string>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -31,7 +33,18 @@ export class LayerPins {
 
   async add(layer: { digest: string; diffId: string }): Promise<void> {
     const pin: LayerPin = { digest: layer.digest, diffId: layer.diffId, boot: bootId() };
-    await writeFile(join(this.#folder, ownedName()), JSON.stringify(pin), { mode: 0o600 });
+    const path = join(this.#folder, ownedName());
+    this.#own.set(path, layer.digest);
+    await writeFile(path, JSON.stringify(pin), { mode: 0o600 });
+  }
+
+  /** Takes back this process's pins of layers that an image names now. */
+  async release(digests: readonly string[]): Promise<void> {
+    for (const [path, digest] of this.#own) {
+      if (!digests.includes(digest)) continue;
+      this.#own.delete(path);
+      await rm(path, { force: true });
+    }
   }
 
   /** Those that still hold; forgets the others. */

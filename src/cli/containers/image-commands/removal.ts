@@ -75,7 +75,7 @@ class Removal {
   }
 
   async #remove(reference: string, isAll = false): Promise<void> {
-    const options = { ...this.#options, force: this.#options.force || isAll };
+    const options = { ...this.#options, allNames: isAll };
     for (let round = 0; ; round++) {
       try {
         const removed = await this.#images.removeImage(reference, options);

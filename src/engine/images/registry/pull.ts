@@ -155,11 +155,13 @@ async function pullAllTags(
 
 /** In the words of containers/image, which people search for. */
 function explained(error: unknown, source: ImageSource, name: string): unknown {
-  if (!(error instanceof RegistryRefused)) return error;
   const { tag, digest } = parseReference(name);
   const at = `${source.host}/${source.path}`;
-  const shown = digest === undefined ? `${at}:${tag}` : `${at}@${digest}`;
-  const message = `initializing source docker://${shown}: reading manifest ${digest ?? tag} in ${at}: ${error.message}`;
+  const before = `initializing source docker://${at}${digest === undefined ? `:${tag}` : `@${digest}`}: `;
+  if (error instanceof OrreryError && error.code === 'RegistryUnreachable')
+    return new OrreryError('RegistryUnreachable', `${before}${error.message}`, { cause: error });
+  if (!(error instanceof RegistryRefused)) return error;
+  const message = `${before}reading manifest ${digest ?? tag} in ${at}: ${error.message}`;
   return error.status === 404
     ? new NotFound(message, { cause: error })
     : new RegistryRefused(error.status, message);

@@ -113,6 +113,7 @@ class Push {
     const { digest: own } = this.#image;
     const bytes = await this.#library.blobs.read(own);
     const manifest = asManifest(parseJson(bytes, own), own);
+    this.#tell('', 'Getting image source signatures');
     const isDocker =
       this.#options.format === undefined
         ? this.#image.mediaType === DOCKER_MANIFEST
@@ -127,7 +128,7 @@ class Push {
       },
     );
     await this.#pushBlob(manifest.config, () => this.#library.blobs.stream(manifest.config.digest));
-    this.#tell(manifest.config.digest, 'Pushed');
+    this.#tell(manifest.config.digest, 'Copying config');
     const sent = this.#manifestToSend(bytes, manifest, layers, isDocker);
     return await this.#putManifest(sent, isDocker, name);
   }
@@ -170,8 +171,10 @@ class Push {
     const compression = compressionOf(layer.mediaType);
     const wanted: Compression = this.#options.compression ?? (compression === 'none' ? 'gzip' : compression);
     if (wanted === compression) {
-      await this.#pushBlob(layer, () => this.#library.blobs.stream(layer.digest), signal);
-      this.#tell(layer.digest, 'Pushed');
+      this.#tell(
+        layer.digest,
+        await this.#pushBlob(layer, () => this.#library.blobs.stream(layer.digest), signal),
+      );
       return layer;
     }
     const compressor = wanted === 'zstd' ? createZstdCompress() : createGzip();
@@ -182,8 +185,10 @@ class Push {
     );
     const mediaType = `application/vnd.oci.image.layer.v1.tar+${wanted}`;
     const descriptor: Descriptor = { mediaType, digest: compressed.digest, size: compressed.size };
-    await this.#pushBlob(descriptor, () => createReadStream(compressed.path), signal);
-    this.#tell(layer.digest, 'Pushed');
+    this.#tell(
+      layer.digest,
+      await this.#pushBlob(descriptor, () => createReadStream(compressed.path), signal),
+    );
     return descriptor;
   }
 
@@ -192,12 +197,12 @@ class Push {
     blob: Descriptor,
     open: (start: number) => Readable,
     signal = this.#options.signal,
-  ): Promise<void> {
-    if (await this.#isThere(blob, signal)) return this.#tell(blob.digest, 'Layer already exists');
+  ): Promise<'Layer already exists' | 'Mounted' | 'Pushed'> {
+    if (await this.#isThere(blob, signal)) return 'Layer already exists';
     const upload = await this.#beginUpload(blob, signal);
-    if (upload === undefined) return this.#tell(blob.digest, 'Mounted');
-    this.#tell(blob.digest, 'Pushing', { current: 0, total: blob.size });
+    if (upload === undefined) return 'Mounted';
     await this.#upload(blob, upload, open, signal);
+    return 'Pushed';
   }
 
   async #isThere(blob: Descriptor, signal: AbortSignal | undefined): Promise<boolean> {
@@ -282,13 +287,14 @@ class Push {
   /** The bytes after `offset`, telling how far they are. */
   #counted(blob: Descriptor, content: Readable, offset: number): Readable {
     const tell = (current: number) => this.#tell(blob.digest, 'Pushing', { current, total: blob.size });
+    const isConfig = blob.digest === this.#image.id;
     async function* counted(): AsyncGenerator<Buffer> {
       let at = 0;
       for await (const chunk of content as AsyncIterable<Buffer>) {
         const rest = chunk.subarray(Math.max(0, Math.min(chunk.byteLength, offset - at)));
         at += chunk.byteLength;
         if (rest.byteLength === 0) continue;
-        tell(at);
+        if (!isConfig) tell(at);
         yield rest;
       }
     }

@@ -348,7 +348,9 @@ export function isTransient(error: unknown): boolean {
 }
 
 export function unreachable(host: string, cause: unknown): OrreryError {
-  return new OrreryError('RegistryUnreachable', `pinging container registry ${host}: ${messageOf(cause)}`, {
-    cause,
-  });
+  // OpenSSL's words for an answer in plain HTTP help nobody.
+  const why = /wrong version number|packet length too long/.test(messageOf(cause))
+    ? `Get "https://${host}/v2/": http: server gave HTTP response to HTTPS client`
+    : messageOf(cause);
+  return new OrreryError('RegistryUnreachable', `pinging container registry ${host}: ${why}`, { cause });
 }
