@@ -1,12 +1,10 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
-import { checkout, freePort } from './cloud.ts';
-
-const execute = promisify(execFile);
+import { join } from 'node:path';
+import { freePort } from './cloud.ts';
+import { findDebianProgram } from './debian-program.ts';
 
 /** A real etcd on loopback, with a data directory of its own that ends with it. */
 export interface EtcdMember {
@@ -43,7 +41,7 @@ const START_MS = 30_000;
 
 /** @returns when a leader is elected and every member serves. */
 export async function startEtcd({ size = 1, flags = [] }: EtcdOptions = {}): Promise<EtcdCluster> {
-  const program = await findEtcd();
+  const program = await findDebianProgram('etcd', 'etcd-server');
   const home = mkdtempSync(join(tmpdir(), 'orrery-etcd-'));
   const members: Member[] = [];
   for (let i = 0; i < size; i++) {
@@ -155,40 +153,5 @@ class Member implements EtcdMember {
 
   thaw(): void {
     this.#child?.kill('SIGCONT');
-  }
-}
-
-/**
- * `etcd` of the PATH, or of Debian's package `etcd-server`, unpacked below node_modules/.cache: installing it would
- * start a service on the host, and needs root.
- */
-async function findEtcd(): Promise<string> {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    if (folder !== '' && existsSync(join(folder, 'etcd'))) return join(folder, 'etcd');
-  }
-  const cache = join(checkout, 'node_modules', '.cache', 'etcd-server');
-  const program = join(cache, 'usr', 'bin', 'etcd');
-  if (existsSync(program)) return program;
-  mkdirSync(join(cache, '..'), { recursive: true });
-  const unpacking = mkdtempSync(`${cache}-`);
-  try {
-    const download = () =>
-      execute('apt-get', ['-q', 'download', 'etcd-server'], { cwd: unpacking, timeout: 120_000 });
-    // Package lists may be absent or old: only then fetch them, and try again.
-    await download().catch(async () => {
-      await execute('apt-get', ['-q', 'update'], { timeout: 120_000 });
-      await download();
-    });
-    const archive = readdirSync(unpacking).find((file) => file.endsWith('.deb'))!;
-    await execute('dpkg', ['-x', archive, '.'], { cwd: unpacking });
-    if (!existsSync(program)) {
-      rmSync(cache, { recursive: true, force: true });
-      renameSync(unpacking, cache);
-    }
-    return program;
-  } catch (cause) {
-    throw new Error("etcd is not on PATH and Debian's package etcd-server cannot be had", { cause });
-  } finally {
-    rmSync(unpacking, { recursive: true, force: true });
   }
 }
