@@ -7,7 +7,7 @@ async function stagesOf(text: string, given: Record<string, string> = {}) {
 }
 
 test('ARGs before the first FROM choose bases, what is given winning over the default', async () => {
-  const text = 'ARG V=1\nARG N=base-$V\nFROM $N:${V} AS One\nFROM scratch\n';
+  const text = 'ARG V=1\nARG N=base-$V\nFROM $N:$V AS One\nFROM scratch\n';
   expect((await stagesOf(text)).stages.map((stage) => [stage.base, stage.name])).toEqual([
     ['base-1:1', 'one'],
     ['scratch', undefined],
