@@ -119,6 +119,9 @@ const SYSTEM_PROGRAMS = [
   { program: 'nft', package: 'nftables', for: 'service addresses' },
   { program: 'ip', package: 'iproute2', for: 'container networks' },
   { program: 'unshare', package: 'util-linux', for: 'network namespaces' },
+  // Ordinary users: their ranges of ids, and a way to the outside; 100 kB, 40 kB and a library.
+  { program: 'newuidmap', package: 'uidmap', for: 'containers of ordinary users' },
+  { program: 'slirp4netns', package: 'slirp4netns', for: 'networks of ordinary users' },
   { program: 'kubectl', package: 'kubernetes-client', for: 'talking to the cloud' },
 ];
 

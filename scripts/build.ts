@@ -51,8 +51,11 @@ function writeLauncher(): void {
 const { enableCompileCache } = require('node:module');
 const { join } = require('node:path');
 const { homedir } = require('node:os');
+const { readFileSync } = require('node:fs');
+// Root of a user namespace is an ordinary user.
+const isRoot = process.getuid() === 0 && /^\\s*0\\s+0\\s/.test(readFileSync('/proc/self/uid_map', 'utf8'));
 enableCompileCache(
-  process.getuid() === 0
+  isRoot
     ? join(__dirname, '..', 'compiled')
     : join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'orrery', 'compiled'),
 );

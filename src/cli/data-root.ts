@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { BadRequest } from '../base/index.ts';
+import { rootlessFacts } from '../engine/rootless/index.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,7 +13,7 @@ export function dataDirectoryOf(flag: string | undefined, env: Environment = pro
     if (given === '') throw new BadRequest('--data-dir must not be empty');
     return resolve(given);
   }
-  if (process.getuid!() === 0) return '/var/lib/orrery';
+  if (process.getuid!() === 0 && !rootlessFacts().isRootless) return '/var/lib/orrery';
   const share = env.XDG_DATA_HOME;
   return join(
     share !== undefined && isAbsolute(share) ? share : join(homedir(), '.local', 'share'),

@@ -1,10 +1,12 @@
 import { delimiter, join } from 'node:path';
 import { createLog, type Log, type LogLevel, silentLog } from '../../base/index.ts';
 import type { ImageLibrary } from '../../engine/index.ts';
+import { rootlessFacts } from '../../engine/rootless/index.ts';
 import type { Libpod, LibpodOptions } from '../../libpod/index.ts';
 import { dataDirectoryOf, instanceOf, nodeSubnet } from '../data-root.ts';
 import type { Invocation } from '../grammar/index.ts';
 import { programFile } from '../program-file.ts';
+import { orreryVersion } from '../version.ts';
 
 /** What commands of the container tool stand on; opened when they ask for it. */
 export interface ToolContext {
@@ -35,12 +37,15 @@ export function createToolContext(invocation: Invocation): ToolContext {
   const level = globals.bool('debug') ? 'debug' : LOG_LEVELS[globals.string('log-level') ?? 'warn'];
   const log = level === 'debug' || level === 'info' ? createLog({ level, name: 'engine' }) : silentLog;
   const engineDirectory = join(root, 'engine');
+  const rootless = rootlessFacts();
   const libpodOptions = (): LibpodOptions => ({
     directory: join(root, 'containers'),
     imagesDirectory: engineDirectory,
     log,
     self: [process.execPath, programFile(), '--root', root],
     environment: process.env,
+    pauseImage: `localhost/podman-pause:${orreryVersion}-0`,
+    ...(rootless.isRootless && { rootless: { uid: rootless.uid, gid: rootless.gid } }),
     ...(globals.changed('runtime') && { runtime: globals.string('runtime')! }),
     ...(globals.changed('conmon') && { conmon: globals.string('conmon')! }),
   });
