@@ -101,9 +101,6 @@ async function runAttached(request: {
   const { libpod, id, options, flags, streams, context } = request;
   const tty = options.Config.Tty === true;
   const session = await libpod.containers.attach(id);
-  const exit = libpod.containers.wait(id, options.HostConfig.AutoRemove ? 'removed' : 'next-exit');
-  // A start that fails is told by its own error.
-  exit.catch(() => undefined);
   const stopProxy =
     flags.bool('sig-proxy') && !tty
       ? proxySignals((signal) => libpod.containers.kill(id, signal))
@@ -119,7 +116,8 @@ async function runAttached(request: {
       session.close();
       return 0;
     }
-    return await exit;
+    // The process that started it cleans up behind it, as part of waiting.
+    return await libpod.containers.wait(id, 'exited');
   } finally {
     stopProxy?.();
     session.close();

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
+import { WriteStream } from 'node:tty';
 import type { ToolContext } from '../context.ts';
 import { DetachFilter, parseDetachKeys } from './detach-keys.ts';
 
@@ -72,16 +73,29 @@ async function copy(from: Readable, to: Writable | undefined): Promise<void> {
 function takeTerminal(session: Session, { stdin, stdout }: ToolContext, isRaw: boolean): () => void {
   const isTerminal = isRaw && stdin.isTTY === true;
   const resize = () => {
-    const [columns, rows] = stdout.isTTY ? stdout.getWindowSize() : [0, 0];
-    if (columns > 0 && rows > 0) session.resize(columns, rows);
+    const size = terminalSize(stdin, stdout);
+    if (size !== undefined) session.resize(size.columns, size.rows);
   };
   if (isTerminal) stdin.setRawMode(true);
   resize();
-  stdout.on('resize', resize);
+  process.on('SIGWINCH', resize);
   return () => {
-    stdout.off('resize', resize);
+    process.off('SIGWINCH', resize);
     if (isTerminal) stdin.setRawMode(false);
   };
+}
+
+/** Of the terminal that is our input, else our output; undefined when neither is one. */
+export function terminalSize(
+  stdin: NodeJS.ReadStream,
+  stdout: NodeJS.WriteStream,
+): { columns: number; rows: number } | undefined {
+  if (stdin.isTTY !== true && stdout.isTTY !== true) return undefined;
+  // Only output streams know how to ask for the size.
+  const asked = stdin.isTTY === true ? new WriteStream(0) : stdout;
+  const [columns, rows] = asked.getWindowSize();
+  if (asked !== stdout) asked.destroy();
+  return columns > 0 && rows > 0 ? { columns, rows } : undefined;
 }
 
 /** The signals that docker's and podman's sig-proxy pass on. */
