@@ -397,6 +397,8 @@ export interface UserNetworks {
   reservePorts(ports: readonly PublishedPort[]): Promise<PortReservation>;
   /** Writes /etc/hosts and /etc/resolv.conf of a container without networks of its own (`host`, `none`); `setUp` does for the others. */
   writeNameFiles(files: ContainerNameFiles): Promise<void>;
+  /** Names of a container in the hosts file of the one whose network it shares, which is there or is not any more. */
+  shareHostsFile(hostsPath: string, names: string[], isThere: boolean): Promise<void>;
   /** Takes all of it back. No error when it is already gone. */
   tearDown(containerId: string): Promise<void>;
   /** What `setUp` gave it last, for `inspect`. */
@@ -438,6 +440,8 @@ export interface ContainerNameFiles {
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];
+  /** Resolvers of its way out, instead of the host's. */
+  wayOutServers?: string[];
   /** Of its own, beside its addresses on networks: `127.0.0.1 hostname name` without a network, a pod's members. */
   entries?: { address: string; names: string[] }[];
   /** Where entries are taken from first; default the host's /etc/hosts, '' for none (containers.conf base_hosts_file). */

@@ -97,8 +97,10 @@ export class Lifecycle {
   }
 
   /** Networks, mounts, control group: whatever a run holds of the host. Idempotent. */
-  async #giveBack({ id, stored }: Container): Promise<void> {
+  async #giveBack(container: Container): Promise<void> {
     const { engine, parts, starting } = this.#options;
+    const { id, stored } = container;
+    await starting.shareNames(container, false);
     await parts.networks?.tearDown(id);
     await parts.outside?.disconnect(id);
     await engine.networks.removeNamespace(id.slice(0, 24));
@@ -186,15 +188,12 @@ export class Lifecycle {
     const { engine, store } = this.#options;
     const id = await store.idOf(text);
     if (['exited', 'stopped', 'not-running', 'next-exit'].includes(condition)) {
-      if (condition === 'next-exit') await this.#until(id, (status) => status === 'running');
-      const container = await store.load(id);
+      if (condition === 'next-exit') await this.#nextRun(id);
       // Docker and Podman differ: what was made and never started is not running, but has not exited either.
-      if (
-        condition === 'not-running' &&
-        container.state.status === 'created' &&
-        !container.state.isInitialized
-      )
-        return 0;
+      if (condition === 'not-running') {
+        const { state } = await store.load(id);
+        if (state.status === 'created' && !state.isInitialized) return 0;
+      }
       const exitCode = await this.#ended(id, () => engine.ended(id));
       if (this.#foreground.holds(id)) await this.cleanup(id);
       return exitCode;
@@ -230,6 +229,19 @@ export class Lifecycle {
     } catch (error) {
       if (error instanceof NotFound) return false;
       throw error;
+    }
+  }
+
+  /** Until it runs, or has ended once more: it may have come and gone between two looks. */
+  async #nextRun(id: string): Promise<void> {
+    const { state } = await this.#options.store.load(id);
+    const { finishedAt } = state;
+    for (let now = state; statusOf(now) !== 'running' && now.finishedAt === finishedAt; ) {
+      await this.#options.clock.sleep(POLL_MS);
+      const next = await this.#ifThere(id);
+      // One that removes itself has kept its exit code.
+      if (next === undefined) return;
+      now = next.state;
     }
   }
 

@@ -13,7 +13,10 @@ import type { Container } from './stored-container.ts';
 /** What containers need of their neighbours. */
 export interface ContainerParts {
   events?: Pick<Events, 'append'>;
-  networks?: Pick<UserNetworks, 'setUp' | 'tearDown' | 'endpointsOf' | 'inspect'>;
+  networks?: Pick<
+    UserNetworks,
+    'setUp' | 'tearDown' | 'endpointsOf' | 'inspect' | 'writeNameFiles' | 'shareHostsFile'
+  >;
   outside?: Pick<RootlessOutside, 'connect' | 'disconnect'>;
   volumes?: Pick<Volumes, 'create' | 'inspect' | 'exists' | 'mount' | 'unmount' | 'remove'>;
   secrets?: Pick<Secrets, 'read' | 'inspect'>;

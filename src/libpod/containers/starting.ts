@@ -1,9 +1,10 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BadRequest, runCommand } from '../../base/index.ts';
+import { BadRequest, NotFound, runCommand } from '../../base/index.ts';
 import { type ContainerMount, type Engine, type OutsideResult, resolveInRoot } from '../../engine/index.ts';
+import type { ContainerNameFiles } from '../libpod.ts';
 import type { ContainerStore } from './container-store.ts';
-import { writeEtcFiles } from './etc-files.ts';
+import { nameFilesOf, writeEtcFiles } from './etc-files.ts';
 import { namespaceFor } from './namespaces.ts';
 import { isOutsideMode, outsideWayOf } from './outside-way.ts';
 import type { ContainerParts, Endpoints } from './parts.ts';
@@ -26,7 +27,10 @@ export interface StartingOptions {
  * What conmon runs when the container has ended: as long as a process in the foreground holds the file, that one
  * does the work; when it is done the file is gone.
  */
-const EXIT_SCRIPT = '[ -e "$1" ] && flock "$1" true; [ -e "$1" ] || exit 0; shift; exec "$@"';
+const EXIT_SCRIPT =
+  '[ -e "$1" ] || exit 0; ' +
+  // conmon waits for this script, and whoever is attached for conmon.
+  '( flock "$1" true; [ -e "$1" ] || exit 0; shift; exec "$@" ) </dev/null >/dev/null 2>&1 &';
 
 /** Makes everything a container needs around it and has the engine make its process, which is not started yet. */
 export class Starting {
@@ -54,14 +58,20 @@ export class Starting {
     ]);
     const hostname = await this.#hostname(container, uts, net);
     const root = await engine.mountRoot(id);
-    const { network, endpoints, outside } = await this.#network(container, net, hostname);
     const sharing = await this.#sharedFolder(container, pod?.infraId);
+    const nameFiles = nameFilesOf(sharing ?? folder, container);
+    const { network, endpoints, outside } = await this.#network(container, net, hostname, nameFiles);
+    if (sharing !== undefined) await this.shareNames(container, true);
+    else if (Object.keys(endpoints).length === 0)
+      await parts.networks?.writeNameFiles({
+        ...nameFiles,
+        isHostNetwork: network === 'host',
+        ...(outside?.dns !== undefined && { wayOutServers: [outside.dns] }),
+        entries: ownEntries(container, hostname, network, outside?.address),
+      });
     const etc = await writeEtcFiles(folder, {
-      ...{ container, hostname, network, endpoints, isRootless },
+      ...{ container, hostname, isRootless },
       ...(sharing !== undefined && { sharedFolder: sharing }),
-      ...hostAddressOf(endpoints),
-      dnsServers: outside?.dns === undefined ? await this.#dnsServers(endpoints) : [outside.dns],
-      ...(outside?.address !== undefined && { ownAddress: outside.address }),
     });
     const { secretMounts, secretEnv } = await secretsOf(container, folder, parts.secrets);
     const asked = await this.#askedMounts(container, root);
@@ -109,6 +119,7 @@ export class Starting {
     { id, name, stored }: Container,
     asked: string | undefined,
     hostname: string,
+    nameFiles: ContainerNameFiles,
   ): Promise<{ network: string; endpoints: Endpoints; outside?: OutsideResult }> {
     const { engine, parts, isRootless } = this.#options;
     if (asked !== undefined || stored.hostConfig.NetworkMode === 'none')
@@ -125,6 +136,7 @@ export class Starting {
           ...{ containerId: id, containerName: name, namespacePath, hostname },
           networks: stored.networks,
           ports: way === undefined ? stored.ports : [],
+          nameFiles,
         });
     if (way === undefined || parts.outside === undefined) return { network: namespacePath, endpoints };
     const request = { containerId: id, namespacePath, ports: stored.ports, ...way };
@@ -140,14 +152,25 @@ export class Starting {
     return mode === 'pod' && infraId !== undefined && !stored.isInfra ? store.userFolder(infraId) : undefined;
   }
 
-  async #dnsServers(endpoints: Endpoints): Promise<string[]> {
-    const { networks } = this.#options.parts;
-    if (networks === undefined) return [];
-    const configs = await Promise.all(Object.keys(endpoints).map((name) => networks.inspect(name)));
-    return configs
-      .filter((config) => config.DnsEnabled)
-      .flatMap((config) => config.IPAM.Config.map((one) => one.Gateway))
-      .filter((one) => one !== undefined);
+  /** Its name in the hosts file of the container whose network it shares, from its start to its end. */
+  async shareNames(container: Container, isThere: boolean): Promise<void> {
+    const { parts } = this.#options;
+    const folder = await this.#folderShared(container);
+    if (folder === undefined) return;
+    const { hostsPath } = nameFilesOf(folder, container);
+    if (hostsPath !== undefined) await parts.networks?.shareHostsFile(hostsPath, [container.name], isThere);
+  }
+
+  /** undefined also when the other container, or its pod, is gone. */
+  async #folderShared(container: Container): Promise<string | undefined> {
+    const { podId } = container.stored;
+    try {
+      const pod = podId === undefined ? undefined : await this.#options.parts.pods?.inspect(podId);
+      return await this.#sharedFolder(container, pod?.infraId);
+    } catch (error) {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
   }
 
   async #imageEnv({ state }: Container): Promise<string[]> {
@@ -244,7 +267,13 @@ function depth(path: string): number {
   return path.split('/').length;
 }
 
-function hostAddressOf(endpoints: Endpoints): { hostAddress?: string } {
-  const address = Object.values(endpoints).flatMap((one) => one.gateways)[0];
-  return address === undefined ? {} : { hostAddress: address };
+/** Podman's entry of a container that is on no network of ours; on the host's it has the host's. */
+function ownEntries(
+  container: Container,
+  hostname: string,
+  network: string,
+  address: string | undefined,
+): { address: string; names: string[] }[] {
+  if (network === 'host') return [];
+  return [{ address: address ?? '127.0.0.1', names: [hostname, container.name] }];
 }

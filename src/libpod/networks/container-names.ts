@@ -83,6 +83,18 @@ export class ContainerNames {
       await writeInPlace(files.resolvConfPath, await resolversText(files, [], true));
   }
 
+  /** @param isThere false: the container has ended */
+  async share(hostsPath: string, names: string[], isThere: boolean): Promise<void> {
+    const entries = [{ address: '127.0.0.1', names }];
+    await this.#alone(async () => {
+      const text = await textOf(hostsPath);
+      if (text === undefined) return;
+      const change = isThere ? { without: [], with: entries } : { without: entries, with: [] };
+      const changed = changedHosts(text, change);
+      if (changed !== text) await writeInPlace(hostsPath, changed);
+    });
+  }
+
   async #writeFiles(
     record: ContainerNetworkRecord,
     networks: readonly NetworkDefinition[],
@@ -269,6 +281,7 @@ async function resolversText(
     search: files.dnsSearch,
     options: files.dnsOptions,
     ownServers: servers,
+    wayOutServers: files.wayOutServers ?? [],
     isHostNetwork: files.isHostNetwork === true,
     hasIpv6,
   });

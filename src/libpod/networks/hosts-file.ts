@@ -77,15 +77,17 @@ function extraHost(text: string, hostGateway: string | undefined): HostEntry {
   const at = text.indexOf(':');
   if (at < 0) throw new BadRequest(`unable to parse host entry ${JSON.stringify(text)}: incorrect format`);
   const name = text.slice(0, at);
+  // Several names for one address: `a;b:10.0.0.1`.
+  const names = name.split(';').filter((one) => one !== '');
   const address = text.slice(at + 1).replace(/^\[(.*)\]$/, '$1');
   if (name === '') throw new BadRequest(`hostname in host entry ${JSON.stringify(text)} is empty`);
   if (address === '') throw new BadRequest(`IP address in host entry ${JSON.stringify(text)} is empty`);
-  if (address !== 'host-gateway') return { address, names: [name] };
+  if (address !== 'host-gateway') return { address, names };
   if (!hostGateway)
     throw new BadRequest(
       'unable to replace "host-gateway" of host entry: host containers internal IP address is empty',
     );
-  return { address: hostGateway, names: [name] };
+  return { address: hostGateway, names };
 }
 
 function formatEntry(entry: HostEntry): string {

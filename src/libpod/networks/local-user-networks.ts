@@ -144,8 +144,8 @@ export class LocalUserNetworks implements UserNetworks {
   }
 
   async connect(network: string, container: string, settings: EndpointSettings = {}): Promise<void> {
-    const definition = await this.#definitions.find(network);
     const user = await this.#userOf(container);
+    const definition = await this.#definitions.find(network);
     if (user.networks.includes(definition.Name))
       throw new Conflict(
         `container ${user.id} is already connected to network ${JSON.stringify(definition.Name)}: network is already connected`,
@@ -221,6 +221,10 @@ export class LocalUserNetworks implements UserNetworks {
 
   async writeNameFiles(files: ContainerNameFiles): Promise<void> {
     await this.#names.writeStandalone(files);
+  }
+
+  async shareHostsFile(hostsPath: string, names: string[], isThere: boolean): Promise<void> {
+    await this.#names.share(hostsPath, names, isThere);
   }
 
   async tearDown(containerId: string): Promise<void> {

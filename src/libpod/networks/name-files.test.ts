@@ -50,7 +50,15 @@ test('a file is rewritten in its own inode, shorter or longer', async () => {
 const HOST = {
   hostText:
     'search corp.example\nnameserver 127.0.0.53\nnameserver fd00::53\nnameserver 192.0.2.53\noptions edns0\n',
-  ...{ servers: [], search: [], options: [], ownServers: [], isHostNetwork: false, hasIpv6: false },
+  ...{
+    servers: [],
+    search: [],
+    options: [],
+    ownServers: [],
+    wayOutServers: [],
+    isHostNetwork: false,
+    hasIpv6: false,
+  },
 };
 
 test("a container gets the host's resolvers that it can reach", () => {

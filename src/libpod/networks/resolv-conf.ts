@@ -13,6 +13,8 @@ export interface ResolvConfContent {
   options: readonly string[];
   /** Where the network's own name server answers; empty: there is none. */
   ownServers: readonly string[];
+  /** Of the program that carries its packets (slirp4netns). */
+  wayOutServers: readonly string[];
   /** Resolvers on the host's loopback are reached too: the container is on the host's network. */
   isHostNetwork: boolean;
   hasIpv6: boolean;
@@ -34,6 +36,7 @@ export function resolvConf(content: ResolvConfContent): string {
 function serversOf(content: ResolvConfContent, host: string[]): readonly string[] {
   if (content.servers.length > 0) return content.servers;
   if (content.ownServers.length > 0) return content.ownServers;
+  if (content.wayOutServers.length > 0) return content.wayOutServers;
   if (content.isHostNetwork && host.length > 0) return host;
   const reached = host.filter((server) => !isLoopback(server) && (content.hasIpv6 || !server.includes(':')));
   if (reached.length > 0) return reached;
