@@ -44,7 +44,9 @@ const IMAGE_VOLUMES = new Set(['bind', 'anonymous', 'tmpfs', 'ignore']);
 /** What the image's VOLUMEs become where nothing else is mounted. */
 export function imageVolumes(paths: readonly string[], mode: string | undefined): StoredMount[] {
   if (mode === 'ignore') return [];
-  return paths.map((path) =>
+  // A VOLUME may say anything (`VOLUME ['/a']` is one named `[/a]`): Docker takes it from the root.
+  const absolute = paths.map((path) => posix.resolve('/', path));
+  return absolute.map((path) =>
     mode === 'tmpfs' ? tmpfsMount(path, ['rprivate', 'rw', 'nodev', 'exec']) : parseAnonymous(path),
   );
 }
