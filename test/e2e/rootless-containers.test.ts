@@ -1,0 +1,195 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type OrdinaryUser, ordinaryUser, whyNoOrdinaryUser } from '../harness/ordinary-user.ts';
+import { whyNotHere } from './engine-fixture.ts';
+
+const why = whyNoOrdinaryUser() || (await whyNotHere());
+if (why !== '') process.stderr.write(`rootless containers: skipped: ${why}\n`);
+
+const IMAGE = 'localhost/shell';
+const PROGRAMS = ['sh', 'sleep', 'cat', 'id', 'ls', 'mount', 'touch', 'stat', 'chown', 'grep'];
+
+let user: OrdinaryUser;
+
+describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 }, () => {
+  beforeAll(async () => {
+    user = await ordinaryUser();
+    const packed = await orrery('image', 'pack', IMAGE, ...PROGRAMS);
+    expect(packed.stderr).toBe('');
+    const node = user.program[0]!;
+    const served = await orrery('image', 'pack', 'localhost/server', node);
+    expect(served.stderr).toBe('');
+  });
+  afterAll(async () => {
+    await orrery('rm', '--all', '--force', '--time', '0');
+    await user.dispose();
+  });
+
+  const orrery = (...args: string[]) => user.orrery(args, { timeoutMs: 30_000 });
+  /** Runs to its end. @returns what it printed. */
+  const output = async (flags: string[], script: string) => {
+    const made = await orrery('run', '--detach', ...flags, IMAGE, '-c', script);
+    expect(made.exitCode, made.stderr).toBe(0);
+    const id = made.stdout.trim();
+    const { stdout: code } = await orrery('wait', id);
+    const { stdout, stderr } = await orrery('logs', id);
+    await orrery('rm', id);
+    return { stdout, stderr, exitCode: Number(code) };
+  };
+
+  const statusOf = async (name: string) =>
+    (await orrery('inspect', name, '--format', '{{.State.Status}}')).stdout.trim();
+
+  test('are root inside and the user outside, in a network namespace of their own', async () => {
+    const { stdout } = await output(
+      ['--network', 'none'],
+      'id -u; cat /proc/self/uid_map; grep -c : /proc/net/dev',
+    );
+    const words = stdout.trim().split(/\s+/).map(Number);
+    expect(words).toEqual([0, 0, user.uid, 1, 1, user.subordinate, 65_536, 1]);
+  });
+
+  test('have their exit code told', async () => {
+    expect((await output(['--network', 'none'], 'exit 7')).exitCode).toBe(7);
+  });
+
+  test('are listed, told of, entered and stopped', async () => {
+    const made = await orrery(
+      'run',
+      '-d',
+      '--name',
+      'kept',
+      '--network',
+      'none',
+      IMAGE,
+      '-c',
+      'echo here; sleep 1000',
+    );
+    expect(made.exitCode, made.stderr).toBe(0);
+    expect((await orrery('ps', '--format', '{{.Names}}')).stdout).toBe('kept\n');
+    expect(await statusOf('kept')).toBe('running');
+    expect((await orrery('logs', 'kept')).stdout).toBe('here\n');
+    const inside = await orrery('exec', 'kept', 'sh', '-c', 'id -u; exit 5');
+    expect(inside).toMatchObject({ stdout: '0\n', exitCode: 5 });
+    expect((await orrery('stop', '--time', '0', 'kept')).exitCode).toBe(0);
+    expect((await orrery('ps', '--quiet')).stdout).toBe('');
+    expect(await statusOf('kept')).toBe('exited');
+    expect((await orrery('start', 'kept')).exitCode).toBe(0);
+    await orrery('rm', '--force', '--time', '0', 'kept');
+  });
+
+  test('stay one world while a container is all that lives of it', async () => {
+    await orrery('run', '-d', '--name', 'holder', '--network', 'none', IMAGE, '-c', 'sleep 1000');
+    const conmon = user.processes().find((one) => one.command.includes('conmon'))!;
+    const { stdout: theirs } = await user.run(['readlink', `/proc/${conmon.pid}/ns/mnt`]);
+    expect((await orrery('unshare', 'readlink', '/proc/self/ns/mnt')).stdout).toBe(theirs);
+    // Of ours, conmon is all there is beside the container.
+    const ours = () => user.processes().filter((one) => !one.command.includes('sleep'));
+    await until(() => ours().length < 2);
+    expect(ours().map((one) => one.pid)).toEqual([conmon.pid]);
+    await orrery('rm', '--force', '--time', '0', 'holder');
+  });
+
+  test('keep files in volumes that belong to ids of the ranges', async () => {
+    const first = await output(
+      ['--network', 'none', '-v', 'data:/data'],
+      'touch /data/file && chown 33:44 /data/file',
+    );
+    expect(first).toMatchObject({ exitCode: 0, stderr: '' });
+    const again = await output(['--network', 'none', '-v', 'data:/data'], 'stat -c %u:%g /data/file');
+    expect(again.stdout).toBe('33:44\n');
+    const { stdout } = await orrery('volume', 'inspect', 'data', '--format', '{{.Mountpoint}}');
+    const { uid, gid } = statSync(join(stdout.trim(), 'file'));
+    expect([uid - user.subordinate, gid - user.subordinate]).toEqual([32, 43]);
+    await orrery('volume', 'rm', 'data');
+  });
+
+  test('gain nothing by a setuid program of theirs on the host', async () => {
+    const folder = join(user.home, 'shared');
+    await user.run(['mkdir', folder]);
+    const made = await output(
+      ['--network', 'none', '-v', `${folder}:/shared`],
+      'cat /proc/self/status > /shared/x; chown 0:0 /shared/x; chmod 4755 /shared/x 2>/dev/null || true',
+    );
+    expect(made.exitCode).toBe(0);
+    expect(statSync(join(folder, 'x')).uid).toBe(user.uid);
+  });
+
+  test('publish ports, without a device and without root', async () => {
+    const port = await freePort();
+    const server = `require('http').createServer((q, r) => r.end('hello')).listen(80, '0.0.0.0')`;
+    const args = ['-d', '--name', 'web', '-p', `127.0.0.1:${port}:80`, 'localhost/server', '-e', server];
+    const made = await orrery('run', ...args);
+    expect(made.exitCode, made.stderr).toBe(0);
+    expect(await answerAt(port)).toBe('hello');
+    const second = await orrery('run', '-d', '-p', `127.0.0.1:${port}:80`, IMAGE, '-c', 'sleep 1000');
+    expect(second.exitCode).not.toBe(0);
+    expect(second.stderr).toContain(`listen tcp 127.0.0.1:${port}: bind: address already in use`);
+    await orrery('rm', '--force', '--time', '0', 'web');
+    await until(() => user.processes().length === 0);
+  });
+
+  test('refuse by name what this host does not allow', async () => {
+    const { stdout } = await user.run(['sh', '-c', 'exec 3<>/dev/net/tun && echo allowed']);
+    if (stdout !== '') return;
+    const asked = await orrery('run', '-d', '--network', 'slirp4netns', IMAGE, '-c', 'true');
+    expect(asked.exitCode).not.toBe(0);
+    expect(asked.stderr).toMatch(/slirp4netns: .*(?:not installed|\/dev\/net\/tun).*\((?:as root: |apt-get)/);
+    const limited = await orrery('create', '--network', 'none', '--memory', '64m', IMAGE, '-c', 'true');
+    expect(limited.stderr).toContain(
+      'Resource limits are not supported and ignored on cgroups V1 rootless systems',
+    );
+  });
+
+  test('kill -9 of everything leaves nothing that the next command does not make good', async () => {
+    await orrery('run', '-d', '--name', 'hit', '--network', 'none', IMAGE, '-c', 'sleep 1000');
+    for (const { pid } of user.processes()) process.kill(pid, 'SIGKILL');
+    await until(() => user.processes().length === 0);
+    expect(await statusOf('hit')).toBe('exited');
+    expect((await orrery('start', 'hit')).exitCode).toBe(0);
+    expect((await orrery('exec', 'hit', 'id', '-u')).stdout).toBe('0\n');
+    expect((await orrery('rm', '--force', '--time', '0', 'hit')).exitCode).toBe(0);
+  });
+
+  test('leave no process, no mount and no half-made thing behind', async () => {
+    await orrery('rm', '--all', '--force', '--time', '0');
+    await until(() => user.processes().length === 0);
+    const data = join(user.home, '.local/share/orrery/containers');
+    expect(existsSync(data)).toBe(true);
+    expect(readdirSync(join(data, 'containers'))).toEqual([]);
+    expect(readdirSync(join(data, 'netns'))).toEqual([]);
+  });
+});
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Asks until the container's server listens. */
+async function answerAt(port: number): Promise<string> {
+  for (let tries = 0; ; tries++) {
+    try {
+      const response = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
+      return await response.text();
+    } catch (error) {
+      if (tries > 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    if (tries > 200) throw new Error('it does not come to hold within 10 s');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
