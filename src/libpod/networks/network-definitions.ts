@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto';
-import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlreadyExists, BadRequest, type Clock, Conflict, NotFound } from '../../base/index.ts';
-import { type BridgeLink, IpRange, makeBridge, type NetworkHost, withFileLock } from '../../engine/index.ts';
+import {
+  type BridgeLink,
+  IpRange,
+  makeBridge,
+  type NetworkHost,
+  rootlessFacts,
+  withFileLock,
+} from '../../engine/index.ts';
 import type { CreateNetwork, NetworkConfig } from '../libpod.ts';
 import type { AddressLeases } from './address-leases.ts';
 import { DEFAULT_NETWORK, defaultNetwork, defineNetwork, freeSubnet } from './network-definition.ts';
@@ -176,12 +182,8 @@ export class NetworkDefinitions {
   }
 
   async #withHostLock<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      await access(HOST_LOCKS, constants.W_OK);
-    } catch {
-      // An ordinary user has a network namespace of their own: nobody else's bridges are in it.
-      return await work();
-    }
+    // An ordinary user has a network namespace of their own: nobody else's bridges are in it.
+    if (rootlessFacts().isRootless) return await work();
     return await withFileLock(join(HOST_LOCKS, 'orrery-networks.lock'), work);
   }
 
