@@ -177,8 +177,8 @@ export class CommandLine<Context> {
     if (rest.length === 0 || isAsked) return this.#withoutCommand(path, isAsked);
     const { program } = this.#options;
     const name = [program, path].filter((part) => part !== '').join(' ');
-    if (rest[0]!.startsWith('-'))
-      parseFlags(rest, this.#options.globals, { interspersed: false, command: name });
+    // As cobra: flags are looked at before the command that is none.
+    parseFlags(rest, this.#options.globals, { interspersed: true, command: name });
     const near = similarNames(
       rest[0]!,
       this.listed(path).map((one) => one.name),

@@ -97,12 +97,12 @@ export const commit: CommandDefinition<ToolContext> = {
       'change,c',
       `Apply the following possible instructions to the created image (default []): ${CHANGES.join(' | ')}`,
     ),
-    flag('string', 'format,f', '`Format` of the image manifest and metadata', {
+    flag('string', 'format,f', 'Format of the image manifest and metadata', {
       default: 'oci',
       placeholder: 'Format',
       tools: ['podman'],
     }),
-    flag('string', 'iidfile', '`file` to write the image ID to', { placeholder: 'file', tools: ['podman'] }),
+    flag('string', 'iidfile', 'file to write the image ID to', { placeholder: 'file', tools: ['podman'] }),
     flag('bool', 'include-volumes', 'Include container volumes as image volumes', { tools: ['podman'] }),
     flag('string', 'message,m', 'Set commit message for imported image'),
     flag('bool', 'pause,p', 'Pause container during commit'),

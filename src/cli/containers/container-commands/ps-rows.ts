@@ -65,6 +65,7 @@ export function psRow(container: ContainerListEntry, options: PsOptions): object
     Pod: options.noTrunc ? (container.podId ?? '') : (container.podId ?? '').slice(0, 12),
     State: stateText(container, options.now),
     Status: statusText(container, options.now),
+    Restarts: container.restarts,
     RunningFor: age,
     CreatedHuman: age,
     CreatedAt: String(new GoTime(container.createdAt)),
@@ -135,7 +136,6 @@ function rawFields(container: ContainerListEntry, options: PsOptions): Record<st
     Pod: container.podId ?? '',
     PodName: container.podName ?? '',
     Ports: container.ports.length === 0 ? NIL_SLICE : groupPorts(container.ports).map(portFields),
-    Restarts: container.restarts,
     Size:
       container.size === undefined
         ? new GoNil('pointer', '*define.ContainerSize')

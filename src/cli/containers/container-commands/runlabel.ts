@@ -23,10 +23,10 @@ export const runlabel: CommandDefinition<ToolContext> = {
       'authfile',
       'Path of the authentication file. Use REGISTRY_AUTH_FILE environment variable to override',
     ),
-    flag('string', 'cert-dir', '`Pathname` of a directory containing TLS certificates and keys', {
+    flag('string', 'cert-dir', 'Pathname of a directory containing TLS certificates and keys', {
       placeholder: 'Pathname',
     }),
-    flag('string', 'creds', '`Credentials` (USERNAME:PASSWORD) to use for authenticating to a registry', {
+    flag('string', 'creds', 'Credentials (USERNAME:PASSWORD) to use for authenticating to a registry', {
       placeholder: 'Credentials',
     }),
     flag('bool', 'display', 'Preview the command that the label would run'),

@@ -19,7 +19,7 @@ export const filterFlag: Flag = flag('strings', 'filter,f', 'Filter output based
 export const detachKeysFlag: Flag = flag(
   'string',
   'detach-keys',
-  'Select the key sequence for detaching a container. Format is a single character `[a-Z]` or a comma separated sequence of `ctrl-<value>`, where `<value>` is one of: `a-z`, `@`, `^`, `[`, `\\`, `]`, `^` or `_`',
+  'Select the key sequence for detaching a container. Format is a single character [a-Z] or a comma separated sequence of `ctrl-<value>`, where `<value>` is one of: `a-z`, `@`, `^`, `[`, `\\`, `]`, `^` or `_`',
   { placeholder: '[a-Z]', default: 'ctrl-p,ctrl-q' },
 );
 

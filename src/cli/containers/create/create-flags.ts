@@ -1,7 +1,7 @@
 import { type Flag, flag, refusedFlag } from '../../grammar/index.ts';
 
 const SIZE =
-  '(format: `<number>[<unit>]`, where unit = b (bytes), k (kibibytes), m (mebibytes), or g (gibibytes))';
+  '(format: <number>[<unit>], where unit = b (bytes), k (kibibytes), m (mebibytes), or g (gibibytes))';
 const podman = { tools: ['podman'] } as const;
 const docker = { tools: ['docker'] } as const;
 
@@ -15,7 +15,7 @@ export const limitFlags: readonly Flag[] = [
   flag(
     'strings',
     'blkio-weight-device',
-    'Block IO weight (relative device weight, format: `DEVICE_NAME:WEIGHT`)',
+    'Block IO weight (relative device weight, format: DEVICE_NAME:WEIGHT)',
     {
       placeholder: 'DEVICE_NAME:WEIGHT',
     },
@@ -225,7 +225,7 @@ const storageFlags: readonly Flag[] = [
     'overlayfs has no options here',
     docker,
   ),
-  flag('stringArray', 'tmpfs', 'Mount a temporary filesystem (`tmpfs`) into a container', {
+  flag('stringArray', 'tmpfs', 'Mount a temporary filesystem (tmpfs) into a container', {
     placeholder: 'tmpfs',
   }),
   flag('stringArray', 'volume,v', 'Bind mount a volume into the container'),
@@ -314,7 +314,7 @@ const isolationFlags: readonly Flag[] = [
 ];
 
 const lifeFlags: readonly Flag[] = [
-  flag('string', 'arch', 'use `ARCH` instead of the architecture of the machine for choosing images', {
+  flag('string', 'arch', 'use ARCH instead of the architecture of the machine for choosing images', {
     placeholder: 'ARCH',
     ...podman,
   }),
@@ -344,7 +344,7 @@ const lifeFlags: readonly Flag[] = [
   ),
   flag('string', 'log-driver', 'Logging driver for the container', { default: 'k8s-file' }),
   flag('strings', 'log-opt', 'Logging driver options'),
-  flag('string', 'os', 'use `OS` instead of the running OS for choosing images', {
+  flag('string', 'os', 'use OS instead of the running OS for choosing images', {
     placeholder: 'OS',
     ...podman,
   }),
@@ -371,7 +371,7 @@ const lifeFlags: readonly Flag[] = [
     'restart',
     'Restart policy to apply when a container exits ("always"|"no"|"on-failure"|"unless-stopped")',
   ),
-  flag('string', 'signature-policy', '`Pathname` of signature policy file (not usually used)', {
+  flag('string', 'signature-policy', 'Pathname of signature policy file (not usually used)', {
     hidden: true,
     ...podman,
   }),
@@ -381,7 +381,7 @@ const lifeFlags: readonly Flag[] = [
     'Require HTTPS and verify certificates when contacting registries for pulling images',
     { default: true, ...podman },
   ),
-  flag('string', 'variant', 'Use `VARIANT` instead of the running architecture variant for choosing images', {
+  flag('string', 'variant', 'Use VARIANT instead of the running architecture variant for choosing images', {
     placeholder: 'VARIANT',
     ...podman,
   }),

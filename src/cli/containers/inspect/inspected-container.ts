@@ -9,7 +9,8 @@ import { inspectedNetworks } from './inspected-networks.ts';
 /** What Podman's `inspect` shows of a container: libpod's define.InspectContainerData, field for field. */
 export function inspectedContainer(container: ContainerInspect, imageDigest: string): object {
   const image = container.imageId.replace(/^sha256:/, '');
-  return goStruct('*define.InspectContainerData', {
+  // Podman's template sees a list of anything: its errors say so.
+  return goStruct('interface {}', {
     Id: container.id,
     Created: new GoTime(container.createdAt),
     Path: container.path,
