@@ -410,6 +410,8 @@ export interface ImageLibrary extends ImageStore {
     reference: string,
     options?: { force?: boolean; noPrune?: boolean; allNames?: boolean },
   ): Promise<{ untagged: string[]; deleted: string[] }>;
+  /** Forgets images that cannot be read any more: the one named, or all. @returns digests of their manifests. */
+  removeDamaged(reference?: string): Promise<string[]>;
   /** Removes images without names, or with `all` those no container uses. @returns ids and what they took. */
   prune(options?: {
     all?: boolean;
@@ -489,6 +491,8 @@ export interface LoadOptions {
 export interface SaveOptions {
   format: 'docker-archive' | 'oci-archive' | 'oci-dir' | 'docker-dir';
   uncompressed?: boolean;
+  /** Names that are only the archive's, for the one image in it. */
+  furtherNames?: string[];
 }
 
 export interface ImportOptions {

@@ -31,7 +31,7 @@ import {
   withEntries,
 } from './image-store.ts';
 import { parentsOf } from './image-tree.ts';
-import { type Descriptor, MANIFEST } from './media-types.ts';
+import { type Descriptor, MANIFEST, type Manifest } from './media-types.ts';
 import { parseReference } from './reference.ts';
 import { importRootfs } from './rootfs-import.ts';
 import { saveArchive, saveFolder } from './saving.ts';
@@ -215,6 +215,31 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
     }
   }
 
+  async removeDamaged(reference?: string): Promise<string[]> {
+    const removed: string[] = [];
+    await this.edit(async (manifests) => {
+      const left: Descriptor[] = [];
+      for (const entry of manifests) {
+        const isMeant =
+          reference === undefined ||
+          entry.digest === reference ||
+          (!/^[a-f0-9]{3,64}$/.test(reference) && isNamedBy(entry, reference)) ||
+          (await this.#hasId(entry, reference));
+        if (isMeant && (await this.readUnlessDamaged(entry.digest)) === undefined) removed.push(entry.digest);
+        else left.push(entry);
+      }
+      return left;
+    });
+    return [...new Set(removed)];
+  }
+
+  /** Of an image whose config is gone, the manifest may still tell. */
+  async #hasId(entry: Descriptor, id: string): Promise<boolean> {
+    if ((await this.blobs.sizeOf(entry.digest)) === undefined) return false;
+    const manifest = JSON.parse((await this.blobs.read(entry.digest)).toString()) as Partial<Manifest>;
+    return manifest.config?.digest?.startsWith(`sha256:${id.replace('sha256:', '')}`) === true;
+  }
+
   async prune(
     options: { all?: boolean; filters?: Record<string, string[]> } = {},
   ): Promise<{ deleted: string[]; untagged: string[]; reclaimedBytes: number }> {
@@ -262,8 +287,10 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
     for (const reference of references) {
       const image = await this.inspect(reference);
       const name = await this.nameMeant(image, reference);
+      const further = (options.furtherNames ?? []).map((one) => localReference(one));
       const there = images.find((one) => one.image.digest === image.digest);
-      if (there === undefined) images.push({ image, names: name === undefined ? [] : [name] });
+      if (there === undefined)
+        images.push({ image, names: [...(name === undefined ? [] : [name]), ...further] });
       else if (name !== undefined && !there.names.includes(name)) there.names.push(name);
     }
     return saveArchive(this, images, options);

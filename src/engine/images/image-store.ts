@@ -122,7 +122,7 @@ export class DiskImageStore implements ImageStore {
         if (this.options.canUnpack) await this.layers.sync();
         await this.blobs.adopt([config, manifest]);
         const old = await this.#retargeted((await this.blobs.readIndex()).manifests, config.digest, entry);
-        await this.blobs.writeIndex(withEntries(old, [entry]));
+        await this.blobs.writeIndex(withEntries(old, [entry], 'added first'));
         await this.#pins.release(image.layers.map((layer) => layer.digest));
       });
       return { reference, id: config.digest };
@@ -208,7 +208,8 @@ export class DiskImageStore implements ImageStore {
   async #retargeted(manifests: Descriptor[], id: string, top: Descriptor): Promise<Descriptor[]> {
     const changed: Descriptor[] = [];
     for (const one of manifests) {
-      if (one.digest === top.digest || (await this.read(one.digest)).manifest.config.digest !== id) {
+      const there = one.digest === top.digest ? undefined : await this.readUnlessDamaged(one.digest);
+      if (there?.manifest.config.digest !== id) {
         changed.push(one);
         continue;
       }
@@ -258,7 +259,7 @@ export class DiskImageStore implements ImageStore {
       let { manifests } = await this.blobs.readIndex();
       for (const [i, image] of found.entries())
         manifests = await this.#retargeted(manifests, image.manifest.config.digest, tops[i]!);
-      await this.blobs.writeIndex(withEntries(manifests, entries));
+      await this.blobs.writeIndex(withEntries(manifests, entries, 'added first'));
       const layers = found.flatMap((image) => image.manifest.layers);
       await this.#pins.release(layers.map((layer) => layer.digest));
     });
@@ -332,7 +333,8 @@ export class DiskImageStore implements ImageStore {
     if (hex === undefined) return undefined;
     for (const one of manifests) {
       if (one.digest.startsWith(`sha256:${hex}`)) return one;
-      if ((await this.read(one.digest)).manifest.config.digest.startsWith(`sha256:${hex}`)) return one;
+      const image = await this.readUnlessDamaged(one.digest);
+      if (image?.manifest.config.digest.startsWith(`sha256:${hex}`)) return one;
     }
     return undefined;
   }
@@ -350,6 +352,18 @@ export class DiskImageStore implements ImageStore {
         cause,
         hint: 'load or pack it again',
       });
+    }
+  }
+
+  /** undefined when the image cannot be read. */
+  protected async readUnlessDamaged(
+    digest: string,
+  ): Promise<{ manifest: Manifest; config: ConfigBlob } | undefined> {
+    try {
+      return await this.read(digest);
+    } catch (error) {
+      if (error instanceof OrreryError && error.code === 'ImageStoreCorrupt') return undefined;
+      throw error;
     }
   }
 
@@ -397,7 +411,7 @@ export class DiskImageStore implements ImageStore {
     });
   }
 
-  /** Deletes blobs and layers that no name leads to. Call under the lock. */
+  /** Deletes blobs and layers that no name leads to, unless it cannot be told. Call under the lock. */
   async #sweep(): Promise<void> {
     const keep = new Set<string>();
     const layers = new Set((await this.options.layersInUse()).map((diffId) => this.layers.nameOf(diffId)));
@@ -406,7 +420,12 @@ export class DiskImageStore implements ImageStore {
       layers.add(this.layers.nameOf(pin.diffId));
     }
     for (const { digest } of (await this.blobs.readIndex()).manifests) {
-      const { manifest, config } = await this.read(digest);
+      const image = await this.readUnlessDamaged(digest);
+      if (image === undefined) {
+        this.options.log.warn('an image is damaged: nothing is swept until it is removed', { digest });
+        return;
+      }
+      const { manifest, config } = image;
       for (const blob of [digest, manifest.config.digest, ...manifest.layers.map((one) => one.digest)])
         keep.add(blob);
       for (const diffId of config.rootfs.diff_ids) layers.add(this.layers.nameOf(diffId));
@@ -474,11 +493,18 @@ function findByName(text: string, manifests: Descriptor[]): Descriptor | undefin
   return manifests.find((one) => endsWithName(nameOf(one) ?? '', text));
 }
 
-/** A name moves to its new image; the old image stays, without a name, as in Docker. */
-export function withEntries(old: readonly Descriptor[], added: readonly Descriptor[]): Descriptor[] {
+/**
+ * A name moves to its new image; the old image stays, without a name, as in Docker. What was pulled, loaded or made
+ * has its new name first, what was tagged last, as in Podman.
+ */
+export function withEntries(
+  old: readonly Descriptor[],
+  added: readonly Descriptor[],
+  order: 'added first' | 'added last' = 'added last',
+): Descriptor[] {
   const names = new Set(added.map(nameOf).filter((name) => name !== undefined));
   const kept = old.map((one) => (names.has(nameOf(one) ?? '') ? withoutName(one) : one));
-  const all = [...kept, ...added];
+  const all = order === 'added first' ? [...added, ...kept] : [...kept, ...added];
   const named = new Set(all.filter((one) => nameOf(one) !== undefined).map((one) => one.digest));
   const unique = new Map<string, Descriptor>();
   for (const one of all) {

@@ -37,13 +37,23 @@ export const load: CommandDefinition<ToolContext> = {
     if (args.length > 0 && program === 'podman') throw new BadRequest('`podman load` takes no arguments');
     const given = flags.string('input') ?? args[0];
     const images = await context.images();
-    const loaded = await images.loadFrom(await sourceOf(given, context), {
-      defaultDomain: program === 'podman' ? 'localhost' : 'docker.io',
+    const source = await sourceOf(given, context);
+    const defaultDomain = program === 'podman' ? 'localhost' : 'docker.io';
+    const loaded = await images.loadFrom(source, { defaultDomain }).catch((error: unknown) => {
+      throw asPodmanSays(error);
     });
     for (const { reference, id } of loaded) context.stdout.write(`Loaded image: ${reference ?? id}\n`);
     return 0;
   },
 };
+
+function asPodmanSays(error: unknown): unknown {
+  if (!(error instanceof BadRequest) || !/not a valid tar|holds no image|is empty/.test(error.message))
+    return error;
+  return new BadRequest(`payload does not match any of the supported image formats: ${error.message}`, {
+    cause: error,
+  });
+}
 
 async function sourceOf(
   given: string | undefined,
@@ -54,6 +64,7 @@ async function sourceOf(
       throw new BadRequest('cannot read from terminal, use command-line redirection or the --input flag');
     return context.stdin;
   }
+  if (/^https?:\/\//.test(given)) return await download(given);
   const found = await stat(given).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
     throw new BadRequest(`stat ${given}: no such file or directory`, { cause: error });
@@ -90,7 +101,7 @@ export const save: CommandDefinition<ToolContext> = {
     signaturePolicy,
   ],
   args: anyArgs,
-  run: async ({ args, flags }, context) => {
+  run: async ({ args, flags, program }, context) => {
     if (args.length === 0) throw new BadRequest('need at least 1 argument');
     const format = flags.string('format') as SaveOptions['format'];
     if (!FORMATS.includes(format)) throw new BadRequest(`format value must be one of ${FORMATS.join(' ')}`);
@@ -103,8 +114,12 @@ export const save: CommandDefinition<ToolContext> = {
     }
     if (output === undefined && context.stdout.isTTY)
       throw new BadRequest('refusing to save to terminal. Use -o flag or redirect');
-    // As in Podman, further arguments are further names of the first image unless asked for otherwise.
-    const archive = await images.save([...args], { format });
+    // To Podman further arguments are further names of the first image, unless asked for otherwise.
+    const [first, ...furtherNames] = args;
+    const archive =
+      program === 'podman' && !flags.bool('multi-image-archive')
+        ? await images.save([first!], { format, furtherNames })
+        : await images.save([...args], { format });
     await writeOut(archive, output, context);
     return 0;
   },
@@ -162,7 +177,6 @@ export const importImage: CommandDefinition<ToolContext> = {
 };
 
 async function tarOf(path: string, context: ToolContext): Promise<Readable> {
-  if (/^https?:\/\//.test(path)) return await download(path);
   const source = await sourceOf(path, context);
   if ('folder' in source) throw new BadRequest(`${path} is a folder, not a tarball`);
   return source;

@@ -60,6 +60,7 @@ class Removal {
 
   /** Children before their parents: what is left after a round has none any more. */
   async all(): Promise<void> {
+    if (this.#options.force) await this.#forgetDamaged();
     const failed = new Set<string>();
     for (;;) {
       const left = (await this.#images.describe()).filter((image) => !failed.has(image.id));
@@ -74,8 +75,16 @@ class Removal {
     }
   }
 
+  async #forgetDamaged(reference?: string): Promise<void> {
+    const damaged = await this.#images.removeDamaged(reference);
+    for (const digest of damaged)
+      this.#context.stderr.write(`Failed to read the image ${digest}: it was removed\n`);
+    this.deleted.push(...damaged);
+  }
+
   async #remove(reference: string, isAll = false): Promise<void> {
     const options = { ...this.#options, allNames: isAll };
+    if (this.#options.force) await this.#forgetDamaged(reference);
     for (let round = 0; ; round++) {
       try {
         const removed = await this.#images.removeImage(reference, options);
@@ -135,6 +144,7 @@ export const pruneImages: CommandDefinition<ToolContext> = {
     const isAll = flags.bool('all');
     if (!flags.bool('force') && !(await isConfirmed(context, isAll))) return 0;
     const images = await context.images();
+    if (isAll) for (const digest of await images.removeDamaged()) context.stdout.write(`${digest}\n`);
     const { deleted } = await images.prune({ all: isAll, filters: parseFilters(flags.strings('filter')) });
     for (const id of deleted) context.stdout.write(`${id.replace('sha256:', '')}\n`);
     return 0;
