@@ -10,6 +10,7 @@
 export { type BuilderOptions, openBuilder } from './build/builder.ts';
 export type * from './build/options.ts';
 export { readJson, readText, replaceFile } from './containers/records.ts';
+export { lookUpUser } from './containers/users.ts';
 export type * from './engine.ts';
 export { applyChanges } from './images/config-changes.ts';
 export { imageFilter, isDangling, isIntermediate, matchesReference } from './images/image-filters.ts';

@@ -18,7 +18,7 @@ export interface ContainerParts {
     'setUp' | 'tearDown' | 'endpointsOf' | 'inspect' | 'writeNameFiles' | 'shareHostsFile'
   >;
   outside?: Pick<RootlessOutside, 'connect' | 'disconnect'>;
-  volumes?: Pick<Volumes, 'create' | 'inspect' | 'exists' | 'mount' | 'unmount' | 'remove'>;
+  volumes?: Pick<Volumes, 'create' | 'inspect' | 'exists' | 'mount' | 'unmount' | 'remove' | 'prepare'>;
   secrets?: Pick<Secrets, 'read' | 'inspect'>;
   pods?: Pick<Pods, 'inspect' | 'idOf'>;
   lifecycle?: ContainerLifecycle;

@@ -1,7 +1,13 @@
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BadRequest, NotFound, runCommand } from '../../base/index.ts';
-import { type ContainerMount, type Engine, type OutsideResult, resolveInRoot } from '../../engine/index.ts';
+import { BadRequest, NotFound } from '../../base/index.ts';
+import {
+  type ContainerMount,
+  type Engine,
+  lookUpUser,
+  type OutsideResult,
+  resolveInRoot,
+} from '../../engine/index.ts';
 import type { ContainerNameFiles } from '../libpod.ts';
 import type { ContainerStore } from './container-store.ts';
 import { nameFilesOf, writeEtcFiles } from './etc-files.ts';
@@ -194,7 +200,8 @@ export class Starting {
   async #askedMounts({ id, stored }: Container, root: string): Promise<ContainerMount[]> {
     const mounts: ContainerMount[] = [];
     const host = stored.hostConfig;
-    for (const mount of stored.mounts) mounts.push(engineMount(mount, await this.#sourceOf(id, mount, root)));
+    for (const mount of stored.mounts)
+      mounts.push(engineMount(mount, await this.#sourceOf(id, mount, root, stored.config.User ?? '')));
     const isFree = (path: string) => !stored.mounts.some((one) => one.destination === path);
     if (host.ReadonlyRootfs && stored.options.Podman?.ReadWriteTmpfs !== false)
       for (const path of ['/tmp', '/var/tmp', '/run'])
@@ -214,20 +221,20 @@ export class Starting {
     return mounts.sort((a, b) => depth(a.destination) - depth(b.destination));
   }
 
-  async #sourceOf(id: string, mount: StoredMount, root: string): Promise<string> {
+  async #sourceOf(id: string, mount: StoredMount, root: string, user: string): Promise<string> {
     if (mount.type === 'bind') {
       await stat(mount.source).catch((cause: NodeJS.ErrnoException) => {
         throw new BadRequest(`statfs ${mount.source}: no such file or directory`, { cause });
       });
       return mount.source;
     }
-    if (mount.type === 'volume') return await this.#volume(id, mount, root);
+    if (mount.type === 'volume') return await this.#volume(id, mount, root, user);
     if (mount.type === 'image') throw new BadRequest('a mount of type image is not supported');
     return mount.source;
   }
 
   /** Mounts it; one that is still empty begins with what the image has at its place. */
-  async #volume(id: string, mount: StoredMount, root: string): Promise<string> {
+  async #volume(id: string, mount: StoredMount, root: string, user: string): Promise<string> {
     const { volumes } = this.#options.parts;
     if (volumes === undefined) throw new BadRequest(`the volume ${mount.name} is not supported`);
     if (!(await volumes.exists(mount.name!)))
@@ -239,12 +246,11 @@ export class Starting {
     const source = await volumes.mount(mount.name!, id);
     const within =
       mount.subpath === undefined ? source : await resolveInRoot(source, mount.subpath, { followLast: true });
-    if (mount.noCopy || (await readdir(within)).length > 0) return within;
+    if (mount.subpath !== undefined) return within;
     const image = await resolveInRoot(root, mount.destination, { followLast: true });
-    const found = await stat(image).catch(() => undefined);
-    if (!found?.isDirectory()) return within;
-    // The folder itself too: its owner and mode are the volume's from then on.
-    await runCommand('cp', ['-a', '--no-target-directory', '--', image, within]);
+    const { uid, gid } = await lookUpUser(user, root, []);
+    const noCopy = mount.noCopy === true;
+    await volumes.prepare(mount.name!, { imageFolder: image, noCopy, uid, gid });
     return within;
   }
 
