@@ -239,7 +239,12 @@ async function addImage(session: BuildSession, image: BuiltImage, name: string |
     createdAt: blob.created!,
     history: image.history,
     format: options.format ?? 'oci',
-    ...(options.annotations && { annotations: options.annotations }),
+    // OCI image-spec, annotations.md.
+    annotations: {
+      'org.opencontainers.image.base.digest': image.base?.digest ?? '',
+      'org.opencontainers.image.base.name': image.base?.references[0] ?? '',
+      ...options.annotations,
+    },
   });
 }
 

@@ -38,7 +38,7 @@ export interface PreparedRun {
   execute(root: string): Promise<void>;
 }
 
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** @throws BadRequest */
 export async function prepareRun(input: RunInput): Promise<PreparedRun> {

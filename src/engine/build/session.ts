@@ -21,6 +21,8 @@ export interface BuiltImage {
   config: ConfigBlob;
   /** The image in the store, when nothing was added to one. */
   existing?: Image;
+  /** The image of the store that it began with; none for `FROM scratch`. */
+  base?: Image;
 }
 
 export type Library = DiskImageLibrary;

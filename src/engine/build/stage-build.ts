@@ -8,7 +8,7 @@ import { parsePlatform } from './build-args.ts';
 import { prepareCopy } from './copy-step.ts';
 import type { ImageState } from './options.ts';
 import { type Instruction, parseOneInstruction } from './parse.ts';
-import { prepareRun } from './run-prepare.ts';
+import { DEFAULT_PATH, prepareRun } from './run-prepare.ts';
 import { type BuildSession, type BuiltImage, type HistoryEntry, noStage } from './session.ts';
 import { applyToConfig } from './stage-config.ts';
 import { readArgs, type Stage, type StagedDockerfile, stageCalled } from './stages.ts';
@@ -68,9 +68,13 @@ export class StageBuild {
     const instructions = [...this.#envInstructions(), ...stage.instructions, ...this.#labelInstructions()];
     const { report } = this.#session;
     const shown = `FROM ${stage.base}${stage.name === undefined ? '' : ` AS ${stage.name}`}`;
-    report.step(place, 1, instructions.length + 1, shown);
+    const from = (triggers: number) => report.step(place, 1, triggers + instructions.length + 1, shown);
+    // What must be pulled takes a while: then people are told first, and of ONBUILD nothing is known yet.
+    const isHere = await this.#isHere();
+    if (!isHere) from(0);
     await this.#start();
     const triggers = this.#triggers();
+    if (isHere) from(triggers.length);
     const all = [...triggers, ...instructions];
     try {
       for (const [i, instruction] of all.entries()) {
@@ -83,6 +87,13 @@ export class StageBuild {
       await this.#root?.discard();
     }
     return all.length === 0 && this.#base !== undefined ? this.#base : this.#result();
+  }
+
+  async #isHere(): Promise<boolean> {
+    const { session, file, stage } = this.#input;
+    if (stage.base === 'scratch' || stageCalled(file.stages, stage.base, stage.index) !== undefined)
+      return true;
+    return !stage.base.startsWith('oci') && (await session.library.resolve(stage.base)) !== undefined;
   }
 
   #envInstructions(): Instruction[] {
@@ -119,6 +130,9 @@ export class StageBuild {
       this.#createdAt = blob.created ?? '1970-01-01T00:00:00Z';
       this.#id = id;
     }
+    // Docker's and Podman's images all have one.
+    if (this.#state.config.Env?.some((line) => line.startsWith('PATH=')) !== true)
+      this.#state.config.Env = [`PATH=${DEFAULT_PATH}`, ...(this.#state.config.Env ?? [])];
     if (session.options.unsetEnv)
       this.#state.config.Env = (this.#state.config.Env ?? []).filter(
         (line) => !session.options.unsetEnv!.includes(line.split('=', 1)[0]!),
@@ -319,6 +333,9 @@ export class StageBuild {
     this.#history.push({
       created,
       created_by: createdBy,
+      ...(this.#history.length === (this.#base?.history.length ?? 0) && {
+        comment: `FROM ${this.#input.stage.base}`,
+      }),
       ...(layer === undefined && { empty_layer: true }),
     });
     this.#id = imageIdOf(this.#result().config);
@@ -395,7 +412,14 @@ export class StageBuild {
       // A stage keeps what only Docker's format can say; the last one is written in the format asked for.
       format: this.#input.isTarget ? (this.#session.options.format ?? 'oci') : 'docker',
     });
-    return { id: imageIdOf(blob), layers: [...this.#layers], history: [...this.#history], config: blob };
+    const base = this.#base?.existing ?? this.#base?.base;
+    return {
+      id: imageIdOf(blob),
+      layers: [...this.#layers],
+      history: [...this.#history],
+      config: blob,
+      ...(base && { base }),
+    };
   }
 }
 
