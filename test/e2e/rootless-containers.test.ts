@@ -131,6 +131,23 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
     await until(() => user.processes().length === 0);
   });
 
+  test('reach each other by name in a network, and take ports of the host into it', async () => {
+    const port = await freePort();
+    expect((await orrery('network', 'create', 'lane')).stdout).toBe('lane\n');
+    const server = `require('http').createServer((q, r) => r.end('hello')).listen(80, '0.0.0.0')`;
+    const flags = ['-d', '--name', 'server', '--network', 'lane', '-p', `127.0.0.1:${port}:80`];
+    const made = await orrery('run', ...flags, 'localhost/server', '-e', server);
+    expect(made.exitCode, made.stderr).toBe(0);
+    expect(await answerAt(port)).toBe('hello');
+    const client = `fetch('http://server/').then(async (r) => console.log(await r.text()))`;
+    await orrery('run', '-d', '--name', 'client', '--network', 'lane', 'localhost/server', '-e', client);
+    expect((await orrery('wait', 'client')).stdout).toBe('0\n');
+    expect((await orrery('logs', 'client')).stdout).toBe('hello\n');
+    await orrery('rm', '--force', '--time', '0', 'server', 'client');
+    expect((await orrery('network', 'rm', 'lane')).exitCode).toBe(0);
+    await until(() => user.processes().length === 0);
+  });
+
   test('refuse by name what this host does not allow', async () => {
     const { stdout } = await user.run(['sh', '-c', 'exec 3<>/dev/net/tun && echo allowed']);
     if (stdout !== '') return;
