@@ -35,6 +35,11 @@ async function inspectImage(name: string, context: ToolContext): Promise<object>
 const INSPECTORS: Partial<Record<ObjectType, () => Promise<Inspector>>> = {
   container: async () => inspectContainer,
   image: async () => inspectImage,
+  volume: async () => (await import('../volume-commands/listing.ts')).inspectVolume,
+  network: async () => {
+    const { inspectNetwork } = await import('../network-commands/listing.ts');
+    return async (name, context) => await inspectNetwork(name, context, context.program === 'docker');
+  },
 };
 
 /** Finds each name among things of one type, or of any. Names that are nothing's have an error in their place. */
