@@ -1,5 +1,5 @@
 import { WebSocket, WebSocketServer } from 'ws';
-import { BadRequest, Conflict } from '../../base/index.ts';
+import { BadRequest, Conflict, NotFound } from '../../base/index.ts';
 import type { AttachSession } from '../../engine/index.ts';
 import type { ContainerInspect } from '../../libpod/index.ts';
 import type { ApiContext } from '../context.ts';
@@ -63,7 +63,11 @@ async function attach(context: ApiContext, terminals: Terminals, x: Exchange): P
   if (!wanted.stream && !wanted.logs)
     throw new BadRequest('Either the stream or logs parameter must be true');
   const tty = one.config.Tty === true;
-  const session = wanted.stream ? await containers.attach(one.id) : undefined;
+  const session = wanted.stream ? await joined(context, one) : undefined;
+  if (session === 'cannot start') {
+    // The client asks to start it next, and is told then; attaching to it is no error.
+    return x.hijack(RAW_STREAM).close();
+  }
   if (session !== undefined) terminals.add(one.id, session);
   try {
     const connection = x.hijack(!tty && x.isAtLeast('1.42') ? MULTIPLEXED_STREAM : RAW_STREAM);
@@ -86,10 +90,40 @@ async function attach(context: ApiContext, terminals: Terminals, x: Exchange): P
     }
     connection.close();
   } finally {
-    if (session !== undefined) {
-      terminals.delete(one.id, session);
-      session.close();
-    }
+    if (session !== undefined) await leave(context, terminals, one.id, session);
+  }
+}
+
+/**
+ * Who attached before the start is the one to clear up after the end, if it has come; else that goes back to the
+ * container's monitor.
+ */
+async function leave(
+  { libpod }: ApiContext,
+  terminals: Terminals,
+  id: string,
+  session: AttachSession,
+): Promise<void> {
+  terminals.delete(id, session);
+  session.close();
+  try {
+    await libpod.containers.cleanup(id);
+  } catch (error) {
+    if (!(error instanceof NotFound)) throw error;
+  }
+}
+
+/** What did not start yet is made ready to start by this, which may be what cannot be done. */
+async function joined(
+  { libpod, log }: ApiContext,
+  one: ContainerInspect,
+): Promise<AttachSession | 'cannot start'> {
+  try {
+    return await libpod.containers.attach(one.id);
+  } catch (error) {
+    if (isRunning(one.status)) throw error;
+    log.debug('a container cannot be made ready to start', { container: one.id, error });
+    return 'cannot start';
   }
 }
 
@@ -133,8 +167,7 @@ async function attachWebSocket(context: ApiContext, terminals: Terminals, x: Exc
   try {
     await carryWebSocket(x, session, one.config.Tty === true ? keys : []);
   } finally {
-    terminals.delete(one.id, session);
-    session.close();
+    await leave(context, terminals, one.id, session);
   }
 }
 
@@ -147,8 +180,8 @@ async function carryWebSocket(x: Exchange, session: AttachSession, keys: readonl
   const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
   // A frame that is none ends the connection: 'close' follows.
   client.on('error', () => client.terminate());
-  const leave = (): void => client.close();
-  const keyed = keys.length > 0 && session.stdin !== undefined ? detachKeys(keys, leave) : undefined;
+  const leaveClient = (): void => client.close();
+  const keyed = keys.length > 0 && session.stdin !== undefined ? detachKeys(keys, leaveClient) : undefined;
   if (session.stdin !== undefined) keyed?.pipe(session.stdin);
   const input = keyed ?? session.stdin;
   client.on('message', (data: Buffer) => {

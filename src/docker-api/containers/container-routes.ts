@@ -162,7 +162,13 @@ async function start({ libpod }: ApiContext, x: Exchange): Promise<void> {
   const one = await libpod.containers.inspect(x.name());
   if (one.status === 'paused') throw new Conflict('cannot start a paused container, try unpause instead');
   if (one.status === 'running') return x.done(304);
-  await libpod.containers.start(one.id);
+  try {
+    await libpod.containers.start(one.id);
+  } catch (error) {
+    // Who asked for its removal at its end waits for that, also when it never began.
+    if (one.hostConfig.AutoRemove) await libpod.containers.remove(one.id, { force: true, volumes: true });
+    throw error;
+  }
   x.done();
 }
 
@@ -273,6 +279,8 @@ async function remove({ libpod }: ApiContext, x: Exchange): Promise<void> {
         : ['running', 'stop the container before removal or force remove'];
     throw new Conflict(`cannot remove container "/${one.name}": container is ${state}: ${remedy}`);
   }
+  // Its end is told of before its removal is, also when nobody has come to that yet.
+  if (!isRunning(one.status)) await libpod.containers.cleanup(one.id);
   await libpod.containers.remove(one.id, {
     force,
     volumes: x.flag('v'),

@@ -93,7 +93,9 @@ export class Exchange {
   refuse(keys: readonly string[]): void {
     const first = keys.find((key) => {
       const value = this.#query.get(key);
-      return value !== null && !['', '0', 'false', '[]', '{}', 'null'].includes(value);
+      return (
+        value !== null && !['', '0', 'false', 'no', 'none', '[]', '{}', 'null'].includes(value.toLowerCase())
+      );
     });
     if (first !== undefined) throw new Refusal(400, `the parameter "${first}" is not supported`);
   }

@@ -17,6 +17,8 @@ const STATUS_OF_CODE: Record<string, number> = {
   RequestEntityTooLarge: 413,
   Invalid: 400,
   NotPermitted: 403,
+  // The image, or the client, named a program that is not there or cannot be run.
+  ContainerStartFailed: 400,
 };
 
 /** Docker's status for anything thrown: 500 only for what is no mistake of the client's. */

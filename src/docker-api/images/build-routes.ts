@@ -8,7 +8,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Handler } from '../http/http-server.ts';
 import { Refusal } from '../http/refusal.ts';
 import type { Route } from '../http/router.ts';
-import { dockerName } from '../names.ts';
+import { dockerName, familiarName } from '../names.ts';
 import { registryConfig } from '../registry-auth.ts';
 import { platformOption } from './platform.ts';
 import { ProgressStream } from './progress-stream.ts';
@@ -55,12 +55,20 @@ async function build({ builder }: ApiContext, x: Exchange): Promise<void> {
         context: { tar: x.body },
         registry,
         quiet,
-        onOutput: (text) => stream.send({ stream: text }),
+        onOutput: (text) => stream.send({ stream: familiarTag(text) }),
         signal: x.signal,
       });
       stream.send(quiet ? { stream: `${id}\n` } : { aux: { ID: id } });
     });
   });
+}
+
+/** Docker prints the short name. */
+function familiarTag(text: string): string {
+  return text.replace(
+    /^(Successfully tagged )(\S+)$/m,
+    (_, said: string, name: string) => said + familiarName(name),
+  );
 }
 
 /** The parameters of Engine API 1.44, ImageBuild. @throws BadRequest */

@@ -44,8 +44,8 @@ export function dockerEvent(event: LibpodEvent): DockerEvent | undefined {
     attributes.type = 'bridge';
     if (event.Status === 'connect' || event.Status === 'disconnect') attributes.container ??= event.ID;
   }
-  if (event.ContainerExitCode !== undefined && ['died', 'exec_died'].includes(event.Status))
-    attributes.exitCode = String(event.ContainerExitCode);
+  if (['died', 'exec_died'].includes(event.Status))
+    attributes.exitCode = String(event.ContainerExitCode ?? 0);
   return {
     Type: event.Type,
     Action: actionOf(event),
