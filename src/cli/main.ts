@@ -37,11 +37,8 @@ function isCloudCommand([first, second]: string[]): boolean {
   if (first === undefined || first === '-h' || first === '--help' || first === '-v' || first === '--version')
     return true;
   if (first === 'help') return second === undefined || CLOUD.has(second);
-  return CLOUD.has(first) || (first === 'image' && IMAGE_OF_THE_CLOUD.has(second ?? ''));
+  return CLOUD.has(first);
 }
-
-/** Until the container tool has them. */
-const IMAGE_OF_THE_CLOUD = new Set(['load', 'pack', 'ls', 'rm', 'check']);
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // `orrery … | head`: the reader has seen enough.

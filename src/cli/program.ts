@@ -44,7 +44,6 @@ export function createProgram(): Command {
     .addHelpText('after', HELP_FOOTER)
     .exitOverride();
   addLifecycle(program);
-  addImages(program);
   addStore(program);
   program
     .command('completion')
@@ -194,67 +193,6 @@ function addLifecycle(program: Command): void {
     .action(async (flags) => (await import('./commands/down.ts')).down(flags));
 }
 
-function addImages(program: Command): void {
-  const image = program
-    .command('image')
-    .description('Manage container images. No server is needed.')
-    .helpCommand('help [command]', 'Show help for a command.');
-  image
-    .command('load')
-    .description(
-      'Load images from an archive made by `docker save`, `podman save` or any OCI tool (gzipped or not).',
-    )
-    .argument('<file>', 'the archive, or - for standard input')
-    .addOption(dataDir())
-    .addHelpText('after', '\nExample:\n  docker save nginx | orrery image load -')
-    .action(async (file: string, flags) => (await import('./commands/image.ts')).loadImage(file, flags));
-  image
-    .command('pack')
-    .description('Make a minimal image from programs of this host and the shared libraries they need.')
-    .argument('<name[:tag]>', 'name of the image')
-    .argument('<binary...>', 'programs: paths, or names on PATH; the first is the entrypoint')
-    .option('--entrypoint <command>', 'the entrypoint: one word, or a JSON array')
-    .option('--cmd <command>', 'default arguments: one word, or a JSON array')
-    .option('--file <host:image>', 'put a further file of this host into the image (repeatable)', collect, [])
-    .option('-e, --env <name=value>', 'set an environment variable (repeatable)', collect, [])
-    .option('-w, --workdir <dir>', 'working directory')
-    .option('-u, --user <uid[:gid]>', 'user the program runs as')
-    .option('--expose <port[/protocol]>', 'port the image listens on (repeatable)', collect, [])
-    .addOption(dataDir())
-    .addHelpText(
-      'after',
-      `
-Examples:
-  orrery image pack local/node "$(which node)"
-  orrery image pack local/hello "$(which node)" --file server.js:/app/server.js \\
-      --entrypoint '["node", "/app/server.js"]' --user 65534`,
-    )
-    .action(async (name: string, binaries: string[], flags) =>
-      (await import('./commands/image.ts')).packImage(name, binaries, flags),
-    );
-  image
-    .command('ls')
-    .alias('list')
-    .description('List images.')
-    .option('-q, --quiet', 'ids only')
-    .addOption(output())
-    .addOption(dataDir())
-    .action(async (flags) => (await import('./commands/image.ts')).listImages(flags));
-  image
-    .command('rm')
-    .description('Remove images.')
-    .argument('<image...>', 'references or ids')
-    .addOption(dataDir())
-    .action(async (images: string[], flags) =>
-      (await import('./commands/image.ts')).removeImages(images, flags),
-    );
-  image
-    .command('check')
-    .description('Verify every blob of the image store against its digest.')
-    .addOption(dataDir())
-    .action(async (flags) => (await import('./commands/image.ts')).checkImages(flags));
-}
-
 function addStore(program: Command): void {
   const group = program
     .command('store')
@@ -302,10 +240,6 @@ function addStore(program: Command): void {
     .option('--from <url>', 'the etcd to copy from')
     .addHelpText('after', '\nExample:\n  orrery store migrate --to etcd://10.0.0.1:2379,10.0.0.2:2379')
     .action(async (flags) => (await import('./commands/store.ts')).migrateStoreCommand(flags));
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 /** @throws BadRequest when there is no command of that name. */

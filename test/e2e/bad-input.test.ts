@@ -27,7 +27,6 @@ describe('the command line refuses by name', () => {
       'error: --bind-address "nowhere" is not an IPv4 address',
     ],
     [['status', '-o', 'xml'], 'error: unable to match a printer suitable for the output format "xml"'],
-    [['image', 'load', '/no/such/file'], 'error: no such file: /no/such/file'],
     [['completion', 'tcsh'], 'error: unknown shell "tcsh"'],
     [['help', 'store', 'bakup'], "error: unknown command 'store bakup'"],
     [['up', '--etcd-cafile', 'x', '--data-dir', scratch], 'error: --etcd-cafile needs --store'],

@@ -1,7 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
-import { BadRequest, NotFound, OrreryError, silentLog } from '../../base/index.ts';
+import { BadRequest, OrreryError, silentLog } from '../../base/index.ts';
 import {
   type Engine,
   familiarReference,
@@ -11,7 +9,6 @@ import {
 } from '../../engine/index.ts';
 import { prepareDataDirectory } from '../data-directory.ts';
 import { dataDirectoryOf, instanceOf, nodeSubnet } from '../data-root.ts';
-import { formatBytes, formatDuration, outputFormat, printStructured, table } from '../output.ts';
 
 interface Flags {
   dataDir?: string;
@@ -26,20 +23,6 @@ async function engineOf(flags: Flags): Promise<Engine> {
     log: silentLog,
     searchPath: (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
   });
-}
-
-export async function loadImage(file: string, flags: Flags): Promise<void> {
-  if (file !== '-') {
-    const found = await stat(file).catch(() => undefined);
-    if (found === undefined) throw new BadRequest(`no such file: ${file}`);
-    if (!found.isFile() && !found.isFIFO()) throw new BadRequest(`not a file: ${file}`);
-  } else if (process.stdin.isTTY) {
-    throw new BadRequest('refusing to read an archive from a terminal', {
-      hint: 'orrery image load FILE, or pipe one in',
-    });
-  }
-  const engine = await engineOf(flags);
-  printLoaded(await engine.images.load(file === '-' ? process.stdin : createReadStream(file)));
 }
 
 interface PackFlags extends Flags {
@@ -66,44 +49,6 @@ export async function packImage(name: string, binaries: string[], flags: PackFla
   if (flags.expose.length > 0) options.exposedPorts = flags.expose.map(exposed);
   const engine = await engineOf(flags);
   printLoaded([await engine.images.pack(options)]);
-}
-
-export async function listImages(flags: Flags & { quiet?: boolean; output?: string }): Promise<void> {
-  const format = outputFormat(flags.output);
-  const engine = await engineOf(flags);
-  const images = await engine.images.list();
-  if (format !== 'text') return printStructured(images, format);
-  if (flags.quiet === true) {
-    for (const image of images) process.stdout.write(`${image.id}\n`);
-    return;
-  }
-  const rows = images.flatMap((image) =>
-    (image.references.length === 0 ? ['<none>:<none>'] : image.references.map(familiarReference)).map(
-      (reference) => {
-        const colon = reference.lastIndexOf(':');
-        return [
-          reference.slice(0, colon),
-          reference.slice(colon + 1),
-          image.id.replace('sha256:', '').slice(0, 12),
-          created(image.createdAt),
-          formatBytes(image.sizeBytes),
-        ];
-      },
-    ),
-  );
-  process.stdout.write(table(['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE'], rows));
-}
-
-export async function removeImages(references: string[], flags: Flags): Promise<void> {
-  const engine = await engineOf(flags);
-  for (const reference of references) {
-    if ((await engine.images.resolve(reference)) === undefined)
-      throw new NotFound(`no such image: ${reference}`);
-  }
-  for (const reference of references) {
-    await engine.images.remove(reference);
-    process.stdout.write(`Removed: ${reference}\n`);
-  }
 }
 
 export async function checkImages(flags: Flags): Promise<void> {
@@ -168,10 +113,4 @@ function exposed(text: string): string {
   if (match === null || Number(match[1]) < 1 || Number(match[1]) > 65_535)
     throw new BadRequest(`--expose "${text}" is not PORT[/tcp|udp]`);
   return `${match[1]}/${match[2] ?? 'tcp'}`;
-}
-
-/** A reproducible image says 1970, which is not when it was made; Docker shows such a time as N/A too. */
-function created(timestamp: string): string {
-  const ms = Date.parse(timestamp);
-  return ms > 0 ? `${formatDuration((Date.now() - ms) / 1000)} ago` : 'N/A';
 }

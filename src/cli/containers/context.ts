@@ -3,7 +3,7 @@ import { createLog, type Log, type LogLevel, silentLog } from '../../base/index.
 import type { ImageLibrary } from '../../engine/index.ts';
 import { rootlessFacts } from '../../engine/rootless/index.ts';
 import type { Libpod, LibpodOptions } from '../../libpod/index.ts';
-import { dataDirectoryOf, instanceOf, nodeSubnet } from '../data-root.ts';
+import { dataDirectoryOf } from '../data-root.ts';
 import type { Invocation } from '../grammar/index.ts';
 import { programFile } from '../program-file.ts';
 import { orreryVersion } from '../version.ts';
@@ -50,15 +50,12 @@ export function createToolContext(invocation: Invocation): ToolContext {
     ...(globals.changed('conmon') && { conmon: globals.string('conmon')! }),
   });
   const images = once(async (): Promise<ImageLibrary> => {
-    const { openEngine } = await import('../../engine/index.ts');
-    const engine = await openEngine({
+    const { openImageLibrary } = await import('../../engine/index.ts');
+    return await openImageLibrary({
       directory: engineDirectory,
-      instance: instanceOf(root),
-      subnet: nodeSubnet('10.42.0.0/16'),
       log,
       searchPath: (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
     });
-    return engine.images as ImageLibrary;
   });
   return {
     program: invocation.program as ToolContext['program'],

@@ -6,7 +6,9 @@ const IN_ROOT = 'everything lives below --root';
 
 /** Flags of the program itself: Podman's, and those of Docker's that mean something here. */
 export const globalFlags: readonly Flag[] = [
-  flag('string', 'root', 'Path to the root directory in which data, including images, is stored'),
+  flag('string', 'root', 'Path to the root directory in which data, including images, is stored', {
+    aliases: ['data-dir'],
+  }),
   flag('string', 'runroot', "Path to the 'run directory' where all state information is stored", {
     tools: ['podman'],
   }),

@@ -218,7 +218,6 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
   async removeDamaged(reference?: string): Promise<string[]> {
     const removed: string[] = [];
     await this.edit(async (manifests) => {
-      const left: Descriptor[] = [];
       for (const entry of manifests) {
         const isMeant =
           reference === undefined ||
@@ -226,9 +225,8 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
           (!/^[a-f0-9]{3,64}$/.test(reference) && isNamedBy(entry, reference)) ||
           (await this.#hasId(entry, reference));
         if (isMeant && (await this.readUnlessDamaged(entry.digest)) === undefined) removed.push(entry.digest);
-        else left.push(entry);
       }
-      return left;
+      return manifests.filter((entry) => !removed.includes(entry.digest));
     });
     return [...new Set(removed)];
   }
