@@ -26,7 +26,12 @@ export function createTool(program: string): CommandLine<ToolContext> {
 /** @returns the exit code: 125 for an error of ours, whatever the command says otherwise. */
 export async function runTool(words: readonly string[], program: string): Promise<number> {
   try {
-    return await createTool(program).run(words);
+    const tool = createTool(program);
+    if (words[0] === '__complete' || words[0] === '__completeNoDesc') {
+      const { runCompletion } = await import('./completion/run-completion.ts');
+      return await runCompletion(words, tool, program);
+    }
+    return await tool.run(words);
   } catch (error) {
     process.stderr.write(explain(error, program));
     return error instanceof OrreryError && typeof error.details?.exitCode === 'number'

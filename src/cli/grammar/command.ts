@@ -36,6 +36,8 @@ export interface CommandDefinition<Context> {
   args: ArgumentCheck;
   /** False: the first argument that is no flag ends the flags, as in `run IMAGE --flag-of-the-command`. Default true. */
   interspersed?: boolean;
+  /** What a template of `--format` can name, for completion. */
+  templateFields?: readonly string[];
   /** @returns the exit code; nothing is 0. */
   run: (invocation: Invocation, context: Context) => Promise<number | undefined>;
 }

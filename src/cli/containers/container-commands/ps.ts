@@ -41,6 +41,7 @@ export const ps: CommandDefinition<ToolContext> = {
     flag('uint', 'watch,w', 'Watch the ps output on an interval in seconds', { tools: ['podman'] }),
   ],
   args: noArgs,
+  templateFields: [...PS_FIELDS, ...Object.keys(PS_HEADERS).filter((name) => !PS_FIELDS.includes(name))],
   run: async ({ flags, path }, context) => {
     check(flags);
     const name = path.split(' ').at(-1)!;

@@ -48,6 +48,7 @@ export const stats: CommandDefinition<ToolContext> = {
     flag('bool', 'no-trunc', 'Do not truncate output'),
   ],
   args: anyArgs,
+  templateFields: [...COLUMNS, ...STATS_FIELDS],
   run: async ({ args, flags }, context) => {
     const asked = [flags.bool('all'), flags.bool('latest'), args.length > 0].filter(Boolean);
     if (asked.length > 1) throw new BadRequest('--all, --latest and containers cannot be used together');

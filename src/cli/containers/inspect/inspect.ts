@@ -51,6 +51,21 @@ export const containerInspect: CommandDefinition<ToolContext> = {
   examples: ['container inspect myCtr', "container inspect -l --format '{{.Id}} {{.Config.Labels}}'"],
   flags,
   args: anyArgs,
+  templateFields: [
+    'ID',
+    'Created',
+    'Path',
+    'Args',
+    'State',
+    'Image',
+    'ImageName',
+    'Name',
+    'RestartCount',
+    'Mounts',
+    'NetworkSettings',
+    'Config',
+    'HostConfig',
+  ],
   run: async ({ args, flags: given }, context) => await run(args, 'container', given, context),
 };
 
