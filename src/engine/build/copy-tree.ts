@@ -1,13 +1,28 @@
-import { constants } from 'node:fs';
-import { chmod, copyFile, lchown, link, lutimes, mkdir, readlink, rm, symlink } from 'node:fs/promises';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  readlinkSync,
+  rmSync,
+  type Stats,
+  symlinkSync,
+} from 'node:fs';
+import { copyFile } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import { BadRequest } from '../../base/index.ts';
 import { libc } from '../system/libc.ts';
 import { resolveInRoot } from '../system/root-path.ts';
 import type { IgnoreRules } from './ignore.ts';
-import { type CopySource, statOrNothing, type TreeEntry, walkSource } from './tree-walk.ts';
+import { type CopySource, type TreeEntry, walkSource } from './tree-walk.ts';
 
 const S_IFMT = 0o170000;
+/** More than this is copied in the thread pool; for small files its queue costs ten times the work. */
+const LARGE_BYTES = 1 << 20;
 
 export interface Copy {
   /** The mounted root that is written into; nobody else changes it meanwhile. */
@@ -33,13 +48,13 @@ export interface Copy {
  */
 export async function copyIntoRoot(copy: Copy): Promise<void> {
   const target = await resolveInRoot(copy.root, copy.destination, { followLast: true });
-  const there = await statOrNothing(target);
+  const there = statOrNothing(target);
   const isFolder = copy.several || /(?:^|\/)\.?$/.test(copy.destination) || there?.isDirectory() === true;
   const links = new Map<string, string>();
   for (const source of copy.sources) {
     if (source.info.isDirectory()) await copyFolder(copy, source, { target, links });
     else {
-      await makeFolders(copy, isFolder ? target : dirname(target));
+      makeFolders(copy, isFolder ? target : dirname(target));
       const entry: TreeEntry = { path: '', full: source.path, info: source.info };
       await copyEntry(copy, entry, isFolder ? join(target, source.name) : target, links);
     }
@@ -51,45 +66,50 @@ async function copyFolder(
   source: CopySource,
   { target, links }: { target: string; links: Map<string, string> },
 ): Promise<void> {
-  await makeFolders(copy, target);
+  makeFolders(copy, target);
   const folders: { path: string; entry: TreeEntry }[] = [];
+  // Files come folder by folder: where the folder is, is found out once.
+  let last = { inRoot: '', path: '' };
   for await (const entry of walkSource(source, copy.ignore, copy.excluded)) {
     if (entry.path === '') continue;
     const inRoot = posix.join('/', target.slice(copy.root.length), entry.path);
     if (entry.info.isDirectory()) {
       const path = await resolveInRoot(copy.root, inRoot, { followLast: true });
-      if (await makeFolder(copy, path, entry)) folders.push({ path, entry });
+      if (makeFolder(copy, path, entry)) folders.push({ path, entry });
     } else {
-      const parent = await resolveInRoot(copy.root, dirname(inRoot), { followLast: true });
-      await makeFolders(copy, parent);
-      await copyEntry(copy, entry, join(parent, basename(entry.path)), links);
+      const around = dirname(inRoot);
+      if (last.inRoot !== around) {
+        last = { inRoot: around, path: await resolveInRoot(copy.root, around, { followLast: true }) };
+        makeFolders(copy, last.path);
+      }
+      await copyEntry(copy, entry, join(last.path, basename(entry.path)), links);
     }
   }
   // Children change their folder's time, so folders get theirs last.
-  for (const { path, entry } of folders.reverse()) await setTime(path, entry);
+  for (const { path, entry } of folders.reverse()) setTime(path, entry);
 }
 
 /** @returns whether it is new: one that was there keeps what it has. */
-async function makeFolder(copy: Copy, path: string, entry: TreeEntry): Promise<boolean> {
-  const there = await statOrNothing(path);
+function makeFolder(copy: Copy, path: string, entry: TreeEntry): boolean {
+  const there = statOrNothing(path);
   if (there?.isDirectory()) return false;
-  if (there !== undefined) await rm(path);
-  await makeFolders(copy, dirname(path));
-  await mkdir(path);
-  await setAttributes(copy, entry, path);
+  if (there !== undefined) rmSync(path);
+  makeFolders(copy, dirname(path));
+  mkdirSync(path);
+  setAttributes(copy, entry, path);
   return true;
 }
 
 /** Folders on the way that nobody described. */
-async function makeFolders(copy: Copy, path: string): Promise<void> {
-  const there = await statOrNothing(path);
+function makeFolders(copy: Copy, path: string): void {
+  const there = statOrNothing(path);
   if (there?.isDirectory()) return;
   if (there !== undefined)
     throw new BadRequest(`mkdir ${path.slice(copy.root.length) || '/'}: not a directory`);
-  await makeFolders(copy, dirname(path));
-  await mkdir(path, { mode: 0o755 });
-  await chmod(path, 0o755);
-  if (copy.owner !== undefined) await lchown(path, copy.owner.uid, copy.owner.gid);
+  makeFolders(copy, dirname(path));
+  mkdirSync(path, { mode: 0o755 });
+  chmodSync(path, 0o755);
+  if (copy.owner !== undefined) lchownSync(path, copy.owner.uid, copy.owner.gid);
 }
 
 async function copyEntry(
@@ -99,15 +119,17 @@ async function copyEntry(
   links: Map<string, string>,
 ): Promise<void> {
   const { info, full } = entry;
-  const there = await statOrNothing(path);
+  const there = statOrNothing(path);
   if (there?.isDirectory())
     throw new BadRequest(`cannot copy to a folder with a file's name: ${path.slice(copy.root.length)}`);
-  if (there !== undefined) await rm(path);
+  if (there !== undefined) rmSync(path);
   const key = info.nlink > 1 ? `${info.dev}:${info.ino}` : undefined;
   const first = key === undefined ? undefined : links.get(key);
-  if (first !== undefined) return await link(first, path);
-  if (info.isFile()) await copyFile(full, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-  else if (info.isSymbolicLink()) await symlink(await readlink(full), path);
+  if (first !== undefined) return linkSync(first, path);
+  const flags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
+  if (info.isFile() && info.size > LARGE_BYTES) await copyFile(full, path, flags);
+  else if (info.isFile()) copyFileSync(full, path, flags);
+  else if (info.isSymbolicLink()) symlinkSync(readlinkSync(full), path);
   else if (info.isSocket()) return;
   else
     libc().mknod(
@@ -117,15 +139,15 @@ async function copyEntry(
       (info.rdev & 0xff) | ((info.rdev >>> 12) & 0xfff00),
     );
   if (key !== undefined) links.set(key, path);
-  await setAttributes(copy, entry, path);
-  await setTime(path, entry);
+  setAttributes(copy, entry, path);
+  setTime(path, entry);
 }
 
-async function setAttributes(copy: Copy, { info, full }: TreeEntry, path: string): Promise<void> {
+function setAttributes(copy: Copy, { info, full }: TreeEntry, path: string): void {
   const owner = copy.owner ?? info;
-  await lchown(path, owner.uid, owner.gid);
+  lchownSync(path, owner.uid, owner.gid);
   // After lchown, which clears the setuid and setgid bits.
-  if (!info.isSymbolicLink()) await chmod(path, copy.mode ?? info.mode & 0o7777);
+  if (!info.isSymbolicLink()) chmodSync(path, copy.mode ?? info.mode & 0o7777);
   for (const name of libc().listXattrs(full)) {
     if (name !== 'security.capability' && !name.startsWith('user.')) continue;
     if (name.startsWith('user.overlay.')) continue;
@@ -134,6 +156,10 @@ async function setAttributes(copy: Copy, { info, full }: TreeEntry, path: string
   }
 }
 
-async function setTime(path: string, { info }: TreeEntry): Promise<void> {
-  await lutimes(path, info.mtimeMs / 1000, info.mtimeMs / 1000);
+function setTime(path: string, { info }: TreeEntry): void {
+  lutimesSync(path, info.mtimeMs / 1000, info.mtimeMs / 1000);
+}
+
+function statOrNothing(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
 }

@@ -1,5 +1,14 @@
-import { constants, createReadStream, type Stats } from 'node:fs';
-import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { OrreryError } from '../../base/index.ts';
@@ -63,7 +72,7 @@ async function* tarChunks(folder: string, options: LayerTarOptions): AsyncGenera
     const first = linkKey === undefined ? undefined : firstNames.get(linkKey);
     const whitesOut = isWhiteout(info);
     if (whitesOut && options.isRoot) continue;
-    const header = whitesOut ? whiteoutOf(found) : await headerOf(found, first);
+    const header = whitesOut ? whiteoutOf(found) : headerOf(found, first);
     if (options.mtimeSeconds !== undefined) header.mtimeSeconds = options.mtimeSeconds;
     if (linkKey !== undefined && first === undefined && !whitesOut) firstNames.set(linkKey, found.path);
     add(encodeTarHeader(header));
@@ -82,13 +91,14 @@ async function* tarChunks(folder: string, options: LayerTarOptions): AsyncGenera
 
 /** Every path below, parents before children, in the order of their bytes. */
 async function* walk(root: string, below: string, options: LayerTarOptions): AsyncGenerator<Found> {
-  for (const name of (await readdir(join(root, below))).sort()) {
+  // Metadata and small files are read synchronously: ten times faster than in the thread pool, and never long.
+  for (const name of readdirSync(join(root, below)).sort()) {
     const path = below === '' ? name : `${below}/${name}`;
     if (options.exclude?.(path)) continue;
     if (name.includes('\uFFFD'))
       throw new OrreryError('LayerUnreadable', `the name ${JSON.stringify(path)} is not UTF-8`);
     const full = join(root, path);
-    const info = await lstat(full);
+    const info = lstatSync(full);
     yield { path, full, info };
     if (info.isDirectory()) yield* walk(root, path, options);
   }
@@ -112,7 +122,7 @@ function emptyFile(name: string, mtimeSeconds: number): TarEntryHeader {
   return { name, type: 'file', mode: 0o600, uid: 0, gid: 0, size: 0, mtimeSeconds };
 }
 
-async function headerOf({ path, full, info }: Found, first: string | undefined): Promise<TarEntryHeader> {
+function headerOf({ path, full, info }: Found, first: string | undefined): TarEntryHeader {
   const type = first === undefined ? typeOf(info) : 'link';
   const xattrs = type === 'link' ? undefined : readXattrs(full);
   return {
@@ -124,7 +134,7 @@ async function headerOf({ path, full, info }: Found, first: string | undefined):
     size: type === 'file' ? info.size : 0,
     mtimeSeconds: Math.floor(info.mtimeMs / 1000),
     ...(type === 'link' && { linkname: first! }),
-    ...(type === 'symlink' && { linkname: await readlink(full) }),
+    ...(type === 'symlink' && { linkname: readlinkSync(full) }),
     ...((type === 'character-device' || type === 'block-device') && deviceNumbers(info.rdev)),
     ...(xattrs && xattrs.size > 0 && { xattrs }),
   };
@@ -160,14 +170,9 @@ function readXattrs(path: string): Map<string, Uint8Array> {
 async function* fileChunks(path: string, size: number): AsyncGenerator<Buffer> {
   let left = size;
   if (size <= SMALL_BYTES) {
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0);
-      left -= bytesRead;
-      yield buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
+    const content = readSmall(path, size);
+    left -= content.byteLength;
+    yield content;
   } else {
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
     const stream = createReadStream(path, {
@@ -181,4 +186,14 @@ async function* fileChunks(path: string, size: number): AsyncGenerator<Buffer> {
     }
   }
   if (left > 0) throw new OrreryError('LayerUnreadable', `${path} became shorter while it was read`);
+}
+
+function readSmall(path: string, size: number): Buffer {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const content = Buffer.allocUnsafe(size);
+    return content.subarray(0, readSync(file, content, 0, size, 0));
+  } finally {
+    closeSync(file);
+  }
 }
