@@ -56,7 +56,8 @@ export class ContainerImages {
         createdAt: now,
         ...(options.author !== undefined && { author: options.author }),
         history: [
-          ...image.history,
+          // An image may come without one (OCI image-spec, config.md); then its layers stand for themselves.
+          ...(image.history.length > 0 ? image.history : base.map(() => ({ created: image.createdAt }))),
           {
             created: now,
             created_by: stored.command.join(' '),
