@@ -1,3 +1,4 @@
+import { createWriteStream } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { createLog, type Log, type LogLevel, silentLog } from '../../base/index.ts';
 import type { ImageLibrary } from '../../engine/index.ts';
@@ -61,7 +62,7 @@ export function createToolContext(invocation: Invocation): ToolContext {
     program: invocation.program as ToolContext['program'],
     root,
     stdin: process.stdin,
-    stdout: process.stdout,
+    stdout: globals.bool('noout') ? nowhere() : process.stdout,
     stderr: process.stderr,
     environment: process.env,
     log,
@@ -72,6 +73,11 @@ export function createToolContext(invocation: Invocation): ToolContext {
     }),
     libpodOptions,
   };
+}
+
+/** Podman's `--noout`: what would go to standard output is not written. */
+function nowhere(): NodeJS.WriteStream {
+  return createWriteStream('/dev/null') as unknown as NodeJS.WriteStream;
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { BadRequest, NotFound } from '../../../base/index.ts';
@@ -83,6 +83,12 @@ async function imageFor(
   context: ToolContext,
 ): Promise<string> {
   const images = await context.images();
+  const archive = /^(?:docker|oci)-archive:([^:]+)(?::.*)?$/.exec(reference)?.[1];
+  if (archive !== undefined) {
+    const [loaded] = await images.load(createReadStream(resolve(archive)));
+    if (loaded === undefined) throw new NotFound(`${archive} holds no image`);
+    return loaded.reference ?? loaded.id;
+  }
   const found = policy === 'always' || policy === 'newer' ? undefined : await images.resolve(reference);
   const platform = platformOf(flags);
   if (found !== undefined && fits(platform, found)) return reference;

@@ -106,7 +106,7 @@ function logConfigOf({ hostConfig, logPath }: ContainerInspect): object {
   return goStruct('*define.InspectLogConfig', {
     Type: hostConfig.LogConfig?.Type || 'k8s-file',
     Config: Object.keys(config).length === 0 ? NIL_MAP : config,
-    Path: logPath,
+    Path: ['none', 'journald'].includes(hostConfig.LogConfig?.Type ?? '') ? '' : logPath,
     Tag: tag ?? '',
     Size: humanSize(Number(size ?? 0)),
   });
