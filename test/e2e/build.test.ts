@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openBuilder } from '../../src/engine/index.ts';
+import { type BuildOptions, openBuilder } from '../../src/engine/index.ts';
 import { BASE, type BuildFixture, startBuilds, whyNoBuilds } from './build-fixture.ts';
 
 const reason = await whyNoBuilds();
@@ -382,6 +382,14 @@ one
     expect(output).toContain('search nowhere.example');
     expect(output).toMatch(/Seccomp:\s2/);
     expect(output).toMatch(/NoNewPrivs:\s1/);
+    const rights = `FROM ${BASE}\nRUN grep CapEff /proc/self/status\n`;
+    const hasNetRaw = async (run: BuildOptions['run']) => {
+      const { output: printed } = await fixture.build(rights, { ...(run && { run }), noCache: true });
+      return (BigInt(`0x${/CapEff:\s+(\w+)/.exec(printed)![1]}`) >> 13n) & 1n;
+    };
+    // The host's network is given by default, but not to listen to.
+    expect(await hasNetRaw(undefined)).toBe(0n);
+    expect(await hasNetRaw({ network: 'host' })).toBe(1n);
   });
 
   test('what is wrong is said with its step or line', async () => {

@@ -15,6 +15,7 @@ import {
 import { copyFile } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import { BadRequest } from '../../base/index.ts';
+import { isWhiteout } from '../images/layer-tar.ts';
 import { libc } from '../system/libc.ts';
 import { resolveInRoot } from '../system/root-path.ts';
 import type { IgnoreRules } from './ignore.ts';
@@ -119,6 +120,8 @@ async function copyEntry(
   links: Map<string, string>,
 ): Promise<void> {
   const { info, full } = entry;
+  if (isWhiteout(info))
+    throw new BadRequest(`${entry.path}: a device 0:0 would delete what is below, not be copied`);
   const there = statOrNothing(path);
   if (there?.isDirectory())
     throw new BadRequest(`cannot copy to a folder with a file's name: ${path.slice(copy.root.length)}`);

@@ -52,7 +52,7 @@ export interface BuildOptions {
 
 /** What every RUN gets. */
 export interface RunOptions {
-  /** Default `host`: see `Builder`. */
+  /** By default the host's, without CAP_NET_RAW; `host` keeps that. See `Builder`. */
   network?: 'host' | 'none' | { namespacePath: string };
   /** `name:address` */
   addHosts?: string[];

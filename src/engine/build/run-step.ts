@@ -87,7 +87,12 @@ async function configOf(
 ): Promise<unknown> {
   const { options, config } = step;
   const network = options.network ?? 'host';
-  const { capAdd: add, capDrop: drop, seccomp = 'default' } = options;
+  const { capAdd: add = [], seccomp = 'default' } = options;
+  // Nobody asked for the host's network: then at least nobody listens to it (packet(7)).
+  const drop = [
+    ...(options.capDrop ?? []),
+    ...(options.network === undefined && !mayListen(add) ? ['NET_RAW'] : []),
+  ];
   const spec: ContainerSpec = {
     name: id,
     image: '',
@@ -111,10 +116,7 @@ async function configOf(
     image: { ...(config.WorkingDir && { WorkingDir: config.WorkingDir }) },
     rootPath: step.root,
     user,
-    capabilities: containerCapabilities(
-      { ...(add && { add }), ...(drop && { drop }) },
-      availableCapabilities(),
-    ),
+    capabilities: containerCapabilities({ add, drop }, availableCapabilities()),
     cgroupPath: `/orrery-build-${id.slice(0, 12)}`,
     host: await readHostFacts(await readCgroupHierarchies(), false),
     ...(typeof seccomp === 'object' && {
@@ -122,6 +124,10 @@ async function configOf(
     }),
   });
   return adaptToUserNamespace(asked, rootlessFacts());
+}
+
+function mayListen(added: readonly string[]): boolean {
+  return added.some((name) => /^(?:CAP_)?(?:NET_RAW|ALL)$/i.test(name));
 }
 
 function resourcesOf(options: RunOptions): ContainerSpec['resources'] {

@@ -222,8 +222,8 @@ function runOptions(flags: FlagValues, globals: FlagValues): RunOptions {
 }
 
 function networkOf(text: string | undefined): RunOptions['network'] {
-  if (text === undefined || ['', 'default', 'host', 'bridge', 'private'].includes(text)) return undefined;
-  if (text === 'none') return 'none';
+  if (text === undefined || ['', 'default', 'bridge', 'private'].includes(text)) return undefined;
+  if (text === 'none' || text === 'host') return text;
   if (text.startsWith('ns:')) return { namespacePath: text.slice('ns:'.length) };
   throw new BadRequest(`--network=${text} is not supported for a build: give host, none or ns:PATH`);
 }
