@@ -5,7 +5,12 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { OUTSIDE } from '../src/cli/rootless-entry.ts';
+import { launcherScript } from '../src/engine/rootless/launcher-script.ts';
 import { generateDescriptions } from './generate-descriptions.ts';
+
+/** Of the cloud: they run as who calls them; see src/cli/main.ts. */
+const CLOUD = ['up', 'server', 'status', 'down', 'store'];
 
 const checkout = resolve(import.meta.dirname, '..');
 const dist = join(checkout, 'dist');
@@ -36,7 +41,8 @@ chmodSync(join(dist, 'orrery.mjs'), 0o755);
 writeLauncher();
 
 /**
- * `dist/bin/orrery`: the command without a second Node. Its first line names this Node, CommonJS starts a few
+ * `dist/bin/orrery`: the command without a second Node. The shell reads its second line, which names this Node
+ * and for Node is a string and a comment; for an ordinary user it enters their namespaces first. CommonJS starts a few
  * milliseconds sooner than a module, and compiled code is kept per user, so that what was loaded once is not
  * compiled again.
  */
@@ -45,9 +51,12 @@ function writeLauncher(): void {
   mkdirSync(bin);
   writeFileSync(join(bin, 'package.json'), '{ "type": "commonjs" }\n');
   const launcher = join(bin, 'orrery');
+  const rootless = join(bin, 'rootless.sh');
+  writeFileSync(rootless, launcherScript(process.execPath, [...CLOUD, 'role', ...OUTSIDE]));
   writeFileSync(
     launcher,
-    `#!${process.execPath}
+    `#!/bin/sh
+':' //; [ -O / ] || [ ! -r '${rootless}' ] || . '${rootless}'; exec '${process.execPath}' "$0" "$@"
 const { enableCompileCache } = require('node:module');
 const { join } = require('node:path');
 const { homedir } = require('node:os');

@@ -1,5 +1,13 @@
 /** What tells about the program only. */
-const OUTSIDE = new Set(['help', 'completion', '__complete', '-h', '--help', '-v', '--version']);
+export const OUTSIDE: ReadonlySet<string> = new Set([
+  'help',
+  'completion',
+  '__complete',
+  '-h',
+  '--help',
+  '-v',
+  '--version',
+]);
 
 /** Whether the command touches images, containers or their files, which an ordinary user does as root of a namespace. */
 export function needsNamespaces([first]: readonly string[]): boolean {

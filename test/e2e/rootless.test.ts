@@ -8,10 +8,12 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { launcherScript } from '../../src/engine/rootless/launcher-script.ts';
 import { type OrdinaryUser, ordinaryUser, whyNoOrdinaryUser } from '../harness/ordinary-user.ts';
 
 const why = whyNoOrdinaryUser();
@@ -142,6 +144,30 @@ describe.skipIf(why !== '')("an ordinary user's namespaces", { timeout: 120_000 
     expect((await orrery('unshare', 'id', '-u')).stdout).toBe('0\n');
     const left = readdirSync(join(user.runtimeDirectory, 'orrery'));
     expect(left.sort()).toEqual(['holder', 'lock', 'marker']);
+  });
+
+  test('the shell leads into the same namespaces as the program does', async () => {
+    const [node, script] = user.program;
+    const place = mkdtempSync(join(tmpdir(), 'orrery-launcher-'));
+    chmodSync(place, 0o755);
+    const steps = join(place, 'rootless.sh');
+    writeFileSync(steps, launcherScript(node!, ['help']));
+    const launcher = join(place, 'orrery.cjs');
+    const lines = ['#!/bin/sh', `':' //; . '${steps}'; echo outside; exit 1`, `import('${script}')`];
+    writeFileSync(launcher, `${lines.join('\n')}\n`, { mode: 0o755 });
+    const led = (...args: string[]) => user.run([launcher, 'unshare', ...args]);
+    expect(await led('sh', '-c', 'id -u; pwd; exit 4')).toEqual({
+      ...{ stdout: `0\n${user.home}\n`, stderr: '', exitCode: 4 },
+    });
+    const holder = await hold();
+    const mine = async () => (await led('readlink', '/proc/self/ns/user', '/proc/self/ns/mnt')).stdout;
+    expect(await mine()).toBe(await namespaces());
+    rmSync(join(user.runtimeDirectory, 'orrery/holder'));
+    expect(await mine()).toBe(await namespaces());
+    holder.kill('SIGKILL');
+    await once(holder, 'close');
+    expect((await user.run([launcher, 'help'])).stdout).toBe('outside\n');
+    rmSync(place, { recursive: true });
   });
 
   test('without a runtime directory, one in /tmp is used, and not one that others may write to', async () => {
