@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hostOf, registryAuth, registryConfig } from './registry-auth.ts';
+import { hostOf, loopbackAccess, registryAuth, registryConfig } from './registry-auth.ts';
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -22,4 +22,15 @@ test('a build has credentials by registry', () => {
   );
   expect([...map]).toEqual([['docker.io', { username: 'u', password: 'p' }]]);
   expect(hostOf('localhost:5000/')).toBe('localhost:5000');
+});
+
+test.each([
+  ['localhost:5000/a:1', { tlsVerify: false }],
+  ['127.0.0.2/a', { tlsVerify: false }],
+  ['[::1]:5000/a', { tlsVerify: false }],
+  ['docker.io/library/a:1', {}],
+  ['localhost.example.com/a', {}],
+  ['127.0.0.1.example.com/a', {}],
+])('%s is spoken to with %j', (server, access) => {
+  expect(loopbackAccess(server)).toEqual(access);
 });

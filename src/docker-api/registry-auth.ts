@@ -56,3 +56,9 @@ export function hostOf(server: string): string {
   const host = server.replace(/^https?:\/\//, '').split('/')[0]!;
   return host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host;
 }
+
+/** dockerd speaks plain HTTP with registries of the host itself (127.0.0.0/8 is among its insecure ones); all others are verified. */
+export function loopbackAccess(server: string): { tlsVerify?: boolean } {
+  const host = hostOf(server).replace(/:\d+$/, '');
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host) ? { tlsVerify: false } : {};
+}

@@ -1,12 +1,12 @@
-import { BadRequest, NotFound } from '../../base/index.ts';
-import type { ImageLibrary, PullOptions } from '../../engine/index.ts';
+import { BadRequest, messageOf, NotFound, OrreryError } from '../../base/index.ts';
+import type { ImageLibrary, PullOptions, TransferProgress } from '../../engine/index.ts';
 import type { ApiContext } from '../context.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Handler } from '../http/http-server.ts';
 import { Refusal } from '../http/refusal.ts';
 import type { Route } from '../http/router.ts';
 import { dockerName, familiarName, findImage } from '../names.ts';
-import { registryAuth } from '../registry-auth.ts';
+import { loopbackAccess, registryAuth } from '../registry-auth.ts';
 import { platformOption } from './platform.ts';
 import { ProgressStream } from './progress-stream.ts';
 
@@ -36,14 +36,17 @@ async function pull({ libpod, clock }: ApiContext, x: Exchange, image: string): 
     allTags: isEveryTag,
     ...(credentials !== undefined && { credentials }),
     ...platformOption(x.text('platform')),
-    ...tlsOption(x),
+    ...tlsOption(x, reference),
     onProgress: (progress) => {
+      if (isOfWhole(progress)) return;
       if (!stream.isOpen) stream.send(pullingFrom(reference));
       stream.transfer(progress, clock.now());
     },
   };
   await stream.run(async () => {
-    const { id, pulled } = await libpod.images.pull(reference, options);
+    const { id, pulled } = await libpod.images.pull(reference, options).catch((error: unknown) => {
+      throw pullError(error, reference);
+    });
     if (!stream.isOpen) stream.send(pullingFrom(reference));
     const { digest } = (await libpod.images.resolve(id))!;
     stream.send({ status: `Digest: ${digest}` });
@@ -52,14 +55,38 @@ async function pull({ libpod, clock }: ApiContext, x: Exchange, image: string): 
   });
 }
 
+/** Podman's lines about the whole, which Docker has not. */
+function isOfWhole({ id, status }: TransferProgress): boolean {
+  return id === '' || status.startsWith('Copying config');
+}
+
 function pullingFrom(reference: string): object {
   const [, path, tag] = /^(?:docker\.io\/)?(.*?)[:@]([^/]+)$/.exec(reference)!;
   return { status: `Pulling from ${path}`, id: tag };
 }
 
-/** Podman's own parameter. */
-function tlsOption(x: Exchange): { tlsVerify?: boolean } {
-  return x.text('tlsVerify') === undefined ? {} : { tlsVerify: x.flag('tlsVerify') };
+/** `tlsVerify` is Podman's own parameter. */
+function tlsOption(x: Exchange, reference: string): { tlsVerify?: boolean } {
+  return x.text('tlsVerify') === undefined ? loopbackAccess(reference) : { tlsVerify: x.flag('tlsVerify') };
+}
+
+/** dockerd's words and status for what a registry has not. */
+function pullError(error: unknown, reference: string): unknown {
+  const message = messageOf(error);
+  if (!(error instanceof OrreryError)) return error;
+  const name = familiarName(reference);
+  if (/manifest unknown|name unknown|repository name not known|\bnot found\b/i.test(message))
+    return new NotFound(`manifest for ${name} not found: manifest unknown: manifest unknown`, {
+      cause: error,
+    });
+  if (/\bdenied\b|unauthorized/i.test(message)) {
+    const repository = name.replace(/[:@][^/]*$/, '');
+    return new NotFound(
+      `pull access denied for ${repository}, repository does not exist or may require 'docker login'`,
+      { cause: error },
+    );
+  }
+  return error;
 }
 
 async function importRootfs({ libpod }: ApiContext, x: Exchange, source: string): Promise<void> {
@@ -96,8 +123,10 @@ async function push({ libpod, clock }: ApiContext, x: Exchange): Promise<void> {
         signal: x.signal,
         ...(destination !== undefined && { destination: to }),
         ...(credentials !== undefined && { credentials }),
-        ...tlsOption(x),
-        onProgress: (progress) => stream.transfer(progress, clock.now()),
+        ...tlsOption(x, to),
+        onProgress: (progress) => {
+          if (!isOfWhole(progress)) stream.transfer(progress, clock.now());
+        },
       });
       const size = (await libpod.images.raw(reference)).manifest.byteLength;
       stream.send({ status: `${tag}: digest: ${digest} size: ${size}` });

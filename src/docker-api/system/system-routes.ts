@@ -12,7 +12,7 @@ import { Refusal } from '../http/refusal.ts';
 import { API_VERSION, MIN_API_VERSION, type Route } from '../http/router.ts';
 import { unixSeconds } from '../http/times.ts';
 import { familiarName } from '../names.ts';
-import { credentialsOf, hostOf } from '../registry-auth.ts';
+import { credentialsOf, hostOf, loopbackAccess } from '../registry-auth.ts';
 import { volumeShape } from '../volumes/volume-routes.ts';
 import { goArchitecture, readHostFacts } from './host-facts.ts';
 
@@ -211,7 +211,10 @@ async function auth({ libpod }: ApiContext, x: Exchange): Promise<void> {
   const server = hostOf(body.serveraddress || 'docker.io');
   const folder = await mkdtemp(join(tmpdir(), 'orrery-auth-'));
   try {
-    await libpod.images.login(server, credentials, { authFile: join(folder, 'auth.json') });
+    await libpod.images.login(server, credentials, {
+      authFile: join(folder, 'auth.json'),
+      ...loopbackAccess(server),
+    });
   } catch (error) {
     if ((error as { code?: string }).code === 'Unauthorized')
       throw new Refusal(401, `login attempt to ${server} failed: unauthorized`, { cause: error });
