@@ -35,7 +35,10 @@ describe.skipIf(why !== '')("an ordinary user's namespaces", { timeout: 120_000 
   /** Holds the namespaces until it is killed. */
   const hold = async () => {
     const child = user.start([...user.program, 'unshare', 'sh', '-c', 'echo held; exec sleep 1000']);
-    await once(child.stdout!, 'data');
+    const failed = once(child, 'close').then(() => Promise.reject(new Error('it holds nothing')));
+    await Promise.race([once(child.stdout!, 'data'), failed]);
+    // Its end is the test's own doing from now on.
+    failed.catch(() => undefined);
     return child;
   };
 
