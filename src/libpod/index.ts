@@ -8,5 +8,8 @@
  * are seen here (the node's containers are its own).
  */
 export type * from './create-options.ts';
+export { dockerAction } from './events/event-filters.ts';
+export { eventToJson } from './events/event-json.ts';
+export { eventToText } from './events/event-text.ts';
 export type * from './libpod.ts';
 export { openLibpod } from './open-libpod.ts';
