@@ -18,6 +18,7 @@ export { changesOf } from './images/layer-changes.ts';
 export { layerTar } from './images/layer-tar.ts';
 export { familiarReference, normaliseReference, parseReference } from './images/reference.ts';
 export { decompressed } from './images/rootfs-import.ts';
+export { END_OF_TAR, encodeTarHeader, padding } from './images/tar-header.ts';
 export { type LocalEngineOptions, openEngine, openImageLibrary } from './local-engine.ts';
 export {
   type BridgeLink,
@@ -42,4 +43,5 @@ export { type OutsideProgram, whyNoOutside } from './rootless/outside-programs.t
 export { tryLockFile, withFileLock } from './system/lock.ts';
 export { detachMount, mountsBelow } from './system/mounts.ts';
 export { isProcessAlive, processIdentity } from './system/process-identity.ts';
+export { RootFolder } from './system/root-folder.ts';
 export { resolveInRoot } from './system/root-path.ts';

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
@@ -6,8 +6,10 @@ import { ReadStream as TerminalStream } from 'node:tty';
 import { OrreryError, systemClock } from '../../base/index.ts';
 import type { ExecOptions, ExecSession } from '../engine.ts';
 import { libc } from '../system/libc.ts';
+import { availableCapabilities } from './capabilities.ts';
 import { type OciConfig, type OciProcess, ociText } from './oci-config.ts';
 import { readJson, readText } from './records.ts';
+import { lookUpUser } from './users.ts';
 
 const RUNC_FAILED = 255;
 
@@ -29,10 +31,13 @@ export interface ExecTarget {
 export async function execInContainer(target: ExecTarget, options: ExecOptions): Promise<ExecSession> {
   const config = (await readJson<OciConfig>(`${target.bundle}/config.json`))!;
   const prefix = `${target.bundle}/exec-${randomBytes(6).toString('hex')}`;
-  await writeFile(`${prefix}.json`, ociText(processFor(config.process, options)), { mode: 0o600 });
+  const described = await processFor(config, options);
+  await writeFile(`${prefix}.json`, ociText(described), { mode: 0o600 });
   const args = [
     ...['--root', target.runcRoot, '--log', `${prefix}.log`, '--log-format', 'json', 'exec'],
-    ...['--process', `${prefix}.json`, '--pid-file', `${prefix}.pid`, target.id],
+    ...['--process', `${prefix}.json`, '--pid-file', `${prefix}.pid`],
+    ...(options.preserveFds ? ['--preserve-fds', String(options.preserveFds)] : []),
+    target.id,
   ];
   const session = options.tty
     ? openTerminalSession(target.runc, args, options.terminalSize)
@@ -44,17 +49,46 @@ export async function execInContainer(target: ExecTarget, options: ExecOptions):
   });
 }
 
-function processFor(base: OciProcess, options: ExecOptions): OciProcess {
+async function processFor(config: OciConfig, options: ExecOptions): Promise<OciProcess> {
+  const base = config.process;
   const env = new Map(base.env.map((line) => [line.slice(0, line.indexOf('=')), line]));
   if (options.tty) env.set('TERM', 'TERM=xterm');
+  const asked = await asUser(config, options);
+  if (asked.home !== undefined) env.set('HOME', `HOME=${asked.home}`);
   for (const [name, value] of Object.entries(options.env ?? {})) env.set(name, `${name}=${value}`);
   const size = options.terminalSize;
   return {
     ...base,
+    ...asked.fields,
     terminal: options.tty,
     args: options.command,
     env: [...env.values()],
+    ...(options.workingDir && { cwd: options.workingDir }),
     ...(options.tty && size && { consoleSize: { width: size.columns, height: size.rows } }),
+  };
+}
+
+/** The user asked for, and what such a one may: root all that the container has, others nothing, as at its start. */
+async function asUser(
+  config: OciConfig,
+  { user, privileged }: ExecOptions,
+): Promise<{ fields: Partial<OciProcess>; home?: string }> {
+  const base = config.process;
+  const all = privileged ? availableCapabilities() : base.capabilities.bounding;
+  const capabilities = (own: string[], ambient: string[]) => ({
+    capabilities: { bounding: all, effective: own, permitted: own, inheritable: ambient, ambient },
+  });
+  if (user === undefined || user === '')
+    return { fields: privileged ? capabilities(all, base.user.uid === 0 ? [] : all) : {} };
+  const found = await lookUpUser(user, config.root.path, []);
+  const { uid, gid, additionalGids, home } = found;
+  const isRoot = uid === 0;
+  return {
+    fields: {
+      user: { uid, gid, umask: base.user.umask, ...(additionalGids.length > 0 && { additionalGids }) },
+      ...capabilities(isRoot || privileged ? all : [], !isRoot && privileged ? all : []),
+    },
+    ...(home !== undefined && home !== '' && { home }),
   };
 }
 
@@ -67,7 +101,9 @@ interface RawSession {
 }
 
 function openPipeSession(runc: string, args: string[], options: ExecOptions): RawSession {
-  const child = spawn(runc, args, { stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'], env: {} });
+  const kept = Array.from({ length: options.preserveFds ?? 0 }, (_, i) => 3 + i);
+  const stdio: StdioOptions = [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', ...kept];
+  const child = spawn(runc, args, { stdio, env: {} });
   // A process that ends before reading all its input is no failure of the session.
   child.stdin?.on('error', () => undefined);
   return {

@@ -54,11 +54,19 @@ export interface OciProcess {
   args: string[];
   env: string[];
   cwd: string;
+  capabilities: {
+    bounding: string[];
+    effective: string[];
+    permitted: string[];
+    inheritable?: string[];
+    ambient?: string[];
+  };
   [field: string]: unknown;
 }
 
 export interface OciConfig {
   ociVersion: string;
+  root: { path: string; readonly: boolean };
   process: OciProcess;
   mounts: OciMount[];
   linux: Record<string, unknown>;

@@ -28,6 +28,8 @@ export interface Libc {
   openTerminal(): { master: number; slave: number };
   resizeTerminal(fd: number, columns: number, rows: number): void;
   closeFd(fd: number): void;
+  /** openat2(2) with RESOLVE_IN_ROOT: whatever anybody changes meanwhile, the result is below `root`. @returns a descriptor */
+  openInRoot(root: number, path: string, flags: number): number;
 }
 
 /** A system call said no. `details.errno` is its name: `EPERM`. */
@@ -61,6 +63,10 @@ const PORT_SOCKETS = {
 const SO_ERROR = 4;
 const POLLOUT = 4;
 const O_RDWR_NOCTTY_CLOEXEC = 2 | 0o400 | 0o2000000;
+/** Of every architecture (asm-generic/unistd.h). */
+const SYS_OPENAT2 = 437;
+const RESOLVE_NO_MAGICLINKS = 2n;
+const RESOLVE_IN_ROOT = 16n;
 const TIOCSPTLCK = 0x40045431;
 const TIOCGPTPEER = 0x5441;
 const TIOCSWINSZ = 0x5414;
@@ -110,7 +116,14 @@ function fileCalls(c: Library, errno: () => string, must: Must) {
   const close = c.func('int close(int)');
   const llistxattr = c.func('long llistxattr(const char*, _Out_ void*, size_t)');
   const lgetxattr = c.func('long lgetxattr(const char*, const char*, _Out_ void*, size_t)');
+  const syscall = c.func('long syscall(long, int, const char*, const void*, size_t)');
   return {
+    openInRoot: (root: number, path: string, flags: number) => {
+      const how = Buffer.alloc(24);
+      how.writeBigUInt64LE(BigInt(flags), 0);
+      how.writeBigUInt64LE(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, 16);
+      return must(Number(syscall(SYS_OPENAT2, root, path, how, how.byteLength)), 'openat2', path);
+    },
     listXattrs: (path: string) => {
       // The kernel's own limits (XATTR_LIST_MAX, XATTR_SIZE_MAX); most files have none.
       if (llistxattr(path, null, 0) === 0) return [];

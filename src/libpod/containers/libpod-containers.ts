@@ -191,7 +191,7 @@ export class LibpodContainers implements Containers {
 
   async #copying() {
     const { Copying } = await import('./copying.ts');
-    return new Copying(this.#options.engine, this.store);
+    return new Copying(this.#options.engine, this.store, this.#options.parts);
   }
 
   async diff(container: string): Promise<{ path: string; kind: 'C' | 'A' | 'D' }[]> {
