@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
-import { createConnection, type Socket } from 'node:net';
+import { get, type RequestOptions } from 'node:https';
+import { type AddressInfo, createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeAuthority, makeCertificate } from '../../src/apiserver/pki/certificates.ts';
 import { BadRequest, silentLog } from '../../src/base/index.ts';
 import { DockerHttpServer, type Handler } from '../../src/docker-api/http/http-server.ts';
 import { Router } from '../../src/docker-api/http/router.ts';
@@ -240,4 +242,39 @@ test('closing ends follow loops and hijacked connections, and tells of every end
   await gone;
   expect(aborted).toEqual(['follow']);
   await expect.poll(() => activity.at(-1), { timeout: 5_000 }).toBe(0);
+});
+
+test('over TCP only clients with a certificate of the right authority come in', async () => {
+  const now = Date.now();
+  const [ours, others] = [await makeAuthority('ours', now, 1), await makeAuthority('others', now, 1)];
+  const host = { commonName: 'host', hosts: ['127.0.0.1'], usages: ['server'] as const, validDays: 1 };
+  const client = { commonName: 'client', usages: ['client'] as const, validDays: 1 };
+  const its = await makeCertificate(ours, host, now);
+  const secure = new DockerHttpServer({
+    router: new Router([{ method: 'GET', path: '/_ping', handler: async (x) => x.send(200, 'OK') }]),
+    ...{ headers: {}, log: silentLog, onActivity: () => undefined },
+    tls: { certificate: its.certificate, key: its.key, clientAuthority: ours.certificate },
+  });
+  await new Promise<void>((resolve) => secure.server.listen(0, '127.0.0.1', resolve));
+  const { port } = secure.server.address() as AddressInfo;
+  const ask = (more: RequestOptions): Promise<number | string> =>
+    new Promise((resolve) => {
+      const options = {
+        host: '127.0.0.1',
+        port,
+        path: '/_ping',
+        ca: ours.certificate,
+        agent: false as const,
+      };
+      get({ ...options, ...more }, (response) => {
+        response.resume();
+        resolve(response.statusCode!);
+      }).on('error', () => resolve('refused'));
+    });
+  const known = await makeCertificate(ours, client, now);
+  const foreign = await makeCertificate(others, client, now);
+  expect(await ask({ cert: known.certificate, key: known.key })).toBe(200);
+  expect(await ask({})).toBe('refused');
+  expect(await ask({ cert: foreign.certificate, key: foreign.key })).toBe('refused');
+  await secure.close(500);
 });

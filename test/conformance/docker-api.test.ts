@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { whyNotHere } from '../e2e/engine-fixture.ts';
 import { type DockerApiFixture, IMAGE, startDockerApi } from './docker-api-fixture.ts';
 
@@ -103,6 +104,27 @@ describe.skipIf(why !== '')(`Docker's API, as dockerode uses it ${why}`, () => {
     const left = new Promise<void>((resolve) => stream.once('end', () => resolve()));
     stream.write(Buffer.from([16, 17]));
     await left;
+    expect((await container.inspect()).State.Running).toBe(true);
+    await container.remove({ force: true });
+  });
+
+  test('a web page reaches a terminal through a WebSocket', async () => {
+    const container = await started({ Cmd: ['sh'], Tty: true, OpenStdin: true });
+    const path = `/v1.44/containers/${container.id}/attach/ws?stream=1&stdin=1&stdout=1`;
+    const client = new WebSocket(`ws+unix://${api.socket}:${path}`);
+    let seen = '';
+    client.on('message', (data: Buffer) => {
+      seen += data.toString();
+    });
+    await new Promise<void>((resolve, reject) => {
+      client.once('open', () => resolve());
+      client.once('error', reject);
+    });
+    client.send('echo $((6*7))\n');
+    await expect.poll(() => seen, { timeout: 10_000 }).toContain('42');
+    const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+    client.close();
+    await closed;
     expect((await container.inspect()).State.Running).toBe(true);
     await container.remove({ force: true });
   });
