@@ -20,7 +20,6 @@ async function refusal(...args: string[]): Promise<{ exitCode: number | undefine
 describe('the command line refuses by name', () => {
   test.each([
     [['up', '--nonsense'], "error: unknown option '--nonsense'"],
-    [['upp'], "error: unknown command 'upp'"],
     [['up', '--port', 'x', '--data-dir', scratch], 'error: --port "x" is not a port'],
     [
       ['up', '--bind-address', 'nowhere', '--data-dir', scratch],
@@ -37,6 +36,12 @@ describe('the command line refuses by name', () => {
     expect(stderr.split('\n')[0]).toContain(message);
     expect(exitCode).toBe(2);
   });
+});
+
+test("a command that nobody has is refused in the container tool's words", async () => {
+  const { exitCode, stderr } = await refusal('upp');
+  expect(stderr).toMatch(/^Error: unrecognized command `orrery upp`\n/);
+  expect(exitCode).toBe(125);
 });
 
 describe('a data directory that cannot be used', () => {

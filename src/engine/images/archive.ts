@@ -80,7 +80,9 @@ export async function readFolder(
     for (const entry of await readdir(join(folder, name), { withFileTypes: true })) {
       const path = name === '' ? entry.name : `${name}/${entry.name}`;
       if (entry.isFile())
-        files.set(path, { blob: await blobs.write(staging, createReadStream(join(folder, path))) });
+        files.set(path, {
+          blob: await blobs.write(staging, createReadStream(join(folder, path)), { flush: false }),
+        });
       else if (/^blobs(?:\/sha256)?$/.test(path) && entry.isDirectory()) await stage(path);
     }
   };
@@ -172,7 +174,7 @@ async function stageEntry(entry: TarEntry, files: Files, blobs: Blobs, staging: 
       return;
     case 'file':
     case 'contiguous-file':
-      files.set(name, { blob: await blobs.write(staging, entry) });
+      files.set(name, { blob: await blobs.write(staging, entry, { flush: false }) });
       return;
     case 'symlink':
       files.set(name, { linkTo: checkedName(posix.join(posix.dirname(name), header.linkname ?? '')) });

@@ -253,7 +253,10 @@ export class DiskImageStore implements ImageStore {
         await this.layers.noteSize(layer.diffId, layer.sizeBytes);
         await this.layers.adopt(layer.folder, layer.diffId);
       }
-      for (const image of found) await this.#prepareLayers(image);
+      let isSynced = unpacked.length > 0;
+      for (const image of found) if (await this.#prepareLayers(image)) isSynced = false;
+      // Once for all blobs and layers: the disk was busy while they were unpacked.
+      if (!isSynced) await this.layers.sync();
       const unique = new Map(staged.map((blob) => [blob.digest, blob]));
       await this.blobs.adopt([...unique.values()]);
       let { manifests } = await this.blobs.readIndex();
@@ -271,7 +274,9 @@ export class DiskImageStore implements ImageStore {
     );
   }
 
-  async #prepareLayers(image: FoundImage): Promise<void> {
+  /** @returns whether there was anything to unpack. */
+  async #prepareLayers(image: FoundImage): Promise<boolean> {
+    let hasUnpacked = false;
     const configBlob = image.blobs.find((blob) => blob.digest === image.manifest.config.digest)!;
     const config = asConfigBlob(parseJson(await readFile(configBlob.path), 'the config'), 'the image config');
     if (config.rootfs.diff_ids.length !== image.manifest.layers.length)
@@ -280,13 +285,24 @@ export class DiskImageStore implements ImageStore {
       const diffId = config.rootfs.diff_ids[i]!;
       if (await this.layers.has(diffId)) continue;
       const path = image.blobs.find((blob) => blob.digest === layer.digest)!.path;
-      await this.#useLayer(diffId, createReadStream(path, { highWaterMark: 1 << 20 }), layer);
+      // It appears before it is on the disk: after a power failure the pin tells so.
+      await this.#pins.add({ digest: layer.digest, diffId });
+      await this.#useLayer(diffId, createReadStream(path, { highWaterMark: 1 << 20 }), layer, {
+        sync: false,
+      });
+      hasUnpacked = true;
     }
+    return hasUnpacked;
   }
 
-  async #useLayer(diffId: string, blob: Readable, layer: Descriptor): Promise<void> {
+  async #useLayer(
+    diffId: string,
+    blob: Readable,
+    layer: Descriptor,
+    options: { sync: boolean } = { sync: true },
+  ): Promise<void> {
     const compression = compressionOf(layer.mediaType);
-    if (this.options.canUnpack) await this.layers.unpack(diffId, blob, compression);
+    if (this.options.canUnpack) await this.layers.unpack(diffId, blob, compression, options);
     else await verifyDiffId(diffId, blob, compression);
   }
 

@@ -39,13 +39,18 @@ export class Layers {
   }
 
   /** @throws BadRequest when the content is malformed or not what `diffId` says. */
-  async unpack(diffId: string, blob: Readable, compression: Compression): Promise<void> {
+  async unpack(
+    diffId: string,
+    blob: Readable,
+    compression: Compression,
+    options: { sync: boolean } = { sync: true },
+  ): Promise<void> {
     const building = await this.stage();
     try {
       const size = await this.unpackInto(building, diffId, blob, compression);
       await this.noteSize(diffId, size);
       // A power failure must not leave a layer whose names are there and whose bytes are not.
-      await this.sync();
+      if (options.sync) await this.sync();
     } catch (error) {
       await removeTree(building);
       throw error;
