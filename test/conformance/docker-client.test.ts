@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { whyNotHere } from '../e2e/engine-fixture.ts';
 import { findDocker, findDockerPy, onPath } from '../harness/debian-packages.ts';
+import { PASSWORD, startRegistry, USER } from '../harness/registry.ts';
 import { type DockerApiFixture, IMAGE, startDockerApi } from './docker-api-fixture.ts';
 
 const why = await whyNotHere();
@@ -141,6 +142,29 @@ describe.skipIf(why !== '')(`the real docker client ${why}`, () => {
     ]);
     await said('rm', 'changed');
     await said('rmi', 'mine', 'snapshot:1');
+  });
+
+  test('a registry that asks for a password takes an image and gives it back', async () => {
+    const registry = await startRegistry('basic');
+    try {
+      const name = `${registry.host}/team/it:1`;
+      const login = (password: string) =>
+        run(program, ['login', '-u', USER, '--password-stdin', registry.host], password);
+      await said('tag', IMAGE, name);
+      expect((await docker('push', name)).code).not.toBe(0);
+      expect((await login('wrong')).code).not.toBe(0);
+      expect(await login(PASSWORD)).toMatchObject({ code: 0 });
+      expect(await said('push', name)).toMatch(/1: digest: sha256:[0-9a-f]{64} size: \d+$/);
+      await said('rmi', name);
+      expect(await said('pull', name)).toContain(`Status: Downloaded newer image for ${name}`);
+      expect(await said('run', '--rm', name, 'sh', '-c', 'echo back')).toBe('back');
+      expect((await docker('pull', `${registry.host}/nonesuch`)).err).toContain(
+        'not found: manifest unknown',
+      );
+      await said('rmi', name);
+    } finally {
+      await registry.stop();
+    }
   });
 
   test('networks and volumes serve several containers', async () => {
