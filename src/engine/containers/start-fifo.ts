@@ -17,8 +17,10 @@ export async function openStartFifo(path: string, pidOf: () => Promise<number | 
     const buffer = Buffer.alloc(1);
     const endMs = Date.now() + TIMEOUT_MS;
     for (let waitMs = 1; (await readNow(fifo, buffer)) === 0; waitMs = Math.min(waitMs * 2, 50)) {
-      if ((await pidOf()) === undefined)
+      // What has begun may have ended by now: then its byte is here.
+      if ((await pidOf()) === undefined && (await readNow(fifo, buffer)) === 0)
         throw new OrreryError('ContainerStartFailed', 'the container ended before it was started');
+      if (buffer[0] !== 0) break;
       if (Date.now() > endMs)
         throw new OrreryError('ContainerStartFailed', `the container did not begin in ${TIMEOUT_MS} ms`);
       await systemClock.sleep(waitMs);

@@ -68,7 +68,7 @@ export class Copying {
   /** The tree in which a path is: a running container's as it sees it, else its root or the volume mounted there. */
   async #place(text: string, path: string): Promise<{ root: RootFolder; inside: string }> {
     const { id, state, stored } = await this.#store.find(text);
-    const absolute = posix.resolve('/', path);
+    const absolute = posix.resolve('/', stored.config.WorkingDir ?? '', path);
     if (state.status === 'running' && state.pid !== undefined)
       return { root: new RootFolder(`/proc/${state.pid}/root`), inside: absolute };
     const within = stored.mounts
