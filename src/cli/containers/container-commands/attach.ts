@@ -1,7 +1,7 @@
 import { BadRequest, Conflict } from '../../../base/index.ts';
 import { anyArgs, type CommandDefinition, flag } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
-import { joinSession, proxySignals } from '../terminal/session.ts';
+import { joinSession, leave, proxySignals } from '../terminal/session.ts';
 import { chooseOne, detachKeysFlag, latestFlag } from './selection.ts';
 
 export const attach: CommandDefinition<ToolContext> = {
@@ -16,11 +16,14 @@ export const attach: CommandDefinition<ToolContext> = {
     latestFlag,
   ],
   args: anyArgs,
-  run: async ({ args, flags }, context) => {
+  run: async ({ args, flags, program, path }, context) => {
+    if (args.length > 1) throw new BadRequest(`\`${program} ${path}\` accepts at most one argument`);
     if (flags.bool('latest') && args.length > 0)
       throw new BadRequest('--latest and containers cannot be used together');
-    if (args.length > 1 || (args.length === 0 && !flags.bool('latest')))
-      throw new BadRequest('attach requires the name or id of one running container or the latest flag');
+    if (args.length === 0 && !flags.bool('latest'))
+      throw new BadRequest(
+        `${JSON.stringify(`${program} ${path}`)} requires a name, id, or the "--latest" flag`,
+      );
     const libpod = await context.libpod();
     const { container } = await chooseOne(libpod, flags, args);
     const { id, status, config } = await libpod.containers.inspect(container);
@@ -37,10 +40,8 @@ export const attach: CommandDefinition<ToolContext> = {
         ...{ tty, stdin: !flags.bool('no-stdin'), stdout: true, stderr: true },
         detachKeys: flags.string('detach-keys')!,
       });
-      if (ended === 'ended') return await exit;
-      // Nobody waits for it any more.
-      exit.catch(() => undefined);
-      return 0;
+      if (ended === 'detached') leave();
+      return await exit;
     } finally {
       stopProxy?.();
       session.close();

@@ -1,4 +1,4 @@
-import { createReadStream, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { BadRequest, NotFound } from '../../../base/index.ts';
@@ -6,6 +6,8 @@ import type { CreateOptions, Libpod } from '../../../libpod/index.ts';
 import type { FlagValues, Invocation } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { createOptionsOf, platformOf } from '../create/create-options.ts';
+import { registryAccess } from '../image-commands/registry-access.ts';
+import { TransferOutput } from '../image-commands/transfer-output.ts';
 
 const POLICIES = ['always', 'missing', 'never', 'newer'] as const;
 
@@ -83,37 +85,26 @@ async function imageFor(
   context: ToolContext,
 ): Promise<string> {
   const images = await context.images();
-  const archive = /^(?:docker|oci)-archive:([^:]+)(?::.*)?$/.exec(reference)?.[1];
-  if (archive !== undefined) {
-    const [loaded] = await images.load(createReadStream(resolve(archive)));
-    if (loaded === undefined) throw new NotFound(`${archive} holds no image`);
-    return loaded.reference ?? loaded.id;
-  }
-  const found = policy === 'always' || policy === 'newer' ? undefined : await images.resolve(reference);
+  const isTransport = /^(?:docker-archive|oci-archive|oci|dir|docker):/.test(reference);
+  const found =
+    policy === 'always' || policy === 'newer' || isTransport ? undefined : await images.resolve(reference);
   const platform = platformOf(flags);
   if (found !== undefined && fits(platform, found)) return reference;
   if (policy === 'never') throw new NotFound(`${reference}: image not known`);
   const [os, architecture, variant] = (platform ?? '').split('/');
   const isQuiet = flags.bool('quiet');
-  if (!isQuiet) context.stderr.write(`Trying to pull ${reference}...\n`);
-  const authFile = flags.string('authfile') || undefined;
-  const signaturePolicy = flags.string('signature-policy') || undefined;
+  const output = new TransferOutput(context.stderr);
   const { id } = await images.pull(reference, {
-    policy,
-    ...(authFile !== undefined && { authFile }),
-    ...(signaturePolicy !== undefined && { signaturePolicy }),
-    ...(flags.changed('tls-verify') && { tlsVerify: flags.bool('tls-verify') }),
+    policy: isTransport ? 'always' : policy,
+    ...registryAccess(context, flags),
     ...(platform !== undefined && {
       platform: { os: os!, ...(architecture && { architecture }), ...(variant && { variant }) },
     }),
-    ...(!isQuiet && {
-      onProgress: ({ id: layer, status, current }) => {
-        if (current === undefined && layer !== '') context.stderr.write(`${layer.slice(0, 19)}: ${status}\n`);
-      },
-    }),
+    ...(!isQuiet && { onProgress: output.tell }),
   });
-  // `docker://…` and other transports are no names of local images.
-  return /^[a-z-]+:\/\//.test(reference) ? id : reference;
+  if (!isQuiet) context.stderr.write('Writing manifest to image destination\nStoring signatures\n');
+  // Other transports' references are no names of local images.
+  return isTransport ? id : reference;
 }
 
 function fits(

@@ -3,7 +3,7 @@ import { BadRequest, messageOf } from '../../../base/index.ts';
 import { anyArgs, type CommandDefinition, flag } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { parseEnvironment } from '../create/environment.ts';
-import { joinSession, terminalSize } from '../terminal/session.ts';
+import { joinSession, leave, terminalSize } from '../terminal/session.ts';
 import { chooseOne, detachKeysFlag, latestFlag } from './selection.ts';
 import { withExitCode } from './several.ts';
 import { asStartError } from './start-errors.ts';
@@ -77,7 +77,8 @@ export const exec: CommandDefinition<ToolContext> = {
       const ended = await joinSession(session!, context, {
         ...{ tty, stdin, stdout: true, stderr: true, detachKeys: flags.string('detach-keys')! },
       });
-      return ended === 'detached' ? 0 : await session!.exit;
+      if (ended === 'detached') leave();
+      return await session!.exit;
     } catch (error) {
       if (/state improper|only create exec sessions/.test(messageOf(error)))
         throw withExitCode(error, NOT_RUNNING);

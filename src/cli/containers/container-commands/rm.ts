@@ -1,4 +1,5 @@
 import { BadRequest, Conflict, messageOf, NotFound } from '../../../base/index.ts';
+import type { Libpod } from '../../../libpod/index.ts';
 import { anyArgs, type CommandDefinition, type FlagValues, flag } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { type Chosen, checkSelection, choose, cidFileFlag, latestFlag, namesOf } from './selection.ts';
@@ -57,13 +58,16 @@ async function removeChosen(chosen: Chosen[], flags: FlagValues, context: ToolCo
     await forEachNamed(context, chosen, async ({ id, shown }) => {
       try {
         if (isAll && !(await libpod.containers.exists(id))) return;
+        const others = flags.bool('depend')
+          ? await dependentsOf(libpod, await libpod.containers.idOf(id))
+          : [];
         await libpod.containers.remove(id, {
           force: flags.bool('force'),
           volumes: flags.bool('volumes'),
           depend: flags.bool('depend') || isAll,
           ...(flags.changed('time') && { timeoutSeconds: flags.number('time')! }),
         });
-        context.stdout.write(`${shown}\n`);
+        context.stdout.write([...others, shown].map((one) => `${one}\n`).join(''));
       } catch (error) {
         const isMissing = error instanceof NotFound;
         if (isMissing && (flags.bool('force') || flags.bool('ignore'))) return;
@@ -80,4 +84,21 @@ async function removeChosen(chosen: Chosen[], flags: FlagValues, context: ToolCo
   } catch (error) {
     throw exitCode === undefined ? error : withExitCode(error, exitCode);
   }
+}
+
+/** Containers that go with it: those that depend on it, and on them; the last first. */
+async function dependentsOf(libpod: Libpod, id: string): Promise<string[]> {
+  const all = await libpod.containers.list({ all: true });
+  const needs = new Map<string, string[]>();
+  for (const one of all) needs.set(one.id, (await libpod.containers.inspect(one.id)).dependencies);
+  const found = new Set<string>();
+  const visit = (needed: string): void => {
+    for (const [other, dependencies] of needs)
+      if (dependencies.includes(needed) && !found.has(other)) {
+        visit(other);
+        found.add(other);
+      }
+  };
+  visit(id);
+  return [...found];
 }

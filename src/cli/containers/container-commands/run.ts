@@ -3,7 +3,7 @@ import type { CreateOptions, Libpod } from '../../../libpod/index.ts';
 import { type CommandDefinition, type FlagValues, flag, minimumArgs } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { createFlags } from '../create/create-flags.ts';
-import { joinSession, proxySignals } from '../terminal/session.ts';
+import { joinSession, leave, proxySignals } from '../terminal/session.ts';
 import { createContainer } from './creation.ts';
 import { detachKeysFlag } from './selection.ts';
 import { asStartError } from './start-errors.ts';
@@ -112,12 +112,11 @@ async function runAttached(request: {
   });
   try {
     await startOrForget(libpod, id, options);
-    if ((await joined) === 'detached') {
-      session.close();
-      return 0;
-    }
-    // The process that started it cleans up behind it, as part of waiting.
-    return await libpod.containers.wait(id, 'exited');
+    // Waiting begins before the end: afterwards somebody else may have removed it. The process that started it
+    // cleans up behind it, as part of waiting.
+    const exit = libpod.containers.wait(id, 'exited');
+    if ((await joined) === 'detached') leave();
+    return await exit;
   } finally {
     stopProxy?.();
     session.close();

@@ -1,7 +1,7 @@
 import { BadRequest } from '../../../base/index.ts';
 import { anyArgs, type CommandDefinition, type FlagValues, flag } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
-import { joinSession, proxySignals } from '../terminal/session.ts';
+import { joinSession, leave, proxySignals } from '../terminal/session.ts';
 import { choose, detachKeysFlag, filterFlag, latestFlag } from './selection.ts';
 import { forEachNamed } from './several.ts';
 import { asStartError } from './start-errors.ts';
@@ -76,7 +76,9 @@ async function startAttached(id: string, flags: FlagValues, context: ToolContext
   });
   try {
     if (status !== 'running') await containers.start(id);
-    return (await joined) === 'detached' ? 0 : await containers.wait(id, 'exited');
+    const exit = containers.wait(id, 'exited');
+    if ((await joined) === 'detached') leave();
+    return await exit;
   } catch (error) {
     throw asStartError(error);
   } finally {

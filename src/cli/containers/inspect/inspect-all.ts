@@ -32,7 +32,14 @@ async function inspectImage(name: string, context: ToolContext): Promise<object>
   return podmanImage(await (await context.images()).inspect(name), join(context.root, 'engine/layers'));
 }
 
-const INSPECTORS: Partial<Record<ObjectType, () => Promise<Inspector>>> = {
+async function inspectPod(name: string, context: ToolContext): Promise<object> {
+  const { pods, containers } = await context.libpod();
+  const pod = await pods.inspect(name);
+  const { podData } = await import('../pod-commands/inspect.ts');
+  return podData(pod, pod.infraId === undefined ? undefined : await containers.inspect(pod.infraId));
+}
+
+const INSPECTORS: Record<ObjectType, () => Promise<Inspector>> = {
   container: async () => inspectContainer,
   image: async () => inspectImage,
   volume: async () => (await import('../volume-commands/listing.ts')).inspectVolume,
@@ -40,6 +47,7 @@ const INSPECTORS: Partial<Record<ObjectType, () => Promise<Inspector>>> = {
     const { inspectNetwork } = await import('../network-commands/listing.ts');
     return async (name, context) => await inspectNetwork(name, context, context.program === 'docker');
   },
+  pod: async () => inspectPod,
 };
 
 /** Finds each name among things of one type, or of any. Names that are nothing's have an error in their place. */
@@ -67,11 +75,7 @@ async function inspectOne(
   context: ToolContext,
   options: { size: boolean },
 ): Promise<object> {
-  if (type !== 'all') {
-    const load = INSPECTORS[type];
-    if (load === undefined) throw new BadRequest(`inspect --type ${type} is not supported`);
-    return await (await load())(name, context, options);
-  }
+  if (type !== 'all') return await (await INSPECTORS[type]())(name, context, options);
   for (const load of Object.values(INSPECTORS)) {
     try {
       return await (await load())(name, context, options);

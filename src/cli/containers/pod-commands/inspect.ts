@@ -39,7 +39,7 @@ export const inspect: CommandDefinition<ToolContext> = {
 };
 
 /** Podman's InspectPodData. */
-function podData(pod: PodListEntry, infra: ContainerInspect | undefined): object {
+export function podData(pod: PodListEntry, infra: ContainerInspect | undefined): object {
   const host = pod.options.hostConfig ?? {};
   return goStruct('*define.InspectPodData', {
     ...alias('Id', 'ID', pod.id),

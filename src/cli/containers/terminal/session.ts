@@ -98,6 +98,11 @@ export function terminalSize(
   return columns > 0 && rows > 0 ? { columns, rows } : undefined;
 }
 
+/** After the detach keys: the container goes on, and with the process everything ends that waits for it here. */
+export function leave(): never {
+  process.exit(0);
+}
+
 /** The signals that docker's and podman's sig-proxy pass on. */
 const PROXIED: readonly NodeJS.Signals[] = [
   ...(['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGABRT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGTERM'] as const),
