@@ -29,7 +29,7 @@ export {
   removeInside,
   removeLinks,
 } from './networks/container-links.ts';
-export { canonicalAddress, IpRange, parseAddress } from './networks/ip-range.ts';
+export { canonicalAddress, IpRange } from './networks/ip-range.ts';
 export { type NamedNetwork, NameServer } from './networks/name-server.ts';
 export { NetworkHost } from './networks/network-host.ts';
 export { releaseHostPorts, reserveHostPorts } from './networks/port-reservation.ts';
