@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
@@ -7,10 +8,26 @@ import Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { dockerRoutes } from '../../src/docker-api/routes.ts';
 import { whyNotHere } from '../e2e/engine-fixture.ts';
 import { type DockerApiFixture, IMAGE, startDockerApi } from './docker-api-fixture.ts';
 
 const why = await whyNotHere();
+
+function statusOf(
+  socketPath: string,
+  { method, path }: { method: string; path: string },
+  body: string,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, method, path }, (response) => {
+      response.resume();
+      response.on('end', () => resolve(response.statusCode!));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
 
 describe.skipIf(why !== '')(`Docker's API, as dockerode uses it ${why}`, () => {
   let api: DockerApiFixture;
@@ -286,6 +303,33 @@ describe.skipIf(why !== '')(`Docker's API, as dockerode uses it ${why}`, () => {
       statusCode: 400,
     });
     await expect(started({ Cmd: ['nonesuch'] })).rejects.toMatchObject({ statusCode: 400 });
+  });
+
+  test('no call answers 500 to what a client got wrong', async () => {
+    const nothing: unknown = new Proxy({}, { get: () => nothing });
+    const routes = dockerRoutes(nothing as Parameters<typeof dockerRoutes>[0]).filter(
+      // Those that wait or remove all there is are asked by other tests.
+      ({ path }) => path !== '/events' && !path.includes('prune'),
+    );
+    const queries = [
+      '?filters=garb1age}&limit=abc&h=-1&w=zz&since=foo&signal=NOPE&condition=x&path=',
+      '?fromImage=UPPER//..&repo=A%20B&container=%00&path=../../etc&names=%00&platform=///&stdout=1&stream=1',
+    ];
+    const bodies = ['{"a":', '{"Image":1,"Container":[],"Cmd":{},"Name":5,"HostConfig":{"Binds":"x"}}', '\0'];
+    const wrong: string[] = [];
+    for (const { method, path } of routes) {
+      for (const name of ['nonesuch', 'a%00b', '%2e%2e%2f']) {
+        for (const query of queries) {
+          for (const body of ['POST', 'PUT'].includes(method) ? bodies : ['']) {
+            const to = path.replace(/\{\w+\*?\}/, name) + query;
+            const status = await statusOf(api.socket, { method, path: to }, body);
+            if (status >= 500 && status !== 501 && status !== 503)
+              wrong.push(`${status} ${method} ${to} ${body}`);
+          }
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
   });
 
   test('the socket is its own, a second server is refused, a stale one is replaced, an idle one ends', async () => {
