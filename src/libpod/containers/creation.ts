@@ -237,7 +237,8 @@ function networksOf(options: CreateOptions, isRootless: boolean): Record<string,
   const asked = options.NetworkingConfig?.EndpointsConfig ?? {};
   const mode = options.HostConfig.NetworkMode ?? '';
   if (Object.keys(asked).length > 0) return asked;
-  if (options.Podman?.Pod !== undefined || NO_NETWORKS.test(mode)) return {};
+  const { Pod: pod, IsInfra: isInfra } = options.Podman ?? {};
+  if ((pod !== undefined && isInfra !== true) || NO_NETWORKS.test(mode)) return {};
   if (isRootless && (mode === '' || mode === 'default')) return {};
   return { [mode === '' || mode === 'default' || mode === 'bridge' ? 'podman' : mode]: {} };
 }
