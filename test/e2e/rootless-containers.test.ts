@@ -8,6 +8,7 @@ import { whyNotHere } from './engine-fixture.ts';
 const why = whyNoOrdinaryUser() || (await whyNotHere());
 if (why !== '') process.stderr.write(`rootless containers: skipped: ${why}\n`);
 
+const hasSlirp = existsSync('/usr/bin/slirp4netns') && existsSync('/dev/net/tun');
 const IMAGE = 'localhost/shell';
 const PROGRAMS = ['sh', 'sleep', 'cat', 'id', 'ls', 'mount', 'touch', 'stat', 'chown', 'grep'];
 
@@ -147,6 +148,21 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
     expect((await orrery('network', 'rm', 'lane')).exitCode).toBe(0);
     await until(() => user.processes().length === 0);
   });
+
+  test.skipIf(process.getuid!() !== 0 || !hasSlirp)(
+    'have a way to the outside where everybody may open /dev/net/tun',
+    async () => {
+      const script = 'cat /etc/resolv.conf; grep -c tap0 /proc/net/dev; sleep 1000';
+      const made = await user.orrery(['run', '-d', '--name', 'out', IMAGE, '-c', script], { withTun: true });
+      expect(made).toMatchObject({ exitCode: 0, stderr: '' });
+      const { stdout } = await orrery('logs', 'out');
+      expect(stdout).toMatch(/^nameserver 10\.0\.2\.3$/m);
+      expect(stdout.trim().split('\n').at(-1)).toBe('1');
+      expect(user.processes().some((one) => one.command.includes('slirp4netns'))).toBe(true);
+      await orrery('rm', '--force', '--time', '0', 'out');
+      await until(() => user.processes().length === 0);
+    },
+  );
 
   test('refuse by name what this host does not allow', async () => {
     const { stdout } = await user.run(['sh', '-c', 'exec 3<>/dev/net/tun && echo allowed']);

@@ -28,7 +28,15 @@ export interface RunOptions {
   cwd?: string;
   env?: Record<string, string>;
   timeoutMs?: number;
+  /** In mounts of its own, where everybody may open /dev/net/tun; only root can make these. */
+  withTun?: boolean;
 }
+
+/** A node of the same device over the host's, which nobody else sees. */
+const TUN_SCRIPT = `
+folder=$(mktemp -d) && mount -t tmpfs tmpfs "$folder" && mknod -m 0666 "$folder/tun" c 10 200 &&
+  mount --bind "$folder/tun" /dev/net/tun && umount --lazy "$folder" && rmdir "$folder" && exec "$@"`;
+const WITH_TUN = ['/usr/bin/unshare', '--mount', '--propagation', 'slave', 'sh', '-c', TUN_SCRIPT, 'sh'];
 
 /** Somebody who is not root, with a home, a runtime directory and subordinate ids, for one test file. */
 export interface OrdinaryUser {
@@ -92,7 +100,7 @@ export async function ordinaryUser(): Promise<OrdinaryUser> {
     ? ['/usr/bin/setpriv', `--reuid=${name}`, `--regid=${name}`, '--init-groups', '--inh-caps=-all', '--']
     : [];
   const start = (command: readonly string[], options: RunOptions = {}) => {
-    const [file, ...args] = [...prefix, ...command];
+    const [file, ...args] = [...(options.withTun ? WITH_TUN : []), ...prefix, ...command];
     return spawn(file!, args, {
       cwd: options.cwd ?? home,
       env: {
