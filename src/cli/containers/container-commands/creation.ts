@@ -102,6 +102,15 @@ async function imageFor(
     }),
     ...(!isQuiet && { onProgress: output.tell }),
   });
+  if (!isQuiet && isTransport) {
+    const short = (digest: string) => digest.replace('sha256:', '').slice(0, 12);
+    const layers = (await images.resolve(id))?.layers ?? [];
+    const lines = [
+      ...layers.map((layer) => `Copying blob ${short(layer)} done`),
+      `Copying config ${short(id)} done`,
+    ];
+    context.stderr.write(`Getting image source signatures\n${lines.join('\n')}\n`);
+  }
   if (!isQuiet) context.stderr.write('Writing manifest to image destination\nStoring signatures\n');
   // Other transports' references are no names of local images.
   return isTransport ? id : reference;
