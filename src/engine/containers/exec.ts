@@ -109,8 +109,9 @@ function openPipeSession(runc: string, args: string[], options: ExecOptions): Ra
   return {
     child,
     stdin: child.stdin ?? undefined,
-    stdout: child.stdout!,
-    stderr: child.stderr!,
+    // Node throws away what nobody has read of a child's own streams when it exits.
+    stdout: child.stdout!.pipe(new PassThrough()),
+    stderr: child.stderr!.pipe(new PassThrough()),
     resize: () => undefined,
   };
 }
