@@ -101,6 +101,12 @@ describe.skipIf(why !== '')(`the real docker client ${why}`, () => {
     expect(await said('stats', '--no-stream', '--format', '{{.Name}} {{.PIDs}}')).toMatch(/^web [12]$/);
     expect(await said('top', 'web', '-o', 'pid,args')).toContain('while true');
     expect(await said('inspect', '--format', '{{.Name}} {{.State.Running}}', 'web')).toBe('/web true');
+    await writeFile(join(work, 'in'), 'copied\n');
+    await said('cp', 'in', 'web:/tmp/there');
+    expect(await said('exec', 'web', 'cat', '/tmp/there')).toBe('copied');
+    await said('cp', 'web:/tmp/there', 'out');
+    expect(await readFile(join(work, 'out'), 'utf8')).toBe('copied\n');
+    expect((await docker('cp', 'web:/nonesuch', '.')).err).toContain('Could not find the file /nonesuch');
     const ended = once(logs, 'close');
     await said('stop', '-t', '0', 'web');
     await ended;

@@ -1,4 +1,4 @@
-import type { Filters, LibpodEvent } from '../../libpod/index.ts';
+import { dockerAction, type Filters, type LibpodEvent } from '../../libpod/index.ts';
 import { dockerNetworkName } from '../containers/network-shape.ts';
 import { hasLabels } from '../http/filters.ts';
 import { unixNanoseconds, unixSeconds } from '../http/times.ts';
@@ -17,19 +17,6 @@ export interface DockerEvent {
 /** Podman's words that Docker has none for: what happens inside another action. */
 const SILENT = new Set(['init', 'cleanup', 'sync', 'syncs', 'mounted', 'unmounted', 'health_status_monitor']);
 
-/** Podman's word → Docker's, by type; what is absent is the same in both. */
-const WORDS: Record<string, Record<string, string>> = {
-  container: {
-    died: 'die',
-    remove: 'destroy',
-    exec: 'exec_start',
-    exec_died: 'exec_die',
-    'copy-in': 'extract-to-dir',
-  },
-  image: { remove: 'delete', loadfromarchive: 'load' },
-  network: { remove: 'destroy' },
-  volume: { remove: 'destroy' },
-};
 const TYPES = ['container', 'image', 'network', 'volume', 'builder', 'daemon'];
 
 /** @returns undefined for what Docker does not tell of */
@@ -48,17 +35,12 @@ export function dockerEvent(event: LibpodEvent): DockerEvent | undefined {
     attributes.exitCode = String(event.ContainerExitCode ?? 0);
   return {
     Type: event.Type,
-    Action: actionOf(event),
+    Action: event.Status === 'exec_died' ? 'exec_die' : dockerAction(event),
     Actor: { ID: event.ID, Attributes: attributes },
     scope: 'local',
     time: unixSeconds(event.Time),
     timeNano: unixNanoseconds(event.Time),
   };
-}
-
-function actionOf(event: LibpodEvent): string {
-  const word = WORDS[event.Type]?.[event.Status] ?? event.Status;
-  return word === 'health_status' && event.HealthStatus ? `health_status: ${event.HealthStatus}` : word;
 }
 
 /** One line of the stream. `status`, `id` and `from` are what clients before API 1.22 read. */
