@@ -72,9 +72,11 @@ function imageUsage(
     sizeBytes: image.sizeBytes,
     sharedBytes,
     uniqueBytes,
-    containers: containers.filter(({ imageId }) => imageId === image.id).length,
+    containers: containers.filter(({ imageId }) => bare(imageId) === bare(image.id)).length,
   };
 }
+
+const bare = (id: string) => id.replace(/^sha256:/, '');
 
 function splitReference(reference: string | undefined): { repository: string; tag: string } {
   if (reference === undefined) return { repository: '<none>', tag: '<none>' };
