@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { Conflict, NotFound, systemClock } from '../base/index.ts';
-import { type Engine, type ImageLibrary, openEngine } from '../engine/index.ts';
+import {
+  type Engine,
+  type ImageLibrary,
+  type OutsideRequest,
+  openEngine,
+  RootlessHostNetwork,
+  RootlessOutside,
+} from '../engine/index.ts';
 import { LibpodContainers } from './containers/libpod-containers.ts';
 import { inventName } from './containers/names.ts';
 import type { ContainerParts } from './containers/parts.ts';
@@ -22,7 +29,7 @@ import { LocalVolumes } from './volumes/local-volumes.ts';
 
 /** Of the engine's own bridge, which libpod's containers do not use. */
 const UNUSED_SUBNET = '10.43.255.0/24';
-const PAUSE_IMAGE = 'localhost/orrery-pause:1';
+const PAUSE_IMAGE = 'localhost/podman-pause:latest';
 
 /** Opens libpod over its directories: each part on files of its own, all of them on one engine. */
 export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
@@ -37,14 +44,18 @@ export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
   });
   const images = engine.images as ImageLibrary;
   const events = new FileEvents({ path: join(directory, 'libpod-events.log'), clock });
-  const parts: ContainerParts = { events };
+  const isRootless = options.rootless !== undefined;
+  const hostNetwork = isRootless ? new RootlessHostNetwork() : undefined;
+  const outside = outsideOf(options, hostNetwork);
+  const parts: ContainerParts = { events, outside };
   const containers = new LibpodContainers({
     ...{ engine, directory, instance, parts, self, environment, clock },
-    isRootless: options.rootless !== undefined,
+    isRootless,
   });
   const networks = await LocalUserNetworks.open({
     ...{ directory: join(directory, 'networks'), instance, clock, events },
     containers: () => networkedContainers(containers),
+    ...(hostNetwork !== undefined && { enterHost: () => hostNetwork.enter() }),
   });
   const volumes = await LocalVolumes.open({
     ...{ directory: join(directory, 'volumes'), locks: join(directory, 'locks'), clock, events },
@@ -55,7 +66,7 @@ export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
   const health = healthChecks({ options, containers, events });
   const pods = new LocalPods({
     records: new PodRecords(join(directory, 'pods')),
-    ...{ containers, images, events, pauseImage: PAUSE_IMAGE, makeName: inventName },
+    ...{ containers, images, events, pauseImage: options.pauseImage ?? PAUSE_IMAGE, makeName: inventName },
     cgroupRoot: `/orrery-${instance}`,
   });
   const hooks = new ContainerHooks({ restarts, health, pods });
@@ -67,7 +78,20 @@ export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
     ...{ engine, containers, pods, networks, volumes, secrets, events, restarts, health },
     ...{ self, environment, clock, log },
   });
+  await system.repairProcesses();
   return { engine: engine as Engine, images, containers, networks, volumes, secrets, pods, events, system };
+}
+
+/** What leads out of containers beside networks; the network that stands for the host goes with the last of them. */
+function outsideOf({ directory, self }: LibpodOptions, hostNetwork: RootlessHostNetwork | undefined) {
+  const outside = new RootlessOutside({ directory, self: self.slice(0, 2) });
+  return {
+    connect: (request: OutsideRequest) => outside.connect(request),
+    disconnect: async (containerId: string) => {
+      await outside.disconnect(containerId);
+      await hostNetwork?.release();
+    },
+  };
 }
 
 function healthChecks(given: {

@@ -115,6 +115,21 @@ export class Restarts {
     return ids;
   }
 
+  /**
+   * Lets one process go on with abandoned waits, whoever notices them: `start` is called when none does, and
+   * gives the pid of the one it started.
+   */
+  async letOneResume(start: () => number | undefined): Promise<void> {
+    if ((await this.abandoned()).length === 0) return;
+    const mark = join(this.#folder, 'resuming.pid');
+    await withFileLock(`${mark}.lock`, async () => {
+      const before = await readFile(mark, 'utf8').catch(absent);
+      if (before !== undefined && isProcessAlive(before)) return;
+      const pid = start();
+      if (pid !== undefined) await writeFile(mark, processIdentity(pid) ?? '', { mode: 0o600 });
+    });
+  }
+
   async #sleepUnlessCancelled(id: string, process: string, delayMs: number): Promise<void> {
     const cancelled = new AbortController();
     const check = async () => {
@@ -160,6 +175,10 @@ function isHeld(waiting: NonNullable<RestartBook['waiting']>): boolean {
 /** Changes with each start of the host: proc(5), /proc/sys/kernel/random/boot_id. */
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 async function readBook(path: string): Promise<RestartBook | undefined> {

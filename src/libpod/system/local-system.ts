@@ -159,16 +159,18 @@ export class LocalSystem implements LibpodSystem {
   async repairProcesses(): Promise<void> {
     const { restarts, health, self, environment } = this.#options;
     await health.repair();
-    if ((await restarts.abandoned()).length === 0) return;
-    const [program, ...args] = self;
-    const child = spawn(program!, [...args, 'system', 'resume'], {
-      detached: true,
-      stdio: 'ignore',
-      env: environment as NodeJS.ProcessEnv,
-      cwd: '/',
+    await restarts.letOneResume(() => {
+      const [program, ...args] = self;
+      const child = spawn(program!, [...args, 'system', 'resume'], {
+        detached: true,
+        stdio: 'ignore',
+        env: environment as NodeJS.ProcessEnv,
+        cwd: '/',
+      });
+      child.once('error', (error) => this.#options.log.error('cannot resume restarts', { error }));
+      child.unref();
+      return child.pid;
     });
-    child.once('error', (error) => this.#options.log.error('cannot resume restarts', { error }));
-    child.unref();
   }
 
   async runHealthMonitor(signal: AbortSignal): Promise<void> {
