@@ -54,7 +54,7 @@ function refused(what: string, remedy: string): CommandDefinition<ToolContext> {
 
 export const systemd = refused(
   'systemd units',
-  "containers with --restart=always come back by one unit that runs 'orrery system boot' (docs/containers.md)",
+  "containers with --restart=always come back by one unit that runs 'orrery system boot' (docs/containers-after-reboot.md)",
 );
 
 export const spec = refused('Specgen files', "use 'inspect' or 'kube generate'");
