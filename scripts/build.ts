@@ -2,7 +2,7 @@
  * Bundles src/cli/main.ts into dist/orrery.mjs (with one chunk for each lazily imported part) and makes the
  * descriptions that `kubectl explain` shows.
  */
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { OUTSIDE } from '../src/cli/rootless-entry.ts';
@@ -13,11 +13,13 @@ import { generateDescriptions } from './generate-descriptions.ts';
 const CLOUD = ['up', 'server', 'status', 'down', 'store'];
 
 const checkout = resolve(import.meta.dirname, '..');
-const dist = join(checkout, 'dist');
+const finished = join(checkout, 'dist');
+/** A build that fails leaves the one before; one that is used meanwhile is there until the last moment. */
+const dist = join(checkout, `dist.${process.pid}`);
 const { version } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as { version: string };
 
-rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
+process.on('exit', () => rmSync(dist, { recursive: true, force: true }));
 await build({
   entryPoints: { orrery: join(checkout, 'src/cli/main.ts') },
   outdir: dist,
@@ -39,6 +41,14 @@ await build({
 writeFileSync(join(dist, 'kubernetes-descriptions.json'), JSON.stringify(generateDescriptions()));
 chmodSync(join(dist, 'orrery.mjs'), 0o755);
 writeLauncher();
+takeItsPlace();
+
+function takeItsPlace(): void {
+  const before = `${dist}.before`;
+  if (existsSync(finished)) renameSync(finished, before);
+  renameSync(dist, finished);
+  rmSync(before, { recursive: true, force: true });
+}
 
 /**
  * `dist/bin/orrery`: the command without a second Node. The shell reads its second line, which names this Node
@@ -51,8 +61,8 @@ function writeLauncher(): void {
   mkdirSync(bin);
   writeFileSync(join(bin, 'package.json'), '{ "type": "commonjs" }\n');
   const launcher = join(bin, 'orrery');
-  const rootless = join(bin, 'rootless.sh');
-  writeFileSync(rootless, launcherScript(process.execPath, [...CLOUD, 'role', ...OUTSIDE]));
+  const rootless = join(finished, 'bin', 'rootless.sh');
+  writeFileSync(join(bin, 'rootless.sh'), launcherScript(process.execPath, [...CLOUD, 'role', ...OUTSIDE]));
   writeFileSync(
     launcher,
     `#!/bin/sh
