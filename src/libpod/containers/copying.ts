@@ -56,10 +56,16 @@ export class Copying {
     const { root, inside } = await this.#place(text, folder);
     try {
       root.find(inside, { followLast: true, isFolder: true });
+      const user = (await this.#store.find(text)).stored.config.User ?? '';
+      const [uid, gid = 0] = /^\d+(?::\d+)?$/.test(user) ? user.split(':').map(Number) : [];
+      const how = {
+        ...(options.noOverwriteDirNonDir && { noOverwriteDirNonDir: true }),
+        ...(options.chown && uid !== undefined && { owner: [uid, gid] as [number, number] }),
+      };
       const entries = extract();
       tar.on('error', (error) => entries.destroy(error));
       tar.pipe(entries);
-      for await (const entry of entries) await unpackEntry(root, inside, entry as unknown as Entry, options);
+      for await (const entry of entries) await unpackEntry(root, inside, entry as unknown as Entry, how);
     } finally {
       root.close();
     }
@@ -211,14 +217,14 @@ async function unpackEntry(
   root: RootFolder,
   folder: string,
   entry: Entry,
-  options: { noOverwriteDirNonDir?: boolean; chown?: boolean },
+  options: { noOverwriteDirNonDir?: boolean; owner?: [uid: number, gid: number] },
 ): Promise<void> {
   const { header } = entry;
   const path = posix.join(folder, posix.resolve('/', header.name));
   const parent = await root.makeFolder(posix.dirname(path));
   const name = posix.basename(path);
   const at = `${parent}/${name}`;
-  const [uid, gid] = options.chown === false ? [0, 0] : [header.uid ?? 0, header.gid ?? 0];
+  const [uid, gid] = options.owner ?? [header.uid ?? 0, header.gid ?? 0];
   const mode = (header.mode ?? 0o644) & 0o7777;
   const there = path === '/' ? undefined : await lstat(at).catch(() => undefined);
   if (header.type === 'directory') {

@@ -179,6 +179,8 @@ export function tmpfsOptions(options: readonly string[]): string[] {
     ...(has('dev', 'nodev') ? [] : ['nodev']),
     ...(has('rw', 'ro') ? [] : ['rw']),
     ...(has('mode') ? [] : ['mode=1777']),
+    // runc's own word: it begins with what the image has there.
+    ...(has('notmpcopyup') ? [] : ['tmpcopyup']),
     ...options.filter((one) => !['U', 'z', 'Z', 'notmpcopyup', 'tmpcopyup'].includes(one)),
   ];
 }
