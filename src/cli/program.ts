@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { BadRequest } from '../base/index.ts';
+import { createTool } from './containers/tool.ts';
 import { EXIT } from './exit.ts';
 import { auditOptions, requestLimitOptions } from './request-limit-options.ts';
 import { gitVersion, orreryVersion } from './version.ts';
@@ -41,7 +42,7 @@ export function createProgram(): Command {
     .helpCommand(false)
     .showHelpAfterError("(see '--help')")
     .enablePositionalOptions()
-    .addHelpText('after', HELP_FOOTER)
+    .addHelpText('after', () => `\n${containerCommands()}${HELP_FOOTER}`)
     .exitOverride();
   addLifecycle(program);
   addStore(program);
@@ -58,6 +59,24 @@ export function createProgram(): Command {
     .action((names: string[]) => commandOf(program, names).outputHelp());
   for (const command of allCommands(program)) command.exitOverride().allowExcessArguments(false);
   return program;
+}
+
+/** Beside those of the cloud: listed by name, each with a help page of its own. */
+function containerCommands(): string {
+  const names = createTool('orrery')
+    .listed('')
+    .map(({ name }) => name)
+    .sort();
+  let lines = '';
+  let line = ' ';
+  for (const name of names) {
+    if (line.length + name.length > 78) {
+      lines += `${line}\n`;
+      line = ' ';
+    }
+    line += ` ${name}`;
+  }
+  return `Containers, as docker and podman have them ('orrery COMMAND --help' tells more):\n${lines}${line}\n`;
 }
 
 const dataDir = () => new Option('--data-dir <dir>', 'where everything lives').env('ORRERY_DATA_DIR');

@@ -60,7 +60,19 @@ function bash(all: Words[]): string {
     .filter((o) => VALUES[o.long!] !== undefined)
     .map((o) => `    ${[o.short, o.long].filter(Boolean).join('|')}) words='${VALUES[o.long!]}' ;;`)
     .join('\n');
-  return `_orrery() {
+  // What is no command of the cloud is the container tool's, which completes by itself, as cobra's programs do.
+  return `_orrery_tool() {
+  local cur="\${COMP_WORDS[COMP_CWORD]}" IFS=$'\\n' more=''
+  [ "$COMP_CWORD" -gt 1 ] || more=$'${all[0]!.words.join('\\n')}'
+  local given=("\${COMP_WORDS[@]:1:COMP_CWORD}")
+  COMPREPLY=($(compgen -W "$more"$'\\n'"$(orrery __completeNoDesc "\${given[@]}" 2>/dev/null | grep -v '^:')" -- "$cur"))
+  if [ \${#COMPREPLY[@]} -eq 0 ]; then
+    compopt -o filenames 2>/dev/null
+    COMPREPLY=($(compgen -f -- "$cur"))
+  fi
+}
+_orrery() {
+  case " ${all[0]!.words.join(' ')} " in *" \${COMP_WORDS[1]} "*) ;; *) _orrery_tool; return ;; esac
   local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" path='' word found='' words='' flags='' files=''
   case "$prev" in
 ${values}
@@ -115,6 +127,9 @@ function fish(all: Words[]): string {
         }),
       ];
     })
+    .concat([
+      `complete -c orrery -n 'not __fish_seen_subcommand_from ${all[0]!.words.join(' ')}' -a '(orrery __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null | string match -v ":*")'`,
+    ])
     .join('\n')
     .concat('\n');
 }
