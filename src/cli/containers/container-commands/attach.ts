@@ -33,7 +33,7 @@ export const attach: CommandDefinition<ToolContext> = {
     const session = await libpod.containers.attach(id);
     const stopProxy =
       flags.bool('sig-proxy') && !tty
-        ? proxySignals((signal) => libpod.containers.kill(id, signal))
+        ? proxySignals((signal) => libpod.containers.kill(id, signal), context.stderr)
         : undefined;
     try {
       const ended = await joinSession(session, context, {

@@ -103,7 +103,7 @@ async function runAttached(request: {
   const session = await libpod.containers.attach(id);
   const stopProxy =
     flags.bool('sig-proxy') && !tty
-      ? proxySignals((signal) => libpod.containers.kill(id, signal))
+      ? proxySignals((signal) => libpod.containers.kill(id, signal), context.stderr)
       : undefined;
   const joined = joinSession(session, context, {
     ...streams,

@@ -69,7 +69,9 @@ async function startAttached(id: string, flags: FlagValues, context: ToolContext
   const tty = config.Tty === true;
   const session = await containers.attach(id);
   const isProxied = flags.changed('sig-proxy') ? flags.bool('sig-proxy') : !tty;
-  const stopProxy = isProxied ? proxySignals((signal) => containers.kill(id, signal)) : undefined;
+  const stopProxy = isProxied
+    ? proxySignals((signal) => containers.kill(id, signal), context.stderr)
+    : undefined;
   const joined = joinSession(session, context, {
     ...{ tty, stdin: flags.bool('interactive'), stdout: true, stderr: true },
     detachKeys: flags.string('detach-keys')!,

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { WriteStream } from 'node:tty';
+import { Conflict, messageOf, NotFound } from '../../../base/index.ts';
 import type { ToolContext } from '../context.ts';
 import { DetachFilter, parseDetachKeys } from './detach-keys.ts';
 
@@ -109,17 +110,25 @@ const PROXIED: readonly NodeJS.Signals[] = [
   ...(['SIGCONT', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGIO', 'SIGPWR', 'SIGVTALRM', 'SIGSYS'] as const),
 ];
 
-/** Hands the signals we get to `kill` instead of dying of them. @returns what ends it */
-export function proxySignals(kill: (signal: string) => Promise<void>): () => void {
-  const handlers = PROXIED.map((signal) => {
-    const handler = () => {
-      // It may have ended in the meantime: then there is nobody to tell.
-      kill(signal).catch(() => undefined);
-    };
-    process.on(signal, handler);
-    return { signal, handler };
-  });
-  return () => {
-    for (const { signal, handler } of handlers) process.off(signal, handler);
+/**
+ * Hands the signals we get to `kill` instead of dying of them. When that fails the container has ended, or cannot be
+ * reached: the signal is ours then, and so are all later ones. @returns what ends it
+ */
+export function proxySignals(kill: (signal: string) => Promise<void>, stderr: Writable): () => void {
+  const handlers = new Map(PROXIED.map((signal) => [signal, () => void forward(signal)]));
+  const stop = () => {
+    for (const [signal, handler] of handlers) process.off(signal, handler);
   };
+  const forward = async (signal: NodeJS.Signals) => {
+    try {
+      await kill(signal);
+    } catch (error) {
+      stop();
+      if (!(error instanceof Conflict) && !(error instanceof NotFound))
+        stderr.write(`Error: forwarding signal ${signal}: ${messageOf(error)}\n`);
+      process.kill(process.pid, signal);
+    }
+  };
+  for (const [signal, handler] of handlers) process.on(signal, handler);
+  return stop;
 }
