@@ -22,8 +22,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
 };
 
-/** Second doors: what the command line asks before anything else is loaded. */
-const DOORS = new Set(['engine/rootless/index.ts', 'engine/rootless/port-relay.ts']);
+/** Second doors: what the command line asks before, or without, anything else being loaded. */
+const DOORS = new Set([
+  'engine/rootless/index.ts',
+  'engine/rootless/port-relay.ts',
+  'libpod/events/index.ts',
+]);
 
 const source = resolve(import.meta.dirname, '../src');
 

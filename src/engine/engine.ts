@@ -242,6 +242,11 @@ export type ContainerLimits = Pick<
   | 'cpusetMems'
   | 'pidsLimit'
   | 'blkioWeight'
+  | 'blkioWeightDevices'
+  | 'blkioReadBps'
+  | 'blkioWriteBps'
+  | 'blkioReadIops'
+  | 'blkioWriteIops'
 >;
 
 export interface ContainerSecurity {
@@ -383,8 +388,8 @@ export interface ImageLibrary extends ImageStore {
   push(reference: string, options?: PushOptions): Promise<{ digest: string }>;
   /** One more name; the name leaves the image it had. */
   tag(reference: string, name: string): Promise<void>;
-  /** Without names: takes all of them away; the image stays, without a name. */
-  untag(reference: string, names?: string[]): Promise<void>;
+  /** Without names: takes all of them away; the image stays, without a name. @returns the names it lost */
+  untag(reference: string, names?: string[]): Promise<string[]>;
   save(references: string[], options: SaveOptions): Promise<Readable>;
   /** A root file system (tar, also compressed) becomes an image of one layer. */
   importRootfs(tar: Readable, options: ImportOptions): Promise<LoadedImage>;
@@ -486,6 +491,8 @@ export interface LoadOptions {
   defaultDomain?: 'localhost' | 'docker.io';
   /** For an image that has none. */
   reference?: string;
+  /** What people call the source: told in the event. */
+  origin?: string;
 }
 
 export interface SaveOptions {
@@ -493,6 +500,17 @@ export interface SaveOptions {
   uncompressed?: boolean;
   /** Names that are only the archive's, for the one image in it. */
   furtherNames?: string[];
+  /** The file it is written to: told in the event. */
+  destination?: string;
+}
+
+/** What was done with an image, in Podman's words (podman-events(1)). */
+export interface ImageEvent {
+  status: 'build' | 'import' | 'loadfromarchive' | 'pull' | 'push' | 'remove' | 'save' | 'tag' | 'untag';
+  /** Without `sha256:`; '' where Podman tells none. */
+  id: string;
+  /** As it was given. */
+  name: string;
 }
 
 export interface ImportOptions {

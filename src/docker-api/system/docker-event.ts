@@ -36,11 +36,17 @@ export function dockerEvent(event: LibpodEvent): DockerEvent | undefined {
   return {
     Type: event.Type,
     Action: event.Status === 'exec_died' ? 'exec_die' : dockerAction(event),
-    Actor: { ID: event.ID, Attributes: attributes },
+    // Docker's pull is an event of the name.
+    Actor: { ID: isImage ? imageId(event) : event.ID, Attributes: attributes },
     scope: 'local',
     time: unixSeconds(event.Time),
     timeNano: unixNanoseconds(event.Time),
   };
+}
+
+function imageId({ ID, Name }: LibpodEvent): string {
+  if (ID === '') return familiarName(Name);
+  return ID.startsWith('sha256:') ? ID : `sha256:${ID}`;
 }
 
 /** One line of the stream. `status`, `id` and `from` are what clients before API 1.22 read. */

@@ -220,6 +220,7 @@ async function commit(session: BuildSession, image: BuiltImage, place: string): 
   const unused = args.unused();
   if (unused.length > 0) report.unusedArgs(unused);
   const names = first === undefined ? [] : ((await library.resolve(id))?.references ?? []);
+  await library.built(id);
   report.done(id, names);
   return { id, names };
 }

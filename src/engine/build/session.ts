@@ -111,7 +111,7 @@ export class BuildSession {
   /** `oci:/path[:reference]`, `oci-layout:///path`: taken into the store first, as Podman does. */
   async #fromLayout(name: string): Promise<Image> {
     const [, path = '', reference] = /^oci(?:-layout:\/\/|:)([^:]+)(?::(.+))?$/.exec(name) ?? [];
-    const loaded = await this.library.loadFrom({ folder: path });
+    const loaded = await this.library.receive({ folder: path });
     const one =
       reference === undefined
         ? loaded[0]

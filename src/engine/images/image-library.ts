@@ -131,6 +131,11 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
       .reverse();
   }
 
+  /** A build has made it. */
+  async built(_id: string): Promise<void> {
+    // Kept quiet here: whoever listens is told by the library made for it.
+  }
+
   async tag(reference: string, name: string): Promise<void> {
     const whole = localReference(name);
     if (whole.includes('@')) throw new BadRequest(`${name}: tag by digest not supported`);
@@ -141,14 +146,21 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
     });
   }
 
-  async untag(reference: string, names: string[] = []): Promise<void> {
+  async untag(reference: string, names: string[] = []): Promise<string[]> {
+    return await this.#takeNames(reference, names);
+  }
+
+  async #takeNames(reference: string, names: readonly string[]): Promise<string[]> {
+    let gone: string[] = [];
     await this.edit(async (manifests) => {
       const entry = await this.find(reference, manifests);
       if (entry === undefined) throw notKnown(reference);
       const own = manifests.filter((one) => one.digest === entry.digest);
       const goes = names.length === 0 ? own : names.map((name) => findName(own, name));
+      gone = goes.map((one) => one.annotations?.[REF_NAME]).filter((name) => name !== undefined);
       return withoutNames(manifests, goes);
     });
+    return gone;
   }
 
   async removeImage(
@@ -159,7 +171,7 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
     const removed = { untagged: [] as string[], deleted: [] as string[] };
     const nameMeant = await this.nameMeant(image, reference);
     if (nameMeant !== undefined && image.references.length > 1) {
-      await this.untag(image.id, [nameMeant]);
+      await this.#takeNames(image.id, [nameMeant]);
       removed.untagged.push(nameMeant);
       return removed;
     }
@@ -183,7 +195,7 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
     }
     removed.untagged.push(...image.references);
     if (image.hasChildren) {
-      await this.untag(image.id);
+      await this.#takeNames(image.id, []);
       return removed;
     }
     await this.#drop(image.digest);
@@ -267,6 +279,11 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
   }
 
   async loadFrom(source: Readable | { folder: string }, options: LoadOptions = {}): Promise<LoadedImage[]> {
+    return await this.receive(source, options);
+  }
+
+  /** What `loadFrom` does, for a pull or a build: the image comes from there on its way. */
+  async receive(source: Readable | { folder: string }, options: LoadOptions = {}): Promise<LoadedImage[]> {
     return await this.staged(async (staging) => {
       const nameOf = (name: string) => localReference(name, options.defaultDomain ?? 'docker.io');
       const found =

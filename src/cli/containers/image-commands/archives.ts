@@ -39,9 +39,11 @@ export const load: CommandDefinition<ToolContext> = {
     const images = await context.images();
     const source = await sourceOf(given, context);
     const defaultDomain = program === 'podman' ? 'localhost' : 'docker.io';
-    const loaded = await images.loadFrom(source, { defaultDomain }).catch((error: unknown) => {
-      throw asPodmanSays(error);
-    });
+    const loaded = await images
+      .loadFrom(source, { defaultDomain, origin: given ?? '' })
+      .catch((error: unknown) => {
+        throw asPodmanSays(error);
+      });
     for (const { reference, id } of loaded) context.stdout.write(`Loaded image: ${reference ?? id}\n`);
     return 0;
   },
@@ -116,10 +118,11 @@ export const save: CommandDefinition<ToolContext> = {
       throw new BadRequest('refusing to save to terminal. Use -o flag or redirect');
     // To Podman further arguments are further names of the first image, unless asked for otherwise.
     const [first, ...furtherNames] = args;
+    const how = { format, ...(output !== undefined && { destination: output }) };
     const archive =
       program === 'podman' && !flags.bool('multi-image-archive')
-        ? await images.save([first!], { format, furtherNames })
-        : await images.save([...args], { format });
+        ? await images.save([first!], { ...how, furtherNames })
+        : await images.save([...args], how);
     await writeOut(archive, output, context);
     return 0;
   },

@@ -60,7 +60,7 @@ async function pullFromPath(
   { transport, path, name }: { transport: string; path: string; name?: string },
 ): Promise<Pulled> {
   const isFolder = transport === 'oci' || transport === 'dir';
-  const loaded = await library.loadFrom(isFolder ? { folder: path } : createReadStream(path), {
+  const loaded = await library.receive(isFolder ? { folder: path } : createReadStream(path), {
     defaultDomain: 'localhost',
     ...(name !== undefined && { reference: name }),
   });
