@@ -1,10 +1,11 @@
 import type { Dirent } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../../base/index.ts';
+import { BadRequest, messageOf, systemClock } from '../../base/index.ts';
 import type { ContainerUsage } from '../engine.ts';
 import { rootlessFacts } from '../rootless/facts.ts';
 import { readProc } from '../system/process-identity.ts';
+import type { GroupLine } from './limits.ts';
 
 /** Where this host keeps its control groups: v1 hierarchies, v2, or both. */
 export interface CgroupHierarchies {
@@ -96,6 +97,17 @@ export class Cgroups {
       const at = line.split(':').slice(2).join(':');
       return at === path || at.startsWith(`${path}/`);
     });
+  }
+
+  /** @throws BadRequest when this host's kernel has no such limit, or does not take the value. */
+  async write(path: string, { controller, file, line }: GroupLine): Promise<void> {
+    const folder = this.folderOf(controller, path);
+    try {
+      if (folder === undefined) throw new Error(`the controller ${controller} is not there`);
+      await writeFile(join(folder, file), line, { flag: 'r+' });
+    } catch (cause) {
+      throw new BadRequest(`cannot write ${line} to ${file}: ${messageOf(cause)}`, { cause });
+    }
   }
 
   /** Processes in the group itself or below. */

@@ -33,8 +33,9 @@ import { createWithConmon, tidy } from './conmon.ts';
 import { Creation } from './creation.ts';
 import { execInContainer } from './exec.ts';
 import { readHostFacts } from './host-facts.ts';
-import { updateArguments } from './limits.ts';
+import { updateArguments, updateLines } from './limits.ts';
 import { reopenLogFile } from './log-reopening.ts';
+import { deviceNumber } from './oci-resources.ts';
 import { Processes } from './processes.ts';
 import { type ContainerRecord, isContainerId, Records } from './records.ts';
 import { unmountRoot } from './root-filesystem.ts';
@@ -473,8 +474,9 @@ export class Containers {
       if (status !== 'running') throw new Conflict(`container ${id} is not running: it is ${status}`);
       const { hasSwapAccounting } = await readHostFacts(this.#hierarchies, false);
       const flags = updateArguments(limits, hasSwapAccounting);
-      if (flags.length === 0) return;
-      await runCommand(runc, ['--root', this.records.runcRoot, 'update', ...flags, id]);
+      if (flags.length > 0) await runCommand(runc, ['--root', this.records.runcRoot, 'update', ...flags, id]);
+      for (const line of updateLines(limits, this.#cgroups.isUnified, deviceNumber))
+        await this.#cgroups.write(record.cgroupPath, line);
       const resources = { ...record.resources, ...limits };
       await this.records.write(id, 'record.json', { ...record, resources });
     });

@@ -20,10 +20,7 @@ export async function readHostFacts(
   return {
     architecture: hostArchitecture(),
     isUnified: hierarchies.isUnified,
-    hasSwapAccounting:
-      memory !== undefined &&
-      !hierarchies.isUnified &&
-      (await exists(join(memory, 'memory.memsw.limit_in_bytes'))),
+    hasSwapAccounting: memory !== undefined && (await countsSwap(memory, hierarchies.isUnified)),
     hardLimits: readHardLimits(readProc('/proc/self/limits') ?? ''),
     limits: readProc('/proc/self/limits') ?? '',
     canRaiseLimits: hasHostResources(),
@@ -31,6 +28,14 @@ export async function readHostFacts(
     oomScoreAdjFloor: hasHostResources() ? -1000 : Number(readProc('/proc/self/oom_score_adj') ?? 0),
     devices: withDevices ? await hostDevices('/dev') : [],
   };
+}
+
+/** The root group of v2 has no limits: any group below it tells (kernel, cgroup-v2, "memory.swap.max"). */
+async function countsSwap(root: string, isUnified: boolean): Promise<boolean> {
+  if (!isUnified) return await exists(join(root, 'memory.memsw.limit_in_bytes'));
+  for (const entry of await readdir(root, { withFileTypes: true }))
+    if (entry.isDirectory() && (await exists(join(root, entry.name, 'memory.swap.max')))) return true;
+  return false;
 }
 
 /** CAP_SYS_RESOURCE counts in the host's first user namespace only. */

@@ -59,6 +59,12 @@ export function devicesOf(spec: ContainerSpec): OciDevice[] {
   });
 }
 
+/** `major:minor` of a device node. @throws BadRequest */
+export function deviceNumber(path: string): string {
+  const { major, minor } = deviceAt(path);
+  return `${major}:${minor}`;
+}
+
 function deviceAt(path: string) {
   let found: ReturnType<typeof statSync>;
   try {
@@ -79,9 +85,9 @@ function deviceAt(path: string) {
 
 /** `c 1:3 rwm`, `b *:* r` (kernel, devices cgroup). */
 function deviceRule(rule: string): Record<string, unknown> {
-  const match = /^([acb]) (\*|\d+):(\*|\d+) ([rwm]{1,3})$/.exec(rule.trim());
+  const match = /^([acb]) (\*|\d+)(?::(\*|\d+))? ([rwm]{1,3})$/.exec(rule.trim());
   if (match === null) throw new BadRequest(`invalid device cgroup rule format: '${rule}'`);
-  const [, type, major, minor, access] = match;
+  const [, type, major, minor = '*', access] = match;
   return {
     allow: true,
     type,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { BadRequest } from '../../base/index.ts';
-import type { CreateOptions } from '../create-options.ts';
+import type { CreateOptions, HostConfig } from '../create-options.ts';
 
 const LOG_DRIVERS = new Set(['', 'k8s-file', 'json-file', 'none', 'passthrough']);
 
@@ -17,10 +17,7 @@ export function validateOptions(options: CreateOptions): string[] {
   if (driver === 'passthrough' && config.Tty)
     throw new BadRequest('cannot use a tty with passthrough logging');
   const policy = host.RestartPolicy;
-  if (!['', 'no', 'always', 'unless-stopped', 'on-failure', undefined].includes(policy?.Name))
-    throw new BadRequest(
-      `restart policy "${policy?.Name}" is not supported, must be one of "no", "always", "on-failure" or "unless-stopped"`,
-    );
+  checkRestartPolicy(policy);
   if (host.AutoRemove && policy?.Name && policy.Name !== 'no')
     throw new BadRequest(
       'the --rm option conflicts with --restart, when the restartPolicy is not "" and "no"',
@@ -40,6 +37,13 @@ export function validateOptions(options: CreateOptions): string[] {
   validateNamespaces(options);
   validateSecurity(host.SecurityOpt ?? []);
   return validateLimits(options);
+}
+
+export function checkRestartPolicy(policy: HostConfig['RestartPolicy']): void {
+  if (!['', 'no', 'always', 'unless-stopped', 'on-failure', undefined].includes(policy?.Name))
+    throw new BadRequest(
+      `restart policy "${policy?.Name}" is not supported, must be one of "no", "always", "on-failure" or "unless-stopped"`,
+    );
 }
 
 function validateNamespaces({ Config: config, HostConfig: host }: CreateOptions): void {
