@@ -41,7 +41,7 @@ export { ignoredLimits } from './rootless/oci-adaptation.ts';
 export { type OutsideRequest, type OutsideResult, RootlessOutside } from './rootless/outside.ts';
 export { type OutsideProgram, whyNoOutside } from './rootless/outside-programs.ts';
 export { tryLockFile, withFileLock } from './system/lock.ts';
-export { detachMount, mountsBelow } from './system/mounts.ts';
+export { detachMount, mountsBelow, mountTmpfs } from './system/mounts.ts';
 export { isProcessAlive, processIdentity } from './system/process-identity.ts';
 export { RootFolder } from './system/root-folder.ts';
 export { resolveInRoot } from './system/root-path.ts';

@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { BadRequest, type Clock, type Log, systemClock } from '../base/index.ts';
 import { Containers } from './containers/containers.ts';
-import type { Engine, EngineOptions, Holdings, ImageLibrary } from './engine.ts';
+import type { Engine, EngineOptions, Holdings, ImageEvent, ImageLibrary } from './engine.ts';
+import { EventfulImageLibrary } from './images/eventful-image-library.ts';
 import { ImageHolders } from './images/image-holders.ts';
 import { DiskImageLibrary } from './images/image-library.ts';
 import { LocalNetworks } from './networks/local-networks.ts';
@@ -18,6 +19,8 @@ export interface LocalEngineOptions extends EngineOptions {
   searchPath?: string[];
 }
 
+  /** Told of what is done with images. */
+  imageEvents?: (event: ImageEvent) => Promise<void>;
 /**
  * The engine over one directory. Opening works on every host; what needs root, runc or conmon refuses with
  * EngineUnavailable when asked for, naming what is missing.
@@ -65,7 +68,7 @@ export async function openEngine(options: LocalEngineOptions): Promise<Engine> {
 
 /** The images alone, for what needs no container. */
 export async function openImageLibrary(
-  options: Pick<LocalEngineOptions, 'directory' | 'log' | 'searchPath'>,
+  options: Pick<LocalEngineOptions, 'directory' | 'log' | 'searchPath' | 'imageEvents'>,
 ): Promise<ImageLibrary> {
   const library = imageLibrary(options.directory, options);
   await library.open();
@@ -74,17 +77,19 @@ export async function openImageLibrary(
 
 function imageLibrary(
   directory: string,
-  options: Pick<LocalEngineOptions, 'log' | 'searchPath'>,
+  options: Pick<LocalEngineOptions, 'log' | 'searchPath' | 'imageEvents'>,
 ): DiskImageLibrary {
   const holders = new ImageHolders(join(directory, 'holders'));
-  return new DiskImageLibrary({
+  const own = {
     directory,
     log: options.log,
     canUnpack: process.geteuid?.() === 0,
     layersInUse: () => holders.layersInUse(),
-    usersOf: (imageId) => holders.usersOf(imageId),
+    usersOf: (imageId: string) => holders.usersOf(imageId),
     ...(options.searchPath && { searchPath: options.searchPath }),
-  });
+  };
+  const { imageEvents: tell } = options;
+  return tell === undefined ? new DiskImageLibrary(own) : new EventfulImageLibrary({ ...own, tell });
 }
 
 function assemble(images: DiskImageLibrary, containers: Containers, networks: LocalNetworks): Engine {

@@ -681,6 +681,16 @@ export interface PruneReport {
 export type Progress = (line: string) => void;
 export type { Readable, Writable };
 
+/** Where events are kept. */
+export interface EventOptions {
+  /** Default: in libpod's directory. */
+  path?: string;
+  /** Past this size the older half goes; 0: never. Default 10 MiB. */
+  limitBytes?: number;
+  /** `none`: nothing is written, and nothing can be read. Default `file`. */
+  backend?: 'file' | 'none';
+}
+
 /** How `openLibpod` is opened; the command line and the API server make it (src/cli/containers/context.ts). */
 export interface LibpodOptions {
   /** Of libpod's own: containers, pods, networks, volumes, secrets, events. */
@@ -704,3 +714,5 @@ export interface LibpodOptions {
   /** The caller's environment, for `--env-host`, `-e NAME` and proxies. */
   environment: Readonly<Record<string, string | undefined>>;
 }
+  /** containers.conf: events_logger, events_logfile_path, events_logfile_max_size. */
+  events?: EventOptions;

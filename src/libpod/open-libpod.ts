@@ -13,7 +13,8 @@ import { LibpodContainers } from './containers/libpod-containers.ts';
 import { inventName } from './containers/names.ts';
 import type { ContainerParts } from './containers/parts.ts';
 import type { Container } from './containers/stored-container.ts';
-import { FileEvents } from './events/file-events.ts';
+import type { FileEvents } from './events/file-events.ts';
+import { imageEvent, openEvents } from './events/index.ts';
 import { HealthChecks } from './health/health-checks.ts';
 import { healthCheckPlan } from './health/health-config.ts';
 import type { Libpod, LibpodOptions } from './libpod.ts';
@@ -37,13 +38,14 @@ export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
   const clock = options.clock ?? systemClock;
   const instance = createHash('sha256').update(directory).digest('hex').slice(0, 6);
   const engine = await openEngine({
+  const events = openEvents(options);
     ...{ directory, instance, log, clock, subnet: UNUSED_SUBNET },
     imagesDirectory: options.imagesDirectory,
     ...(options.runtime !== undefined && { runtime: options.runtime }),
+    imageEvents: (event) => events.append(imageEvent(event)),
     ...(options.conmon !== undefined && { conmon: options.conmon }),
   });
   const images = engine.images as ImageLibrary;
-  const events = new FileEvents({ path: join(directory, 'libpod-events.log'), clock });
   const isRootless = options.rootless !== undefined;
   const hostNetwork = isRootless ? new RootlessHostNetwork() : undefined;
   const outside = outsideOf(options, hostNetwork);

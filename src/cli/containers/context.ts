@@ -66,6 +66,10 @@ export function createToolContext(invocation: Invocation): ToolContext {
     stderr: process.stderr,
     environment: process.env,
     log,
+      imageEvents: async (event) => {
+        const { imageEvent, openEvents } = await import('../../libpod/events/index.ts');
+        await openEvents(libpodOptions()).append(imageEvent(event));
+      },
     images,
     libpod: once(async () => {
       const { openLibpod } = await import('../../libpod/index.ts');

@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { libc, MNT_DETACH, SystemCallFailed } from './libc.ts';
 
+// mount(2)
+const MS_NOSUID = 2;
+const MS_NODEV = 4;
+const MS_NOEXEC = 8;
+
 /** Mount points at or below `folder`, deepest (latest) first. */
 export async function mountsBelow(folder: string): Promise<string[]> {
   const table = await readFile('/proc/self/mountinfo', 'utf8');
@@ -15,6 +20,11 @@ export async function mountsBelow(folder: string): Promise<string[]> {
     if (point === folder || point.startsWith(`${folder}/`)) points.push(point);
   }
   return points.reverse();
+}
+
+/** A file system in memory, in which nothing is a program or a device. */
+export function mountTmpfs(folder: string, options: string): void {
+  libc().mount('tmpfs', folder, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
 }
 
 /** Unmounts whatever stands at `point`, even in use. @returns whether there was a mount. */

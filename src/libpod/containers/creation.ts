@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { AlreadyExists, BadRequest, NotFound } from '../../base/index.ts';
 import type { Engine, Image, ImageConfig } from '../../engine/index.ts';
 import type { ContainerConfig, CreateOptions, EndpointSettings, HostConfig } from '../create-options.ts';
-import type { PublishedPort } from '../libpod.ts';
+import { healthCheckPlan } from '../health/health-config.ts';
+import type { PodConfig, PublishedPort } from '../libpod.ts';
 import type { ContainerStore } from './container-store.ts';
 import { askedMounts, imageVolumes } from './mounts.ts';
 import { inventName } from './names.ts';
@@ -124,6 +125,10 @@ export class Creation {
       throw new NotFound(`no pod with name or ID ${podman.Pod} found: no such pod`);
     if (command.length === 0 && !podman.IsInfra)
       throw new BadRequest('no command or entrypoint provided, and no CMD or ENTRYPOINT from image');
+    checkAgainstPod(options, pod);
+    const onFailure = podman.HealthOnFailure ?? 'none';
+    if (onFailure !== 'none' && healthCheckPlan(config.Healthcheck, undefined, config.Shell) === undefined)
+      throw new BadRequest(`cannot set on-failure action to ${onFailure} without a health check`);
     const mounts = await this.#mounts(options, image?.config ?? {});
     const dependencies = await Promise.all(
       [
@@ -268,4 +273,17 @@ function parsePort(text: string): Pick<PublishedPort, 'containerPort' | 'protoco
   if (match === null || containerPort < 1 || containerPort > 65535)
     throw new BadRequest(`invalid port ${JSON.stringify(text)}`);
   return { containerPort, protocol: (match[2] ?? 'tcp') as PublishedPort['protocol'] };
+}
+
+/** What the pod has decided for all of its containers. @throws BadRequest */
+function checkAgainstPod(
+  { Config: config, HostConfig: host, Podman: podman }: CreateOptions,
+  pod?: PodConfig,
+): void {
+  if (pod?.infraId === undefined || podman?.IsInfra) return;
+  const isJoined = ['', 'pod', undefined].includes(host.UTSMode) && pod.sharedNamespaces.includes('uts');
+  if (config.Hostname && isJoined)
+    throw new BadRequest(
+      'invalid config provided: cannot set hostname when joining the pod UTS namespace: invalid configuration',
+    );
 }

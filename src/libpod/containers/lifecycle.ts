@@ -6,6 +6,7 @@ import type { ContainerStore } from './container-store.ts';
 import { Foreground } from './foreground.ts';
 import type { ContainerParts } from './parts.ts';
 import { runtimeError } from './runtime-errors.ts';
+import { releaseSharedMemory } from './shared-memory.ts';
 import type { Starting } from './starting.ts';
 import { statusOf } from './status.ts';
 import type { Container } from './stored-container.ts';
@@ -105,6 +106,7 @@ export class Lifecycle {
     await parts.outside?.disconnect(id);
     await engine.networks.removeNamespace(id.slice(0, 24));
     await engine.cleanup(id);
+    releaseSharedMemory(this.#options.store.userFolder(id));
     for (const mount of stored.mounts)
       if (mount.type === 'volume') await parts.volumes?.unmount(mount.name!, id);
     await rm(starting.markOf(id), { force: true });
@@ -302,6 +304,7 @@ export class Lifecycle {
       if (now.state.status !== 'running') await this.#giveBack(now);
       if (now.state.exitCode !== undefined) await store.keepExitCode(id, now.state.exitCode);
       await engine.remove(id, { force: true });
+      if (now.state.status === 'running') releaseSharedMemory(store.userFolder(id));
       await parts.networks?.tearDown(id);
       await parts.outside?.disconnect(id);
       await engine.networks.removeNamespace(id.slice(0, 24));

@@ -17,6 +17,7 @@ import type { ContainerParts, Endpoints } from './parts.ts';
 
 import { engineMount, runSpec, timezoneFile } from './run-spec.ts';
 import { secretsOf } from './secret-files.ts';
+import { sharedMemory } from './shared-memory.ts';
 import type { Container, StoredMount } from './stored-container.ts';
 
 export interface StartingOptions {
@@ -81,6 +82,7 @@ export class Starting {
     });
     const { secretMounts, secretEnv } = await secretsOf(container, folder, parts.secrets);
     const asked = await this.#askedMounts(container, root);
+    const memory = await sharedMemory(container, store, pod);
     await this.#workingFolder(container, root);
     const spec = runSpec({
       ...{ container, hostname, network, secretEnv },
@@ -93,7 +95,7 @@ export class Starting {
       },
       imageEnv: await this.#imageEnv(container),
       callerEnv: this.#options.environment,
-      mounts: [...etc, ...secretMounts, ...(await this.#timezone(container)), ...asked],
+      mounts: [...memory, ...etc, ...secretMounts, ...(await this.#timezone(container)), ...asked],
       exitCommand: this.#exitCommand(container),
       logPath: container.state.logPath,
       cgroupParent: pod?.cgroupParent || stored.hostConfig.CgroupParent || this.#options.cgroupRoot,

@@ -25,11 +25,13 @@ export async function watchHealth(options: HealthMonitorOptions, signal: AbortSi
   try {
     while (!signal.aborted) {
       wake = Promise.withResolvers<void>();
+      // What is read while a check ends is its state from before: the check would come twice.
+      const busy = new Set(running);
       const watched = (await records.watched()).filter(isRunning);
       if (watched.length === 0 && running.size === 0) return;
       let nextMs = clock.now() + LOOK_EVERY_MS;
       for (const record of watched) {
-        if (running.has(record.id)) continue;
+        if (busy.has(record.id)) continue;
         const dueMs = nextCheckMs(record.state, record.plan, record.startedAtMs) ?? Number.POSITIVE_INFINITY;
         if (dueMs > clock.now()) {
           nextMs = Math.min(nextMs, dueMs);
