@@ -17,10 +17,10 @@ export interface LocalEngineOptions extends EngineOptions {
   conmon?: string;
   /** Folders in which `images.pack` looks for programs given by name: the caller's PATH. */
   searchPath?: string[];
-}
-
   /** Told of what is done with images. */
   imageEvents?: (event: ImageEvent) => Promise<void>;
+}
+
 /**
  * The engine over one directory. Opening works on every host; what needs root, runc or conmon refuses with
  * EngineUnavailable when asked for, naming what is missing.

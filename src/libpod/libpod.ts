@@ -713,6 +713,6 @@ export interface LibpodOptions {
   pauseImage?: string;
   /** The caller's environment, for `--env-host`, `-e NAME` and proxies. */
   environment: Readonly<Record<string, string | undefined>>;
-}
   /** containers.conf: events_logger, events_logfile_path, events_logfile_max_size. */
   events?: EventOptions;
+}

@@ -37,8 +37,8 @@ export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
   const { directory, log, self, environment } = options;
   const clock = options.clock ?? systemClock;
   const instance = createHash('sha256').update(directory).digest('hex').slice(0, 6);
-  const engine = await openEngine({
   const events = openEvents(options);
+  const engine = await openEngine({
     ...{ directory, instance, log, clock, subnet: UNUSED_SUBNET },
     imagesDirectory: options.imagesDirectory,
     ...(options.runtime !== undefined && { runtime: options.runtime }),

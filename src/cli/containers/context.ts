@@ -55,6 +55,10 @@ export function createToolContext(invocation: Invocation): ToolContext {
     return await openImageLibrary({
       directory: engineDirectory,
       log,
+      imageEvents: async (event) => {
+        const { imageEvent, openEvents } = await import('../../libpod/events/index.ts');
+        await openEvents(libpodOptions()).append(imageEvent(event));
+      },
       searchPath: (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
     });
   });
@@ -66,10 +70,6 @@ export function createToolContext(invocation: Invocation): ToolContext {
     stderr: process.stderr,
     environment: process.env,
     log,
-      imageEvents: async (event) => {
-        const { imageEvent, openEvents } = await import('../../libpod/events/index.ts');
-        await openEvents(libpodOptions()).append(imageEvent(event));
-      },
     images,
     libpod: once(async () => {
       const { openLibpod } = await import('../../libpod/index.ts');
