@@ -62,3 +62,20 @@ export async function findDockerPy(): Promise<string> {
   ]);
   return join(folder, 'usr', 'lib', 'python3', 'dist-packages');
 }
+
+/** docker-compose: Debian 12's is in Python, later ones are a program of its own. What it is started with, and what it needs. */
+export async function findDockerCompose(): Promise<{ command: string[]; environment: NodeJS.ProcessEnv }> {
+  const folder = await unpackPackages('docker-compose', ['docker-compose']);
+  const program = join(folder, 'usr', 'libexec', 'docker', 'cli-plugins', 'docker-compose');
+  if (existsSync(program)) return { command: [program], environment: {} };
+  const packages = (where: string): string => join(where, 'usr', 'lib', 'python3', 'dist-packages');
+  const libraries = await unpackPackages('docker-compose-libraries', [
+    ...['python3-dockerpty', 'python3-docopt', 'python3-dotenv', 'python3-texttable', 'python3-yaml'],
+    ...['python3-jsonschema', 'python3-attr', 'python3-pyrsistent', 'python3-distro', 'python3-paramiko'],
+  ]);
+  const path = [packages(folder), packages(libraries), await findDockerPy()].join(delimiter);
+  return {
+    command: [onPath('python3') ?? 'python3', join(folder, 'usr', 'bin', 'docker-compose')],
+    environment: { PYTHONPATH: path },
+  };
+}

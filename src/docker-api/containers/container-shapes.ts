@@ -15,9 +15,6 @@ export function containerSummary(
   details: ContainerInspect | undefined,
   nowMs: number,
 ): Record<string, unknown> {
-  const networks = Object.fromEntries(
-    entry.networks.map(({ name }) => [dockerNetworkName(name), endpointSettings(details?.endpoints[name])]),
-  );
   return {
     Id: entry.id,
     Names: [`/${entry.name}`],
@@ -31,17 +28,14 @@ export function containerSummary(
     State: dockerStatus(entry.status),
     Status: statusText(entry, nowMs),
     HostConfig: { NetworkMode: networkMode(entry.networkMode) },
-    NetworkSettings: { Networks: networks },
+    NetworkSettings: { Networks: networksOf(entry, details?.endpoints ?? {}) },
     Mounts: (details?.mountPoints ?? []).map(mountPoint),
   };
 }
 
 /** `GET /containers/{id}/json` (Engine API 1.44, ContainerInspectResponse). */
 export function containerDetails(one: ContainerInspect): Record<string, unknown> {
-  const ports = portMap(
-    one.status === 'running' ? one.ports : [],
-    Object.keys(one.config.ExposedPorts ?? {}),
-  );
+  const ports = portMap(isRunning(one.status) ? one.ports : [], Object.keys(one.config.ExposedPorts ?? {}));
   return {
     Id: one.id,
     Created: utcTime(one.createdAt),
@@ -156,9 +150,7 @@ function configOf(one: ContainerInspect): Record<string, unknown> {
 }
 
 function networkSettings(one: ContainerInspect, ports: object): Record<string, unknown> {
-  const networks: Record<string, Record<string, unknown>> = {};
-  for (const [name, endpoint] of Object.entries(one.endpoints))
-    networks[dockerNetworkName(name)] = endpointSettings(endpoint);
+  const networks = networksOf(one, one.endpoints);
   const main = networks.bridge ?? {};
   const part = (key: string, fallback: unknown): unknown => main[key] ?? fallback;
   return {
@@ -181,6 +173,19 @@ function networkSettings(one: ContainerInspect, ports: object): Record<string, u
     MacAddress: part('MacAddress', ''),
     Networks: networks,
   };
+}
+
+/** Those that it is on, and while it does not run those that it will be on: docker-compose compares them with its file. */
+function networksOf(
+  one: ContainerListEntry,
+  endpoints: ContainerInspect['endpoints'],
+): Record<string, Record<string, unknown>> {
+  return Object.fromEntries(
+    one.networks.map(({ name, aliases }) => [
+      dockerNetworkName(name),
+      endpointSettings(endpoints[name], { aliases, containerId: one.id, containerName: one.name }),
+    ]),
+  );
 }
 
 function mountPoint(mount: ContainerInspect['mountPoints'][number]): Record<string, unknown> {

@@ -7,8 +7,19 @@ export function dockerNetworkName(name: string): string {
   return name === DEFAULT_NETWORK ? 'bridge' : name;
 }
 
-/** Docker's EndpointSettings. */
-export function endpointSettings(endpoint: NetworkEndpoint | undefined): Record<string, unknown> {
+/** How the others on a network call a container. */
+export interface NamesOnNetwork {
+  aliases: readonly string[];
+  containerId: string;
+  containerName: string;
+}
+
+/** Docker's EndpointSettings; up to API 1.44 the short id is one of the aliases. */
+export function endpointSettings(
+  endpoint: NetworkEndpoint | undefined,
+  { aliases: given, containerId, containerName }: NamesOnNetwork,
+): Record<string, unknown> {
+  const aliases = [...new Set([...given, containerId.slice(0, 12)])];
   const at = (isV6: boolean): number =>
     endpoint?.addresses.findIndex((one) => one.includes(':') === isV6) ?? -1;
   const gateway = (isV6: boolean): string =>
@@ -18,7 +29,7 @@ export function endpointSettings(endpoint: NetworkEndpoint | undefined): Record<
   return {
     IPAMConfig: settings.IPAMConfig ?? null,
     Links: settings.Links ?? null,
-    Aliases: settings.Aliases ?? null,
+    Aliases: aliases,
     MacAddress: endpoint?.macAddress ?? '',
     DriverOpts: settings.DriverOpts ?? null,
     NetworkID: endpoint?.networkId ?? '',
@@ -29,7 +40,7 @@ export function endpointSettings(endpoint: NetworkEndpoint | undefined): Record<
     IPv6Gateway: v6 < 0 ? '' : gateway(true),
     GlobalIPv6Address: endpoint?.addresses[v6] ?? '',
     GlobalIPv6PrefixLen: endpoint?.prefixLengths[v6] ?? 0,
-    DNSNames: settings.Aliases ?? null,
+    DNSNames: [...new Set([containerName, ...aliases])],
   };
 }
 

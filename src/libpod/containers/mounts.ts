@@ -25,13 +25,15 @@ export function askedMounts(options: CreateOptions): StoredMount[] {
     ...(host.Binds ?? []).map(parseBind),
     ...(host.Mounts ?? []).map(fromMount),
     ...Object.entries(host.Tmpfs ?? {}).map(([path, text]) => tmpfsMount(path, splitOptions(text))),
-    ...Object.keys(config.Volumes ?? {}).map((path) => parseAnonymous(path)),
   ];
   const seen = new Set<string>();
   for (const { destination } of asked) {
     if (seen.has(destination)) throw new BadRequest(`${destination}: duplicate mount destination`);
     seen.add(destination);
   }
+  // docker-compose names a path here too that a bind or a volume fills: moby's daemon/create_unix.go passes it over.
+  const anonymous = Object.keys(config.Volumes ?? {}).map((path) => parseAnonymous(path));
+  asked.push(...anonymous.filter(({ destination }) => !seen.has(destination)));
   if (podman?.ImageVolumes !== undefined && !IMAGE_VOLUMES.has(podman.ImageVolumes))
     throw new BadRequest(
       `invalid image-volume type "${podman.ImageVolumes}". Pick one of bind, tmpfs, or ignore`,
@@ -102,7 +104,13 @@ function fromMount(mount: Mount): StoredMount {
   if (mount.Type === 'devpts') return { type: 'devpts', source: 'devpts', destination, options };
   if (mount.Type === 'image') {
     if (!mount.Source) throw new BadRequest('must set source and destination when using image volumes');
-    return { type: 'image', name: mount.Source, source: '', destination, options };
+    return {
+      type: 'image',
+      name: mount.Source,
+      source: mount.Source,
+      destination,
+      options: mount.ReadOnly === false ? ['rw'] : ['ro'],
+    };
   }
   if (mount.Type === 'volume') {
     const { NoCopy: noCopy, Subpath: subpath } = mount.VolumeOptions ?? {};
