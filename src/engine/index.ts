@@ -8,6 +8,7 @@
  */
 
 export { type BuilderOptions, openBuilder } from './build/builder.ts';
+export { sweepBuilds } from './build/leftovers.ts';
 export type * from './build/options.ts';
 export { readJson, readText, replaceFile } from './containers/records.ts';
 export { lookUpUser } from './containers/users.ts';
@@ -43,5 +44,5 @@ export { type OutsideProgram, whyNoOutside } from './rootless/outside-programs.t
 export { tryLockFile, withFileLock } from './system/lock.ts';
 export { detachMount, mountsBelow, mountTmpfs } from './system/mounts.ts';
 export { isProcessAlive, processIdentity } from './system/process-identity.ts';
-export { RootFolder } from './system/root-folder.ts';
+export { RootFolder, removeHeld } from './system/root-folder.ts';
 export { resolveInRoot } from './system/root-path.ts';

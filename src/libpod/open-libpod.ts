@@ -8,6 +8,7 @@ import {
   openEngine,
   RootlessHostNetwork,
   RootlessOutside,
+  sweepBuilds,
 } from '../engine/index.ts';
 import { LibpodContainers } from './containers/libpod-containers.ts';
 import { inventName } from './containers/names.ts';
@@ -79,6 +80,7 @@ export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
   const system = new LocalSystem({
     ...{ engine, containers, pods, networks, volumes, secrets, events, restarts, health },
     ...{ self, environment, clock, log },
+    sweepBuilds: () => sweepBuilds(options.imagesDirectory),
   });
   await system.repairProcesses();
   return { engine: engine as Engine, images, containers, networks, volumes, secrets, pods, events, system };

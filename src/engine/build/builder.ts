@@ -6,15 +6,13 @@ import { ownedName } from '../images/blobs.ts';
 import type { DiskImageLibrary } from '../images/image-library.ts';
 import { localReference } from '../images/short-names.ts';
 import { requirePrograms } from '../requirements.ts';
-import { detachMount, mountsBelow } from '../system/mounts.ts';
-import { isProcessAlive } from '../system/process-identity.ts';
 import { GivenArgs, platformOf } from './build-args.ts';
 import { type ContextRoots, contextFolder, readDockerfiles, readIgnoreRules } from './context.ts';
 import { IgnoreRules } from './ignore.ts';
+import { removeBuild, sweepBuilds } from './leftovers.ts';
 import type { Builder, BuildOptions, BuildResult } from './options.ts';
 import { parseDockerfile } from './parse.ts';
 import { BuildReport } from './report.ts';
-import { deleteLeftover } from './run-step.ts';
 import { BuildSession, type BuiltImage, type Library } from './session.ts';
 import { StageBuild } from './stage-build.ts';
 import {
@@ -45,7 +43,7 @@ export async function openBuilder({ directory, images }: BuilderOptions): Promis
   await mkdir(builds, { recursive: true, mode: 0o700 });
   await mkdir(cacheMounts, { recursive: true, mode: 0o700 });
   await cache.open();
-  await sweep(builds);
+  await sweepBuilds(directory);
   return {
     build: (options) => build({ options, library, cache, builds, cacheMounts }),
     prune: async () => {
@@ -261,35 +259,6 @@ async function runtimeOf({ run }: BuildOptions): Promise<string> {
       // Not here: "nowhere" is what is thrown below.
     }
   throw new BadRequest(`default OCI runtime "${name}" not found: invalid argument`);
-}
-
-/** Takes away folders of builds whose process is no more, what they have mounted and what still runs in them. */
-async function sweep(builds: string): Promise<void> {
-  for (const name of await readdir(builds)) {
-    const owner = /^(\d+:\d+):[0-9a-f]{12}$/.exec(name)?.[1];
-    if (owner === undefined || isProcessAlive(owner)) continue;
-    const folder = join(builds, name);
-    for (const run of (await readdir(folder)).filter((one) => one.startsWith('run-')))
-      await deleteContainers(join(folder, run, 'runc'));
-    await removeBuild(folder);
-  }
-}
-
-async function deleteContainers(state: string): Promise<void> {
-  let ids: string[];
-  try {
-    ids = await readdir(state);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  const { runc } = await requirePrograms();
-  for (const id of ids) await deleteLeftover(runc, state, id);
-}
-
-async function removeBuild(folder: string): Promise<void> {
-  for (const point of await mountsBelow(folder)) detachMount(point);
-  await removeTree(folder);
 }
 
 async function sizeOf(folder: string): Promise<number> {

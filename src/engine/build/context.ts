@@ -1,5 +1,5 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { BadRequest } from '../../base/index.ts';
 import { decompressed } from '../images/rootfs-import.ts';
 import { unpackLayer } from '../images/tar-unpack.ts';
@@ -62,11 +62,13 @@ async function readDockerfile(source: DockerfileSource, folder: string): Promise
   const text = path.startsWith('/') ? await readOrNothing(path) : await readInContext(folder, path);
   if (text === undefined)
     throw new BadRequest(`${path.startsWith('/') ? path : join(folder, path)}: no such file or directory`);
-  return { name: path.startsWith('/') ? path : join(folder, path), text };
+  return { name: path.startsWith('/') ? path : join(folder, posix.resolve('/', path)), text };
 }
 
+/** A pipe in a context would never be at its end: what is not a file is not there. */
 async function readInContext(folder: string, path: string): Promise<string | undefined> {
-  return await readOrNothing(await resolveInRoot(folder, path, { followLast: true }));
+  const found = await resolveInRoot(folder, path, { followLast: true });
+  return (await statOrNothing(found))?.isFile() === true ? await readOrNothing(found) : undefined;
 }
 
 async function readOrNothing(path: string): Promise<string | undefined> {
@@ -91,7 +93,9 @@ export async function readIgnoreRules(
   }
   const own = dockerfile === undefined ? [] : [`${dockerfile}.containerignore`, `${dockerfile}.dockerignore`];
   for (const path of own) {
-    const text = await readOrNothing(path);
+    const text = path.startsWith(`${folder}/`)
+      ? await readInContext(folder, path.slice(folder.length))
+      : await readOrNothing(path);
     if (text !== undefined) return IgnoreRules.parse(text);
   }
   for (const name of ['.containerignore', '.dockerignore']) {

@@ -29,7 +29,7 @@ if [ -z "$named" ] || ! lives "$pid" 2>/dev/null || [ "$began" != "$start" ]; th
   for file in $(grep -ls -- ' - tmpfs ${MARKER} ' /proc/[0-9]*/mountinfo); do
     candidate=\${file#/proc/}
     candidate=\${candidate%/mountinfo}
-    [ -O "/proc/$candidate" ] || continue
+    [ -O "/proc/$candidate" ] && [ "/proc/$candidate/root/" -ef / ] || continue
     { read -r comm <"/proc/$candidate/comm" && lives "$candidate"; } 2>/dev/null || continue
     case $comm in runc*) continue ;; esac
     pid=$candidate start=$began

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { processIdentity } from '../system/process-identity.ts';
 
@@ -48,20 +48,24 @@ export function nameHolder(runtimeDirectory: string, pid: number): void {
  * have ended, and who would have named another may have been killed. Costs some milliseconds.
  */
 export function findHolder(uid: number): string | undefined {
+  const root = statSync('/');
   for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name) || !isMarked(name, uid)) continue;
+    if (!/^\d+$/.test(name) || !isMarked(name, uid, root)) continue;
     const identity = processIdentity(Number(name));
     if (identity !== undefined) return identity.replace(':', ' ');
   }
   return undefined;
 }
 
-function isMarked(pid: string, uid: number): boolean {
+function isMarked(pid: string, uid: number, root: Stats): boolean {
   try {
     if (statSync(`/proc/${pid}`).uid !== uid) return false;
     // runc has a copy of the mounts for the moment before it changes its root.
     if (readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('runc')) return false;
-    return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(` - tmpfs ${MARKER} `);
+    if (!readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(` - tmpfs ${MARKER} `)) return false;
+    // A container may mount what looks like the marker: its root is its own, and its programs would be run as ours.
+    const { dev, ino } = statSync(`/proc/${pid}/root/`);
+    return dev === root.dev && ino === root.ino;
   } catch (error) {
     // It ended while we looked, or hides itself: another will do.
     if (

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NotFound } from '../../base/index.ts';
 import { libc, SystemCallFailed } from './libc.ts';
@@ -58,6 +58,51 @@ export class RootFolder {
   #hold(fd: number): string {
     this.#open.push(fd);
     return `/proc/self/fd/${fd}`;
+  }
+}
+
+/**
+ * Removes `name` from a folder that is held by a descriptor (`find` gave it), with all below it. Each folder on the
+ * way is opened without following links and held while it is emptied: one that is swapped for a symlink meanwhile
+ * loses the symlink, never what it leads to.
+ */
+export async function removeHeld(parent: string, name: string): Promise<void> {
+  const path = join(parent, name);
+  for (;;) {
+    if (await isUnlinked(path)) return;
+    let fd: number;
+    try {
+      fd = openSync(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    } catch (error) {
+      // Swapped, or gone, just now: looked at anew.
+      if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) continue;
+      throw error;
+    }
+    try {
+      const held = `/proc/self/fd/${fd}`;
+      for (const child of await readdir(held)) await removeHeld(held, child);
+    } finally {
+      closeSync(fd);
+    }
+    try {
+      return await rmdir(path);
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        throw error;
+    }
+  }
+}
+
+/** False for a folder. */
+async function isUnlinked(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return true;
+    if (code === 'EISDIR') return false;
+    throw error;
   }
 }
 

@@ -4,7 +4,14 @@ import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import { BadRequest, NotFound } from '../../base/index.ts';
-import { END_OF_TAR, type Engine, encodeTarHeader, padding, RootFolder } from '../../engine/index.ts';
+import {
+  END_OF_TAR,
+  type Engine,
+  encodeTarHeader,
+  padding,
+  RootFolder,
+  removeHeld,
+} from '../../engine/index.ts';
 import type { PathStat } from '../libpod.ts';
 import type { ContainerStore } from './container-store.ts';
 import type { ContainerParts } from './parts.ts';
@@ -247,7 +254,7 @@ async function unpackEntry(
   if (there?.isDirectory()) {
     if (options.noOverwriteDirNonDir)
       throw new BadRequest(`cannot overwrite directory "${path}" with non-directory`);
-    await rm(at, { recursive: true, force: true });
+    await removeHeld(parent, name);
   } else if (there !== undefined) await rm(at, { force: true });
   if (header.type === 'symlink') {
     await symlink(header.linkname ?? '', at);

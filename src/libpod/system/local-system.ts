@@ -25,8 +25,8 @@ export interface LocalSystemOptions {
   engine: Engine;
   containers: Containers;
   pods: Pods;
-  networks: UserNetworks;
-  volumes: Volumes;
+  networks: UserNetworks & Upkeep;
+  volumes: Volumes & Upkeep;
   secrets: Secrets;
   events: Events;
   restarts: Restarts;
@@ -35,6 +35,16 @@ export interface LocalSystemOptions {
   environment: LibpodOptions['environment'];
   clock: Clock;
   log: Log;
+  /** Takes away what builds that were killed have left. @returns their folders */
+  sweepBuilds: () => Promise<string[]>;
+}
+
+/** A part that knows what it has on the host. */
+interface Upkeep {
+  /** Gives back what processes that died have left; each in a line. */
+  check(): Promise<string[]>;
+  /** Takes all of it away. */
+  reset(): Promise<void>;
 }
 
 /** What concerns all of it at once: usage, pruning, repair, the time after a reboot. */
@@ -70,7 +80,7 @@ export class LocalSystem implements LibpodSystem {
   }
 
   async check(): Promise<string[]> {
-    const { containers, engine, health, pods } = this.#options;
+    const { containers, engine, health, pods, networks, volumes } = this.#options;
     const found: string[] = [];
     for (const id of await this.resume())
       found.push(`container ${id} waited for its restart by a process that was killed: started`);
@@ -90,6 +100,9 @@ export class LocalSystem implements LibpodSystem {
         await pods.remove(pod.id, { force: true });
         found.push(`pod ${pod.name} had lost its infra container: removed`);
       }
+    found.push(...(await networks.check()), ...(await volumes.check()));
+    for (const folder of await this.#options.sweepBuilds())
+      found.push(`the build in ${folder} was cut off: removed`);
     return found;
   }
 
@@ -116,6 +129,9 @@ export class LocalSystem implements LibpodSystem {
     for (const secret of await secrets.list()) await secrets.remove(secret.ID);
     for (const image of await engine.images.describe())
       await ignoreGone(engine.images.removeImage(image.id, { force: true }));
+    await networks.reset();
+    await volumes.reset();
+    await this.#options.sweepBuilds();
     await engine.reset();
   }
 
