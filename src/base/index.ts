@@ -1,5 +1,5 @@
 /**
- * base: what every room stands on: errors, log, clock, back-off, atomic files, child processes.
+ * base: what every room stands on: errors, log, clock, back-off, atomic files, child processes, TOML.
  *
  * Knows no domain: nothing here has heard of Kubernetes, containers or stores. Does no work at import.
  */
@@ -11,3 +11,4 @@ export * from './files.ts';
 export * from './log.ts';
 export * from './metrics.ts';
 export * from './processes.ts';
+export * from './toml.ts';

@@ -15,6 +15,8 @@ export interface LocalEngineOptions extends EngineOptions {
   /** Paths of the OCI runtime (runc) and of conmon, when not those that are found. */
   runtime?: string;
   conmon?: string;
+  runtimeFlags?: readonly string[];
+  conmonEnvironment?: Readonly<Record<string, string>>;
   /** Folders in which `images.pack` looks for programs given by name: the caller's PATH. */
   searchPath?: string[];
   /** Told of what is done with images. */
@@ -41,6 +43,8 @@ export async function openEngine(options: LocalEngineOptions): Promise<Engine> {
       ...(await requirePrograms()),
       ...(options.runtime !== undefined && { runc: options.runtime }),
       ...(options.conmon !== undefined && { conmon: options.conmon }),
+      ...(options.runtimeFlags && { runtimeFlags: options.runtimeFlags }),
+      ...(options.conmonEnvironment && { conmonEnvironment: options.conmonEnvironment }),
     };
     return found;
   };

@@ -28,6 +28,10 @@ export interface EnginePrograms {
   runc: string;
   conmon: string;
   cniFolder: string;
+  /** Global flags of the runtime, without their dashes. */
+  runtimeFlags?: readonly string[];
+  /** What conmon and the exit command have beside a PATH. */
+  conmonEnvironment?: Readonly<Record<string, string>>;
 }
 
 /** What this host lacks to run containers; images work without any of it. */

@@ -184,6 +184,16 @@ export interface PodmanOptions {
     Gid?: number;
     Mode?: number;
   }[];
+  /** `NAME=value`, beneath the image's own (containers.conf env). */
+  DefaultEnv?: string[];
+  /** Instead of Podman's own default set (containers.conf default_capabilities). */
+  DefaultCapabilities?: string[];
+  /** The program of `Init`; default: what the host has. */
+  InitPath?: string;
+  /** Where its hosts file begins: a path, `image` or `none`; default /etc/hosts (containers.conf base_hosts_file). */
+  BaseHostsFile?: string;
+  /** The address of host.containers.internal, or `none`; default the gateway's. */
+  HostContainersInternalIp?: string;
   /** Give it the caller's environment first. */
   EnvHost?: boolean;
   HttpProxy?: boolean;

@@ -707,12 +707,18 @@ export interface LibpodOptions {
   /** Paths of the OCI runtime and of conmon, when not the host's own. */
   runtime?: string;
   conmon?: string;
+  /** Global flags of the runtime: `--log-format=json`. */
+  runtimeFlags?: readonly string[];
+  /** What conmon and what it calls have of the caller's environment: where our configuration is. */
+  conmonEnvironment?: Readonly<Record<string, string>>;
+  /** Of volumes; default `volumes` in `directory`. */
+  volumesDirectory?: string;
   /** An ordinary user's, in a user namespace. */
   rootless?: { uid: number; gid: number };
+  /** containers.conf: events_logger, events_logfile_path, events_logfile_max_size. */
+  events?: EventOptions;
   /** What the image of pods' infra containers is called, when not `localhost/podman-pause:latest`. */
   pauseImage?: string;
   /** The caller's environment, for `--env-host`, `-e NAME` and proxies. */
   environment: Readonly<Record<string, string | undefined>>;
-  /** containers.conf: events_logger, events_logfile_path, events_logfile_max_size. */
-  events?: EventOptions;
 }

@@ -42,9 +42,11 @@ export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
   const engine = await openEngine({
     ...{ directory, instance, log, clock, subnet: UNUSED_SUBNET },
     imagesDirectory: options.imagesDirectory,
-    ...(options.runtime !== undefined && { runtime: options.runtime }),
     imageEvents: (event) => events.append(imageEvent(event)),
+    ...(options.runtime !== undefined && { runtime: options.runtime }),
     ...(options.conmon !== undefined && { conmon: options.conmon }),
+    ...(options.runtimeFlags !== undefined && { runtimeFlags: options.runtimeFlags }),
+    ...(options.conmonEnvironment !== undefined && { conmonEnvironment: options.conmonEnvironment }),
   });
   const images = engine.images as ImageLibrary;
   const isRootless = options.rootless !== undefined;
@@ -61,7 +63,12 @@ export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
     ...(hostNetwork !== undefined && { enterHost: () => hostNetwork.enter() }),
   });
   const volumes = await LocalVolumes.open({
-    ...{ directory: join(directory, 'volumes'), locks: join(directory, 'locks'), clock, events },
+    ...{
+      directory: options.volumesDirectory ?? join(directory, 'volumes'),
+      locks: join(directory, 'locks'),
+      clock,
+      events,
+    },
     containers: () => volumeUsers(containers),
   });
   const secrets = new LocalSecrets({ directory: join(directory, 'secrets'), clock, events });

@@ -8,6 +8,8 @@ import { dataDirectoryOf } from '../data-root.ts';
 import type { Invocation } from '../grammar/index.ts';
 import { programFile } from '../program-file.ts';
 import { orreryVersion } from '../version.ts';
+import { type ContainersConf, readContainersConf } from './configuration/containers-conf.ts';
+import { engineSettings, repeatedFlags } from './configuration/engine-settings.ts';
 
 /** What commands of the container tool stand on; opened when they ask for it. */
 export interface ToolContext {
@@ -23,6 +25,8 @@ export interface ToolContext {
   /** The images alone: enough for what needs no container. */
   images(): Promise<ImageLibrary>;
   libpod(): Promise<Libpod>;
+  /** containers.conf, read when it is first asked for. @throws BadRequest */
+  configuration(): ContainersConf;
   /** How `libpod` is opened: for the API server, which opens its own. */
   libpodOptions(): LibpodOptions;
 }
@@ -39,16 +43,23 @@ export function createToolContext(invocation: Invocation): ToolContext {
   const log = level === 'debug' || level === 'info' ? createLog({ level, name: 'engine' }) : silentLog;
   const engineDirectory = join(root, 'engine');
   const rootless = rootlessFacts();
+  let conf: ContainersConf | undefined;
+  const configuration = () => {
+    if (conf === undefined) {
+      conf = readContainersConf(process.env, rootless.isRootless);
+      for (const setting of conf.ignored) log.debug('containers.conf: without meaning here', { setting });
+    }
+    return conf;
+  };
   const libpodOptions = (): LibpodOptions => ({
     directory: join(root, 'containers'),
     imagesDirectory: engineDirectory,
     log,
-    self: [process.execPath, programFile(), '--root', root],
+    self: [process.execPath, programFile(), '--root', root, ...repeatedFlags(globals)],
     environment: process.env,
     pauseImage: `localhost/podman-pause:${orreryVersion}-0`,
     ...(rootless.isRootless && { rootless: { uid: rootless.uid, gid: rootless.gid } }),
-    ...(globals.changed('runtime') && { runtime: globals.string('runtime')! }),
-    ...(globals.changed('conmon') && { conmon: globals.string('conmon')! }),
+    ...engineSettings(configuration(), globals, process.env),
   });
   const images = once(async (): Promise<ImageLibrary> => {
     const { openImageLibrary } = await import('../../engine/index.ts');
@@ -71,6 +82,7 @@ export function createToolContext(invocation: Invocation): ToolContext {
     environment: process.env,
     log,
     images,
+    configuration,
     libpod: once(async () => {
       const { openLibpod } = await import('../../libpod/index.ts');
       return await openLibpod(libpodOptions());

@@ -33,9 +33,11 @@ export const serviceCommand: CommandDefinition<ToolContext> = {
       key: flags.string('tls-key'),
       clientAuthority: flags.string('tls-client-ca'),
     });
+    const configured = flags.changed('time') ? undefined : context.configuration().engine.service_timeout;
+    const idleSeconds = configured ?? Number(flags.string('time') ?? 5);
     const rootless = context.libpodOptions().rootless !== undefined || process.getuid!() !== 0;
     const listen = listenAddress(args[0], { environment: context.environment, rootless, tls });
-    await serve(context, listen, { idleTimeoutMs: Number(flags.string('time') ?? 5) * 1000, rootless });
+    await serve(context, listen, { idleTimeoutMs: idleSeconds * 1000, rootless });
     return 0;
   },
 };

@@ -5,10 +5,22 @@ import { parseGoDuration } from './go-values.ts';
 export class FlagValues {
   readonly #flags: ReadonlyMap<string, Flag>;
   readonly #given: ReadonlyMap<string, readonly string[]>;
+  readonly #configured: ReadonlyMap<string, readonly string[]>;
 
-  constructor(flags: readonly Flag[], given: ReadonlyMap<string, readonly string[]>) {
+  /** @param configured what stands for flags that are not given, before the defaults of the table */
+  constructor(
+    flags: readonly Flag[],
+    given: ReadonlyMap<string, readonly string[]>,
+    configured: ReadonlyMap<string, readonly string[]> = new Map(),
+  ) {
     this.#flags = new Map(flags.map((flag) => [flag.name, flag]));
     this.#given = given;
+    this.#configured = configured;
+  }
+
+  /** The same with other defaults; what is configured has not `changed`. */
+  withConfigured(configured: ReadonlyMap<string, readonly string[]>): FlagValues {
+    return new FlagValues([...this.#flags.values()], this.#given, configured);
   }
 
   /** Whether it was given, with whatever value. */
@@ -34,7 +46,7 @@ export class FlagValues {
   }
 
   strings(name: string): readonly string[] {
-    const given = this.#given.get(name);
+    const given = this.#given.get(name) ?? this.#configured.get(name);
     if (given !== undefined) return given;
     const fallback = this.#flag(name).default;
     return Array.isArray(fallback)
@@ -62,7 +74,7 @@ export class FlagValues {
 
   #last(name: string): string | undefined {
     this.#flag(name);
-    return this.#given.get(name)?.at(-1);
+    return (this.#given.get(name) ?? this.#configured.get(name))?.at(-1);
   }
 
   #flag(name: string): Flag {

@@ -21,6 +21,8 @@ export interface ConmonOptions {
   exitCommand?: string[];
   timeoutSeconds?: number;
   preserveFds?: number;
+  runtimeFlags?: readonly string[];
+  conmonEnvironment?: Readonly<Record<string, string>>;
   /** Called with conmon's pid before it forks: the moment to put it into a control group. */
   place: (pid: number) => Promise<unknown>;
 }
@@ -55,6 +57,7 @@ export async function createWithConmon(options: ConmonOptions): Promise<number> 
       'pipe',
     ],
     env: {
+      ...options.conmonEnvironment,
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
       _OCI_SYNCPIPE: String(3 + kept),
       _OCI_STARTPIPE: String(4 + kept),
@@ -112,6 +115,7 @@ function conmonArguments(options: ConmonOptions): string[] {
     ...['--container-pidfile', `${bundle}/pidfile`, '--conmon-pidfile', `${bundle}/conmon.pid`],
     ...['--log-path', logTarget(options), '--log-level', 'error', '--no-sync-log'],
     ...['--full-attach', '--runtime', options.runc, '--runtime-arg', `--root=${options.runcRoot}`],
+    ...(options.runtimeFlags ?? []).flatMap((flag) => ['--runtime-arg', `--${flag}`]),
     ...(options.tty ? ['--terminal'] : []),
     ...(options.stdin ? ['--stdin'] : []),
     ...(options.stdin && !options.stdinOnce ? ['--leave-stdin-open'] : []),

@@ -18,12 +18,20 @@ function isFree({ stored }: Container, destination: string): boolean {
 }
 
 /** What the networks are to write into its /etc/hosts and /etc/resolv.conf, which are in `folder`. */
-export function nameFilesOf(folder: string, container: Container): ContainerNameFiles {
+export function nameFilesOf(folder: string, container: Container, imageHostsPath = ''): ContainerNameFiles {
   const { hostConfig, options } = container.stored;
   const hasHosts = options.Podman?.NoHosts !== true && isFree(container, '/etc/hosts');
+  const { BaseHostsFile, HostContainersInternalIp } = options.Podman ?? {};
   return {
     ...(hasHosts && { hostsPath: join(folder, 'hosts') }),
     ...(isFree(container, '/etc/resolv.conf') && { resolvConfPath: join(folder, 'resolv.conf') }),
+    ...(BaseHostsFile && {
+      baseHostsPath:
+        BaseHostsFile === 'none' ? '' : BaseHostsFile === 'image' ? imageHostsPath : BaseHostsFile,
+    }),
+    ...(HostContainersInternalIp && {
+      hostContainersInternal: HostContainersInternalIp === 'none' ? '' : HostContainersInternalIp,
+    }),
     extraHosts: hostConfig.ExtraHosts ?? [],
     dns: hostConfig.Dns ?? [],
     dnsSearch: hostConfig.DnsSearch ?? [],

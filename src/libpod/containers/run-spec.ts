@@ -45,7 +45,7 @@ export function runSpec(facts: RunFacts): ContainerSpec {
   const { id, name, stored, state } = facts.container;
   const { config, hostConfig: host } = stored;
   const podman = stored.options.Podman ?? {};
-  const init = host.Init ? initProgram() : undefined;
+  const init = host.Init ? (podman.InitPath ?? initProgram()) : undefined;
   const groups = (host.GroupAdd ?? []).filter((one) => one !== 'keep-groups');
   return {
     ...{ id, name, image: state.imageId, deferred: true, env: {}, labels: state.labels },
@@ -78,7 +78,7 @@ export function runSpec(facts: RunFacts): ContainerSpec {
     stdin: config.OpenStdin === true,
     ...(config.StdinOnce && { stdinOnce: true }),
     resources: resourcesOf(host),
-    security: securityOf(host),
+    security: securityOf(host, podman.DefaultCapabilities),
     ...(host.Sysctls && { sysctls: host.Sysctls }),
     rlimits: (host.Ulimits ?? []).map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
     devices: (host.Devices ?? []).map((one) => ({
@@ -149,7 +149,7 @@ function environmentOf(facts: RunFacts): string[] {
   env.set('PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin');
   env.set('container', 'podman');
   if (stored.config.Tty) env.set('TERM', 'xterm');
-  if (!podman.UnsetEnvAll) for (const line of facts.imageEnv) add(line);
+  if (!podman.UnsetEnvAll) for (const line of [...(podman.DefaultEnv ?? []), ...facts.imageEnv]) add(line);
   for (const name of podman.UnsetEnv ?? []) env.delete(name);
   for (const line of stored.config.Env ?? [])
     if (line.includes('=')) add(line);
@@ -159,11 +159,12 @@ function environmentOf(facts: RunFacts): string[] {
   return [...env].map(([name, value]) => `${name}=${value}`);
 }
 
-function securityOf(host: HostConfig): ContainerSecurity {
+function securityOf(host: HostConfig, defaultCapabilities?: readonly string[]): ContainerSecurity {
   const security: ContainerSecurity = {
     privileged: host.Privileged === true,
     readOnlyRootFilesystem: host.ReadonlyRootfs === true,
-    defaultCapabilities: CAPABILITIES,
+    defaultCapabilities:
+      defaultCapabilities?.map((name) => `CAP_${name.toUpperCase().replace(/^CAP_/, '')}`) ?? CAPABILITIES,
     noneForUsers: true,
     capAdd: host.CapAdd ?? [],
     capDrop: host.CapDrop ?? [],

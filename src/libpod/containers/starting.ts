@@ -66,7 +66,8 @@ export class Starting {
     const hostname = await this.#hostname(container, uts, net);
     const root = await engine.mountRoot(id);
     const sharing = await this.#sharedFolder(container, pod?.infraId);
-    const nameFiles = nameFilesOf(sharing ?? folder, container);
+    const imageHosts = await resolveInRoot(root, '/etc/hosts', { followLast: true });
+    const nameFiles = nameFilesOf(sharing ?? folder, container, imageHosts);
     const { network, endpoints, outside } = await this.#network(container, net, hostname, nameFiles);
     if (sharing !== undefined) await this.shareNames(container, true);
     else if (Object.keys(endpoints).length === 0)

@@ -6,6 +6,7 @@ import {
   type RunOptions,
 } from '../../../engine/index.ts';
 import type { FlagValues, Invocation } from '../../grammar/index.ts';
+import { runtimePath } from '../configuration/engine-settings.ts';
 import type { ToolContext } from '../context.ts';
 import { ramBytes } from '../create/byte-sizes.ts';
 import { parseUlimits } from '../create/resources.ts';
@@ -15,7 +16,7 @@ const PROXIES = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_prox
 /** The flags of `build` as the builder takes them, but for the context. @throws BadRequest */
 export function buildOptions(
   { flags, globals }: Pick<Invocation, 'flags' | 'globals'>,
-  context: Pick<ToolContext, 'environment' | 'program'>,
+  context: Pick<ToolContext, 'environment' | 'program' | 'configuration'>,
 ): BuildOptions {
   const { environment, program } = context;
   const isDocker = program === 'docker';
@@ -50,7 +51,7 @@ export function buildOptions(
     registry: registryOf(flags),
     ...(timestamp !== undefined && { timestampSeconds: timestamp }),
     jobs: flags.number('jobs') ?? 1,
-    run: runOptions(flags, globals),
+    run: runOptions(flags, globals, context),
     style: isDocker ? 'docker' : 'podman',
     quiet: flags.bool('quiet'),
   };
@@ -189,7 +190,12 @@ function registryOf(flags: FlagValues): RegistryAccess {
   };
 }
 
-function runOptions(flags: FlagValues, globals: FlagValues): RunOptions {
+function runOptions(
+  flags: FlagValues,
+  globals: FlagValues,
+  { environment, configuration }: Pick<ToolContext, 'environment' | 'configuration'>,
+): RunOptions {
+  const { engine, containers } = configuration();
   const list = (name: string) => (flags.changed(name) ? [...flags.strings(name)] : undefined);
   const number = (name: string) => (flags.changed(name) ? flags.number(name) : undefined);
   const bytes = (name: string) => (flags.changed(name) ? ramBytes(flags.string(name)!) : undefined);
@@ -202,9 +208,9 @@ function runOptions(flags: FlagValues, globals: FlagValues): RunOptions {
     network: networkOf(flags.string('network')),
     addHosts: list('add-host'),
     noHosts: flags.bool('no-hosts') || undefined,
-    dns: list('dns'),
-    dnsOptions: list('dns-option'),
-    dnsSearch: list('dns-search'),
+    dns: list('dns') ?? containers.dns_servers,
+    dnsOptions: list('dns-option') ?? containers.dns_options,
+    dnsSearch: list('dns-search') ?? containers.dns_searches,
     capAdd: list('cap-add'),
     capDrop: list('cap-drop'),
     ulimits: flags.changed('ulimit') ? ulimits : undefined,
@@ -214,8 +220,8 @@ function runOptions(flags: FlagValues, globals: FlagValues): RunOptions {
     cpuPeriodUs: number('cpu-period'),
     cpuQuotaUs: number('cpu-quota'),
     volumes: list('volume'),
-    runtime: globals.changed('runtime') ? globals.string('runtime') : undefined,
-    runtimeFlags: list('runtime-flag'),
+    runtime: runtimePath(engine, globals, environment),
+    runtimeFlags: [...globals.strings('runtime-flag'), ...(list('runtime-flag') ?? [])],
     ...securityOf(flags.strings('security-opt')),
   };
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as RunOptions;

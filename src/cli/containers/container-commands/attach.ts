@@ -2,7 +2,7 @@ import { BadRequest, Conflict } from '../../../base/index.ts';
 import { anyArgs, type CommandDefinition, flag } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { joinSession, leave, proxySignals } from '../terminal/session.ts';
-import { chooseOne, detachKeysFlag, latestFlag } from './selection.ts';
+import { chooseOne, detachKeysFlag, detachKeysOf, latestFlag } from './selection.ts';
 
 export const attach: CommandDefinition<ToolContext> = {
   usage: '[options] CONTAINER',
@@ -38,7 +38,7 @@ export const attach: CommandDefinition<ToolContext> = {
     try {
       const ended = await joinSession(session, context, {
         ...{ tty, stdin: !flags.bool('no-stdin'), stdout: true, stderr: true },
-        detachKeys: flags.string('detach-keys')!,
+        detachKeys: detachKeysOf(flags, context),
       });
       if (ended === 'detached') leave();
       return await exit;

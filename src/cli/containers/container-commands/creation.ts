@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { BadRequest, NotFound } from '../../../base/index.ts';
 import type { CreateOptions, Libpod } from '../../../libpod/index.ts';
 import type { FlagValues, Invocation } from '../../grammar/index.ts';
+import { configuredFlags, withConfigured } from '../configuration/create-defaults.ts';
 import type { ToolContext } from '../context.ts';
 import { createOptionsOf, platformOf } from '../create/create-options.ts';
 import { registryAccess } from '../image-commands/registry-access.ts';
@@ -13,11 +14,13 @@ const POLICIES = ['always', 'missing', 'never', 'newer'] as const;
 
 /** What `run` and `create` do alike: options, image, pod, a container of the same name; then the container. */
 export async function createContainer(
-  { args, flags, program, commandLine }: Invocation,
+  { args, flags: given, program, commandLine }: Invocation,
   context: ToolContext,
   more: (options: CreateOptions) => CreateOptions = (options) => options,
 ): Promise<{ libpod: Libpod; id: string; options: CreateOptions }> {
-  const options = more(
+  const conf = context.configuration();
+  const flags = given.withConfigured(configuredFlags(conf, given.string('pod') !== undefined));
+  const asked = more(
     createOptionsOf({
       ...{ flags, args, program, commandLine },
       absolute: (path) => resolve(path),
@@ -27,6 +30,7 @@ export async function createContainer(
       },
     }),
   );
+  const options = withConfigured(asked, conf);
   const policy = pullPolicy(flags);
   const cidFile = flags.string('cidfile') || undefined;
   const file = cidFile === undefined ? undefined : await createIdFile(cidFile);
@@ -35,8 +39,14 @@ export async function createContainer(
       context.stderr.write('The --kernel-memory flag is no longer supported. This flag is a noop.\n');
     const image =
       options.Podman?.Rootfs === undefined ? await imageFor(args[0]!, policy, flags, context) : '';
+    const infraImage = isForNewPod(options) ? conf.engine.infra_image : undefined;
+    if (infraImage) await imageFor(infraImage, 'missing', flags, context);
     const libpod = await context.libpod();
-    const joined = await inItsPod({ ...options, Config: { ...options.Config, Image: image } }, libpod);
+    const joined = await inItsPod(
+      { ...options, Config: { ...options.Config, Image: image } },
+      libpod,
+      infraImage,
+    );
     if (flags.bool('replace')) await removeNamed(libpod, options.Name);
     const { id, warnings } = await libpod.containers.create(joined);
     for (const warning of warnings) context.stderr.write(`${warning}\n`);
@@ -135,11 +145,18 @@ async function removeNamed(libpod: Libpod, name: string | undefined): Promise<vo
   if (await libpod.containers.exists(name)) await libpod.containers.remove(name, { force: true });
 }
 
+function isForNewPod({ Podman }: CreateOptions): boolean {
+  return Podman?.Pod?.startsWith('new:') === true;
+}
+
 /** `--pod new:NAME` makes the pod, which then has the container's ports, networks and host name. */
-async function inItsPod(options: CreateOptions, libpod: Libpod): Promise<CreateOptions> {
-  const pod = options.Podman?.Pod;
-  if (pod === undefined || !pod.startsWith('new:')) return options;
-  const name = pod.slice('new:'.length);
+async function inItsPod(
+  options: CreateOptions,
+  libpod: Libpod,
+  infraImage: string | undefined,
+): Promise<CreateOptions> {
+  if (!isForNewPod(options)) return options;
+  const name = options.Podman!.Pod!.slice('new:'.length);
   if (name === '') throw new BadRequest('new pod name must be at least one character');
   const { PortBindings, PublishAllPorts, NetworkMode, Dns, DnsOptions, DnsSearch, ExtraHosts, ...rest } =
     options.HostConfig;
@@ -147,6 +164,7 @@ async function inItsPod(options: CreateOptions, libpod: Libpod): Promise<CreateO
   const { NetworkingConfig, Podman, ...others } = options;
   await libpod.pods.create({
     name,
+    ...(infraImage && { infraImage }),
     ...(Hostname !== undefined && { hostname: Hostname }),
     hostConfig: {
       ...(PortBindings && { PortBindings }),

@@ -4,7 +4,7 @@ import { anyArgs, type CommandDefinition, flag } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { parseEnvironment } from '../create/environment.ts';
 import { joinSession, leave, terminalSize } from '../terminal/session.ts';
-import { chooseOne, detachKeysFlag, latestFlag } from './selection.ts';
+import { chooseOne, detachKeysFlag, detachKeysOf, latestFlag } from './selection.ts';
 import { withExitCode } from './several.ts';
 import { asStartError } from './start-errors.ts';
 
@@ -62,7 +62,7 @@ export const exec: CommandDefinition<ToolContext> = {
         ...(flags.string('user') && { User: flags.string('user')! }),
         ...(flags.string('workdir') && { WorkingDir: flags.string('workdir')! }),
         ...(flags.bool('privileged') && { Privileged: true }),
-        DetachKeys: flags.string('detach-keys')!,
+        DetachKeys: detachKeysOf(flags, context),
       });
       if (flags.bool('detach')) {
         await libpod.containers.exec.start(id, { detach: true });
@@ -75,7 +75,7 @@ export const exec: CommandDefinition<ToolContext> = {
         size === undefined ? {} : { terminalSize: size },
       );
       const ended = await joinSession(session!, context, {
-        ...{ tty, stdin, stdout: true, stderr: true, detachKeys: flags.string('detach-keys')! },
+        ...{ tty, stdin, stdout: true, stderr: true, detachKeys: detachKeysOf(flags, context) },
       });
       if (ended === 'detached') leave();
       return await session!.exit;

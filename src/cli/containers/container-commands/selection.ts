@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { BadRequest, NotFound } from '../../../base/index.ts';
 import type { ContainerListEntry, Filters, Libpod } from '../../../libpod/index.ts';
 import { type Flag, type FlagValues, flag } from '../../grammar/index.ts';
+import type { ToolContext } from '../context.ts';
 
 export const latestFlag: Flag = flag(
   'bool',
@@ -22,6 +23,12 @@ export const detachKeysFlag: Flag = flag(
   'Select the key sequence for detaching a container. Format is a single character [a-Z] or a comma separated sequence of `ctrl-<value>`, where `<value>` is one of: `a-z`, `@`, `^`, `[`, `\\`, `]`, `^` or `_`',
   { placeholder: '[a-Z]', default: 'ctrl-p,ctrl-q' },
 );
+
+/** `--detach-keys`, else containers.conf's. */
+export function detachKeysOf(flags: FlagValues, context: ToolContext): string {
+  const configured = flags.changed('detach-keys') ? undefined : context.configuration().engine.detach_keys;
+  return configured ?? flags.string('detach-keys')!;
+}
 
 /** A container, and what people called it: the name or id as given, which commands print back. */
 export interface Chosen {

@@ -2,7 +2,7 @@ import { BadRequest } from '../../../base/index.ts';
 import { anyArgs, type CommandDefinition, type FlagValues, flag } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { joinSession, leave, proxySignals } from '../terminal/session.ts';
-import { choose, detachKeysFlag, filterFlag, latestFlag } from './selection.ts';
+import { choose, detachKeysFlag, detachKeysOf, filterFlag, latestFlag } from './selection.ts';
 import { forEachNamed } from './several.ts';
 import { asStartError } from './start-errors.ts';
 
@@ -74,7 +74,7 @@ async function startAttached(id: string, flags: FlagValues, context: ToolContext
     : undefined;
   const joined = joinSession(session, context, {
     ...{ tty, stdin: flags.bool('interactive'), stdout: true, stderr: true },
-    detachKeys: flags.string('detach-keys')!,
+    detachKeys: detachKeysOf(flags, context),
   });
   try {
     if (status !== 'running') await containers.start(id);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { BadRequest } from '../../../base/index.ts';
 import type { CreatePod } from '../../../libpod/index.ts';
 import { type CommandDefinition, FlagValues, flag, maximumArgs } from '../../grammar/index.ts';
+import { configuredNetwork } from '../configuration/create-defaults.ts';
 import type { ToolContext } from '../context.ts';
 import { createFlags, networkFlags } from '../create/create-flags.ts';
 import { createOptionsOf } from '../create/create-options.ts';
@@ -78,7 +79,10 @@ function podOptionsOf(
   const name = args[0] ?? text('name');
   const like = containerLike(flags, call);
   const hostname = like.Config.Hostname;
-  const command = text('infra-command');
+  const conf = call.context.configuration();
+  const command = text('infra-command') ?? (infra ? conf.engine.infra_command : undefined);
+  const infraImage = text('infra-image') ?? conf.engine.infra_image;
+  const exitPolicy = flags.changed('exit-policy') ? undefined : conf.engine.pod_exit_policy;
   return {
     ...(name !== undefined && { name }),
     ...(hostname !== undefined && { hostname }),
@@ -86,12 +90,12 @@ function podOptionsOf(
     infra,
     ...(infra && { share: share.split(',') }),
     shareParent: flags.bool('share-parent'),
-    exitPolicy: flags.string('exit-policy') as 'continue',
-    ...(infra && text('infra-image') !== undefined && { infraImage: text('infra-image')! }),
+    exitPolicy: (exitPolicy ?? flags.string('exit-policy')) as 'continue',
+    ...(infra && infraImage && { infraImage }),
     ...(text('infra-name') !== undefined && { infraName: text('infra-name')! }),
     ...(command !== undefined && { infraCommand: jsonArray(command) ?? [command] }),
     ...(text('infra-conmon-pidfile') !== undefined && { infraConmonPidFile: text('infra-conmon-pidfile')! }),
-    hostConfig: like.HostConfig,
+    hostConfig: { ...like.HostConfig, ...configuredNetwork(like.HostConfig, conf) },
     ...(like.NetworkingConfig && { networkingConfig: like.NetworkingConfig }),
     ...(flags.bool('no-hosts') && { noHosts: true }),
     ...(text('pod-id-file') !== undefined && { podIdFile: resolve(text('pod-id-file')!) }),

@@ -1,9 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BadRequest } from '../../../base/index.ts';
+import { BadRequest, parseToml, type TomlTable, type TomlValue } from '../../../base/index.ts';
 import { parseReference } from '../reference.ts';
 import { isQualified, localReference } from '../short-names.ts';
-import { parseToml, type TomlTable, type TomlValue } from './toml.ts';
 
 /** containers-registries.conf(5), version 2. */
 export interface RegistriesConf {

@@ -1,4 +1,4 @@
-import { BadRequest } from '../../../base/index.ts';
+import { BadRequest } from './errors.ts';
 
 export type TomlValue = string | number | boolean | TomlValue[] | { [key: string]: TomlValue };
 export type TomlTable = { [key: string]: TomlValue };
