@@ -11,6 +11,8 @@ const CLOUD = new Set(['up', 'server', 'status', 'down', 'store', 'completion'])
  */
 async function main(args: string[]): Promise<number> {
   if (args[0] === 'role' && args[1] === 'port-relay') return await relay(args[2] ?? '');
+  if (args[0] === 'role' && args[1] === 'outbound-relay') return await relayOut(args[2] ?? '');
+  if (args[0] === 'role' && args[1] === 'outbound-sockets') return await openSockets(args[2] ?? '');
   if (args[0] === 'role') {
     const { runRole } = await import('./role-main.ts');
     await runRole(args[1] ?? '');
@@ -31,6 +33,20 @@ async function relay(file: string): Promise<number> {
   const { relayPorts } = await import('../engine/rootless/port-relay.ts');
   await relayPorts(file, () => process.stdout.write('ready\n'));
   process.exit(EXIT.ok);
+}
+
+/** Started for the first of an ordinary user's containers that has no other way outside; ends with the last. */
+async function relayOut(socket: string): Promise<number> {
+  const { relayOutbound } = await import('../engine/rootless/outbound-relay.ts');
+  await relayOutbound(socket, process.argv[1]!, () => process.stdout.write('ready\n'));
+  process.exit(EXIT.ok);
+}
+
+/** A thread of the one above. */
+async function openSockets(namespacePath: string): Promise<number> {
+  const { openOutboundSockets } = await import('../engine/rootless/outbound-sockets.ts');
+  openOutboundSockets(namespacePath);
+  return EXIT.ok;
 }
 
 function isCloudCommand([first, second]: string[]): boolean {

@@ -37,10 +37,10 @@ export { releaseHostPorts, reserveHostPorts } from './networks/port-reservation.
 export { type RuledBridge, type RuledPort, UserNetworkTable } from './networks/user-network-table.ts';
 export { engineRequirements, type MissingRequirement } from './requirements.ts';
 export { type RootlessFacts, rootlessFacts } from './rootless/facts.ts';
-export { HOST_NETWORK_DNS, RootlessHostNetwork } from './rootless/host-network.ts';
+export { RootlessHostNetwork } from './rootless/host-network.ts';
 export { ignoredLimits } from './rootless/oci-adaptation.ts';
-export { type OutsideRequest, type OutsideResult, RootlessOutside } from './rootless/outside.ts';
-export { type OutsideProgram, whyNoOutside } from './rootless/outside-programs.ts';
+export { cutOff, type OutsideRequest, type OutsideResult, RootlessOutside } from './rootless/outside.ts';
+export { defaultWay } from './rootless/outside-programs.ts';
 export { tryLockFile, withFileLock } from './system/lock.ts';
 export { detachMount, mountsBelow, mountTmpfs } from './system/mounts.ts';
 export { isProcessAlive, processIdentity } from './system/process-identity.ts';

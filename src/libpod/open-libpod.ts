@@ -50,7 +50,7 @@ export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
   });
   const images = engine.images as ImageLibrary;
   const isRootless = options.rootless !== undefined;
-  const hostNetwork = isRootless ? new RootlessHostNetwork() : undefined;
+  const hostNetwork = isRootless ? new RootlessHostNetwork(self.slice(0, 2)) : undefined;
   const outside = outsideOf(options, hostNetwork);
   const parts: ContainerParts = { events, outside };
   const containers = new LibpodContainers({
@@ -120,7 +120,7 @@ function healthChecks(given: {
         return (await containers.exec.start(exec))!;
       },
       kill: (id) => containers.kill(id),
-      stop: (id) => containers.stop(id),
+      stop: async (id) => void (await containers.stop(id)),
       restart: (id) => containers.restart(id),
       tell: async (id, status) => {
         const { name, stored } = await containers.store.load(id);

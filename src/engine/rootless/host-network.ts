@@ -7,7 +7,8 @@ import { withFileLock } from '../system/lock.ts';
 import { detachMount, mountsBelow } from '../system/mounts.ts';
 import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
 import { enteredDirectory } from './namespace-holder.ts';
-import { findOutsideProgram, whyNoOutside } from './outside-programs.ts';
+import { OutboundWay } from './outbound-way.ts';
+import { defaultWay, findOutsideProgram } from './outside-programs.ts';
 import { slirpOptions, startSlirp } from './slirp4netns.ts';
 
 /** The name server and the address of the outside, seen from there (slirp4netns(1)). */
@@ -17,9 +18,16 @@ export const HOST_NETWORK_DNS = '10.0.2.3';
  * The network namespace that stands for the host to an ordinary user's networks: bridges, pairs and rules are
  * made in it, with the rights of the user namespace's root. One for all commands of the user; it is pinned
  * where their namespaces are marked, so that it goes when they go. A slirp4netns leads out of it where the host
- * allows; without one, containers reach each other and nothing else.
+ * allows, else the relay of outbound-relay.ts.
  */
 export class RootlessHostNetwork {
+  readonly #outbound: OutboundWay;
+
+  /** @param self program and script that start ourselves */
+  constructor(self: readonly string[]) {
+    this.#outbound = new OutboundWay(self);
+  }
+
   /** Program and arguments that run another one there; makes it when it is not there. */
   async enter(): Promise<readonly string[]> {
     const place = this.#place();
@@ -36,6 +44,7 @@ export class RootlessHostNetwork {
       if ((await mountsBelow(place.pin)).length === 0 || (await this.#isInUse(place))) return;
       const slirp = await readText(place.slirp);
       if (slirp !== undefined && isProcessAlive(slirp)) process.kill(Number(slirp.split(':')[0]), 'SIGKILL');
+      await this.#outbound.leave(place.pin);
       detachMount(place.pin);
       for (const path of [place.pin, place.slirp, place.socket]) await rm(path, { force: true });
     });
@@ -45,9 +54,10 @@ export class RootlessHostNetwork {
     if ((await mountsBelow(place.pin)).length > 0) return;
     await writeFile(place.pin, '', { mode: 0o400 });
     await runCommand('unshare', [`--net=${place.pin}`, 'ip', 'link', 'set', 'lo', 'up']);
-    const program = whyNoOutside('slirp4netns') === undefined ? findOutsideProgram('slirp4netns') : undefined;
-    if (program === undefined) return;
-    const pid = await startSlirp(program, {
+    const found = defaultWay();
+    if ('way' in found && found.way === 'relay') await this.#outbound.join(place.pin);
+    if (!('way' in found) || found.way !== 'slirp4netns') return;
+    const pid = await startSlirp(findOutsideProgram('slirp4netns')!, {
       namespacePath: place.pin,
       options: slirpOptions([]),
       apiSocket: place.socket,

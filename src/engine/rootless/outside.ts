@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { OrreryError } from '../../base/index.ts';
 import { readJson, replaceFile } from '../containers/records.ts';
 import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
-import { findOutsideProgram, type OutsideProgram, whyNoOutside } from './outside-programs.ts';
+import { OUTBOUND_ADDRESS, OUTBOUND_DNS, OUTBOUND_GATEWAY, OutboundWay } from './outbound-way.ts';
+import { defaultWay, findOutsideProgram, type OutsideProgram, whyNoOutside } from './outside-programs.ts';
 import { startPasta } from './pasta.ts';
 import type { RelayedPort } from './port-relay.ts';
 import { relayable, startPortRelay } from './published-ports.ts';
@@ -21,7 +22,7 @@ export interface OutsideRequest {
 }
 
 export interface OutsideResult {
-  program?: OutsideProgram;
+  program?: OutsideProgram | 'relay';
   /** For resolv.conf. */
   dns?: string;
   /** The container's own. */
@@ -35,21 +36,26 @@ interface OutsideRecord {
   ports: RelayedPort[];
   /** `processIdentity` of what runs for the container. */
   processes: string[];
+  /** The namespace that has joined the relay. */
+  relayed?: string;
 }
 
 /**
  * How containers of an ordinary user reach the outside, and are reached: by slirp4netns or pasta where the host
- * has them and lets users open /dev/net/tun, and by a relay of host ports that needs nothing. The processes live
+ * has them and lets users open /dev/net/tun, else by the relay of outbound-relay.ts; and by a relay of host ports
+ * that needs nothing. The processes live
  * as long as the container; `disconnect` ends them, and `repair` those whose container has gone.
  */
 export class RootlessOutside {
   readonly #folder: string;
   readonly #self: readonly string[];
+  readonly #outbound: OutboundWay;
 
   /** @param options.self program and script that start ourselves */
   constructor(options: { directory: string; self: readonly string[] }) {
     this.#folder = join(options.directory, 'outside');
     this.#self = options.self;
+    this.#outbound = new OutboundWay(options.self);
   }
 
   /**
@@ -95,6 +101,11 @@ export class RootlessOutside {
       );
       return {};
     }
+    if (way.program === 'relay') {
+      record.relayed = namespacePath;
+      await this.#write(containerId, record);
+      await this.#outbound.join(namespacePath);
+    }
     const slirp = way.program === 'slirp4netns' ? slirpOptions(given(request)) : undefined;
     const apiSocket = join(this.#folder, `${containerId.slice(0, 12)}.sock`);
     if (slirp !== undefined)
@@ -108,6 +119,8 @@ export class RootlessOutside {
       const file = this.#fileOf(containerId);
       await keep(await startPortRelay({ self: this.#self, namespacePath, ports: record.ports, file }));
     }
+    if (way.program === 'relay')
+      return { dns: OUTBOUND_DNS, address: OUTBOUND_ADDRESS, gateway: OUTBOUND_GATEWAY };
     return addresses === undefined
       ? {}
       : { dns: addresses.dns, address: addresses.guest, gateway: addresses.gateway };
@@ -118,6 +131,7 @@ export class RootlessOutside {
     const file = this.#fileOf(containerId);
     const record = await readJson<OutsideRecord>(file);
     for (const identity of record?.processes ?? []) end(identity);
+    if (record?.relayed !== undefined) await this.#outbound.leave(record.relayed);
     for (const path of [file, join(this.#folder, `${containerId}.pasta`)]) await rm(path, { force: true });
     await rm(join(this.#folder, `${containerId.slice(0, 12)}.sock`), { force: true });
   }
@@ -148,20 +162,22 @@ export class RootlessOutside {
   }
 }
 
+/** For people, in one line. */
+export function cutOff(why: string): string {
+  return `the container reaches nothing outside, only its published ports are reached: ${why}`;
+}
+
 interface Way {
-  program?: OutsideProgram;
+  program?: OutsideProgram | 'relay';
   warnings: string[];
 }
 
 function chooseWay(mode: OutsideRequest['mode']): Way {
   if (mode === 'none') return { warnings: [] };
   if (mode === 'default') {
-    const slirp = whyNoOutside('slirp4netns');
-    if (slirp === undefined) return { program: 'slirp4netns', warnings: [] };
-    if (whyNoOutside('pasta') === undefined) return { program: 'pasta', warnings: [] };
-    return {
-      warnings: [`the container reaches nothing outside, only its published ports are reached: ${slirp}`],
-    };
+    const found = defaultWay();
+    if ('why' in found) return { warnings: [cutOff(found.why)] };
+    return { program: found.way, warnings: [] };
   }
   const why = whyNoOutside(mode);
   if (why !== undefined) throw new OrreryError('RootlessUnavailable', `--network ${mode}: ${why}`);

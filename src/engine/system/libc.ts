@@ -15,6 +15,8 @@ export interface Libc {
   connectLoopback(family: 4 | 6, port: number): { fd: number; error: string | undefined };
   /** A socket that keeps a port of the host: whoever else binds it is told EADDRINUSE. */
   bindPort(protocol: 'tcp' | 'udp' | 'sctp', family: 4 | 6, address: Uint8Array, port: number): number;
+  /** Where the peer of an accepted IPv4 connection meant to go, when a rule led it here (SO_ORIGINAL_DST). */
+  originalDestination(fd: number): { host: string; port: number } | undefined;
   /** A connected socket of packets at a path of at most 107 bytes; reading and writing do not block. */
   connectPackets(path: string): number;
   /** undefined while the connection is being made, '' when it stands, else the error's name. */
@@ -52,6 +54,8 @@ const AF_INET6 = 10;
 const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SOL_IP = 0;
+const SO_ORIGINAL_DST = 80;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 /** Type and protocol of socket(2). */
@@ -209,6 +213,13 @@ function socketCalls(c: Library, errno: () => string, must: Must) {
       const error = errno();
       must(close(fd), 'close', String(fd));
       throw new SystemCallFailed('connect', error, path);
+    },
+    originalDestination: (fd: number) => {
+      const address = Buffer.alloc(16);
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(address.byteLength, 0);
+      if (getsockopt(fd, SOL_IP, SO_ORIGINAL_DST, address, length) !== 0) return undefined;
+      return { host: address.subarray(4, 8).join('.'), port: address.readUInt16BE(2) };
     },
     connectionState: (fd: number) => {
       const waiting = Buffer.alloc(8);

@@ -1,4 +1,4 @@
-import { ignoredLimits, type OutsideRequest, rootlessFacts, whyNoOutside } from '../../engine/index.ts';
+import { cutOff, defaultWay, ignoredLimits, type OutsideRequest, rootlessFacts } from '../../engine/index.ts';
 import type { ContainerResourceLimits } from '../create-options.ts';
 import type { StoredContainer } from './stored-container.ts';
 
@@ -36,18 +36,9 @@ export function rootlessWarnings(
   if (!isRootless) return [];
   const limits = ignoredLimits(limitsOf(stored.hostConfig), rootlessFacts());
   const way = outsideWayOf(stored, isRootless);
-  const isCutOff =
-    way?.mode === 'default' &&
-    whyNoOutside('slirp4netns') !== undefined &&
-    whyNoOutside('pasta') !== undefined;
-  return [
-    ...(limits === undefined ? [] : [limits]),
-    ...(isCutOff
-      ? [
-          `the container reaches nothing outside, only its published ports are reached: ${whyNoOutside('slirp4netns')}`,
-        ]
-      : []),
-  ];
+  const found = way?.mode === 'default' ? defaultWay() : undefined;
+  const isCutOff = found !== undefined && 'why' in found;
+  return [...(limits === undefined ? [] : [limits]), ...(isCutOff ? [cutOff(found.why)] : [])];
 }
 
 function limitsOf(host: ContainerResourceLimits): object {

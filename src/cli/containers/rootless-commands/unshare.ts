@@ -2,6 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { BadRequest, NotFound } from '../../../base/index.ts';
 import { anyArgs, type CommandDefinition, flag } from '../../grammar/index.ts';
+import { programFile } from '../../program-file.ts';
 import type { ToolContext } from '../context.ts';
 
 export const unshare: CommandDefinition<ToolContext> = {
@@ -24,7 +25,9 @@ export const unshare: CommandDefinition<ToolContext> = {
     if (!rootlessFacts().isRootless) throw new BadRequest('please use unshare with rootless');
     const given = args.length > 0 ? args : environment.SHELL ? [environment.SHELL] : [];
     if (given.length === 0) throw new BadRequest('no command specified and no $SHELL specified');
-    const enter = flags.bool('rootless-netns') ? await new RootlessHostNetwork().enter() : [];
+    const enter = flags.bool('rootless-netns')
+      ? await new RootlessHostNetwork([process.execPath, programFile()]).enter()
+      : [];
     const command = [...enter, ...given];
     const program = findProgram(command[0]!, environment.PATH);
     const env: Record<string, string> = { CONTAINERS_GRAPHROOT: root };
