@@ -119,7 +119,8 @@ export function asDescriptor(value: unknown, what: string): Descriptor {
     one === null ||
     typeof one.mediaType !== 'string' ||
     typeof one.digest !== 'string' ||
-    !Number.isSafeInteger(one.size)
+    !Number.isSafeInteger(one.size) ||
+    one.size! < 0
   )
     throw new BadRequest(`${what} is not a descriptor`);
   if (!DIGEST.test(one.digest))
@@ -151,7 +152,50 @@ export function asConfigBlob(value: unknown, what: string): ConfigBlob {
     throw new BadRequest(`${what} is not an image config`);
   if (!diffIds.every((id) => typeof id === 'string' && DIGEST.test(id)))
     throw new BadRequest(`${what} has a diff_id that is not a sha256 digest`);
+  checkKinds(one, BLOB_KINDS, what);
+  checkKinds(one.config ?? {}, CONFIG_KINDS, `the config of ${what}`);
+  checkKinds(one.config?.Healthcheck ?? {}, { Test: 'strings' }, `the health check of ${what}`);
+  for (const record of one.history ?? []) checkKinds(record, HISTORY_KINDS, `the history of ${what}`);
   return one as ConfigBlob;
+}
+
+type Kind = 'string' | 'strings' | 'map' | 'texts' | 'list' | 'boolean';
+
+const BLOB_KINDS: Record<string, Kind> = {
+  ...{ created: 'string', author: 'string', architecture: 'string', os: 'string', variant: 'string' },
+  ...{ config: 'map', history: 'list' },
+};
+const CONFIG_KINDS: Record<string, Kind> = {
+  ...{ User: 'string', WorkingDir: 'string', StopSignal: 'string' },
+  ...{ Env: 'strings', Entrypoint: 'strings', Cmd: 'strings', Shell: 'strings', OnBuild: 'strings' },
+  ...{ ExposedPorts: 'map', Volumes: 'map', Healthcheck: 'map', Labels: 'texts' },
+};
+const HISTORY_KINDS: Record<string, Kind> = {
+  ...{ created: 'string', created_by: 'string', author: 'string', comment: 'string' },
+  empty_layer: 'boolean',
+};
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const HAS_KIND: Record<Kind, (value: unknown) => boolean> = {
+  string: (value) => typeof value === 'string',
+  boolean: (value) => typeof value === 'boolean',
+  list: Array.isArray,
+  strings: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+  map: isMap,
+  texts: (value) => isMap(value) && Object.values(value).every((one) => typeof one === 'string'),
+};
+
+/** Whoever made the image may have written anything; null stands for nothing, as in Go. @throws BadRequest */
+function checkKinds(value: unknown, kinds: Record<string, Kind>, what: string): void {
+  if (!isMap(value)) throw new BadRequest(`${what} is not an object`);
+  for (const [name, kind] of Object.entries(kinds)) {
+    const field = value[name];
+    if (field !== undefined && field !== null && !HAS_KIND[kind](field))
+      throw new BadRequest(`${what} has a field ${name} of another kind than it should be`);
+  }
 }
 
 /** @throws BadRequest */

@@ -6,6 +6,7 @@ import {
   type Engine,
   lookUpUser,
   type OutsideResult,
+  RootFolder,
   resolveInRoot,
 } from '../../engine/index.ts';
 import type { ContainerNameFiles } from '../libpod.ts';
@@ -37,7 +38,8 @@ export interface StartingOptions {
 const EXIT_SCRIPT =
   '[ -e "$1" ] || exit 0; ' +
   // conmon waits for this script, and whoever is attached for conmon.
-  '( flock "$1" true; [ -e "$1" ] || exit 0; shift; exec "$@" ) </dev/null >/dev/null 2>&1 &';
+  // Opened to be read: flock(1) by a path would make the file anew for an end that is seen to already.
+  '( exec 9<"$1" && flock 9 && [ -e "$1" ] || exit 0; shift; exec "$@" 9<&- ) </dev/null >/dev/null 2>&1 &';
 
 /** Makes everything a container needs around it and has the engine make its process, which is not started yet. */
 export class Starting {
@@ -82,7 +84,8 @@ export class Starting {
       ...(sharing !== undefined && { sharedFolder: sharing }),
     });
     const { secretMounts, secretEnv } = await secretsOf(container, folder, parts.secrets);
-    const asked = await this.#askedMounts(container, root);
+    const held: RootFolder[] = [];
+    const asked = await this.#askedMounts(container, root, held);
     const memory = await sharedMemory(container, store, pod);
     await this.#workingFolder(container, root);
     const spec = runSpec({
@@ -101,7 +104,11 @@ export class Starting {
       logPath: container.state.logPath,
       cgroupParent: pod?.cgroupParent || stored.hostConfig.CgroupParent || this.#options.cgroupRoot,
     });
-    await engine.init(id, spec);
+    try {
+      await engine.init(id, spec);
+    } finally {
+      for (const one of held) one.close();
+    }
   }
 
   #exitCommand({ id }: Container): string[] {
@@ -200,11 +207,15 @@ export class Starting {
     ];
   }
 
-  async #askedMounts({ id, stored }: Container, root: string): Promise<ContainerMount[]> {
+  /** @param held what must stay open until the runtime has mounted it */
+  async #askedMounts({ id, stored }: Container, root: string, held: RootFolder[]): Promise<ContainerMount[]> {
     const mounts: ContainerMount[] = [];
     const host = stored.hostConfig;
-    for (const mount of stored.mounts)
-      mounts.push(engineMount(mount, await this.#sourceOf(id, mount, root, stored.config.User ?? '')));
+    for (const mount of stored.mounts) {
+      const source = await this.#sourceOf(id, mount, root, stored.config.User ?? '');
+      const { subpath } = mount;
+      mounts.push(engineMount(mount, subpath === undefined ? source : heldPath(source, subpath, held)));
+    }
     const isFree = (path: string) => !stored.mounts.some((one) => one.destination === path);
     if (host.ReadonlyRootfs && stored.options.Podman?.ReadWriteTmpfs !== false)
       for (const path of ['/tmp', '/var/tmp', '/run'])
@@ -247,14 +258,12 @@ export class Starting {
         ignore: true,
       });
     const source = await volumes.mount(mount.name!, id);
-    const within =
-      mount.subpath === undefined ? source : await resolveInRoot(source, mount.subpath, { followLast: true });
-    if (mount.subpath !== undefined) return within;
+    if (mount.subpath !== undefined) return source;
     const image = await resolveInRoot(root, mount.destination, { followLast: true });
     const { uid, gid } = await lookUpUser(user, root, []);
     const noCopy = mount.noCopy === true;
     await volumes.prepare(mount.name!, { imageFolder: image, noCopy, uid, gid });
-    return within;
+    return source;
   }
 
   /** Docker makes the folder that a container works in. */
@@ -270,6 +279,16 @@ export class Starting {
       throw new BadRequest(`workdir "${path}" does not exist on container ${stored.options.Name}`);
     await mkdir(there, { recursive: true, mode: 0o755 });
   }
+}
+
+/**
+ * A part of a volume, as the runtime is told of it: other containers may change the volume this very moment, so the
+ * kernel resolves it within the volume and a descriptor of ours holds what it found.
+ */
+function heldPath(volume: string, subpath: string, held: RootFolder[]): string {
+  const folder = new RootFolder(volume);
+  held.push(folder);
+  return folder.find(subpath, { followLast: true }).replace('/self/', `/${process.pid}/`);
 }
 
 function depth(path: string): number {
