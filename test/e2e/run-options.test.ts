@@ -17,6 +17,27 @@ describe.skipIf(missing !== '')('options of run', () => {
     await tool.close();
   });
 
+  test('a user that is only a number has a name, a home and a group; the domain is its own', async () => {
+    const script =
+      'id; busybox tail -n1 /etc/passwd; echo $HOME; busybox cat /proc/sys/kernel/domainname; busybox readlink /etc/mtab';
+    const expected = ['uid=1234(1234) gid=56(56)', '1234:*:1234:56:container user:/work:/bin/sh', '/work'];
+    for (const more of [[], ['--read-only']]) {
+      const options = [
+        '--user',
+        '1234:56',
+        '--volume',
+        '/work',
+        '--workdir',
+        '/work',
+        '--domainname',
+        'x.org',
+      ];
+      const words = ['run', '--rm', '--network', 'none', ...options, ...more, IMAGE, 'busybox', 'sh', '-c'];
+      const lines = (await tool.ok(...words, `busybox ${script}`)).split('\n');
+      expect(lines).toEqual([...expected, 'x.org', '/proc/mounts']);
+    }
+  });
+
   test('limits of a running container are changed in its control groups', async () => {
     const id = await tool.ok('run', '-d', '--network', 'none', IMAGE, 'busybox', 'sleep', '100');
     await tool.ok(

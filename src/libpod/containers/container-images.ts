@@ -96,7 +96,7 @@ export class ContainerImages {
 }
 
 /** Made empty by the runtime to mount ours on. */
-const OWN_FILES = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/run/.containerenv'];
+const OWN_FILES = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/etc/mtab', '/run/.containerenv'];
 
 function configOf({ stored }: Container, image: ImageConfig, options: CommitOptions): ImageConfig {
   const { config } = stored;

@@ -79,7 +79,8 @@ export function runSpec(facts: RunFacts): ContainerSpec {
     ...(config.StdinOnce && { stdinOnce: true }),
     resources: resourcesOf(host),
     security: securityOf(host, podman.DefaultCapabilities),
-    ...(host.Sysctls && { sysctls: host.Sysctls }),
+    // Of its own UTS namespace; runtimes know the field `domainname` from OCI 1.1 on only.
+    sysctls: { ...(config.Domainname && { 'kernel.domainname': config.Domainname }), ...host.Sysctls },
     rlimits: (host.Ulimits ?? []).map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
     devices: (host.Devices ?? []).map((one) => ({
       hostPath: one.PathOnHost,

@@ -10,6 +10,7 @@ import {
   resolveInRoot,
 } from '../../engine/index.ts';
 import type { ContainerNameFiles } from '../libpod.ts';
+import { completeAccounts, linkMountTable } from './account-files.ts';
 import type { ContainerStore } from './container-store.ts';
 import { nameFilesOf, writeEtcFiles } from './etc-files.ts';
 import { namespaceFor } from './namespaces.ts';
@@ -88,6 +89,8 @@ export class Starting {
     const asked = await this.#askedMounts(container, root, held);
     const memory = await sharedMemory(container, store, pod);
     await this.#workingFolder(container, root);
+    await linkMountTable(container, root);
+    const { accounts, home } = await completeAccounts(container, root, folder);
     const spec = runSpec({
       ...{ container, hostname, network, secretEnv },
       namespaces: {
@@ -97,9 +100,16 @@ export class Starting {
         ...(cgroup !== undefined && { cgroup }),
         ...(user !== undefined && user !== 'host' && { user }),
       },
-      imageEnv: await this.#imageEnv(container),
+      imageEnv: [...home, ...(await this.#imageEnv(container))],
       callerEnv: this.#options.environment,
-      mounts: [...memory, ...etc, ...secretMounts, ...(await this.#timezone(container)), ...asked],
+      mounts: [
+        ...memory,
+        ...etc,
+        ...accounts,
+        ...secretMounts,
+        ...(await this.#timezone(container)),
+        ...asked,
+      ],
       exitCommand: this.#exitCommand(container),
       logPath: container.state.logPath,
       cgroupParent: pod?.cgroupParent || stored.hostConfig.CgroupParent || this.#options.cgroupRoot,
