@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { OUTSIDE } from '../src/cli/rootless-entry.ts';
 import { launcherScript } from '../src/engine/rootless/launcher-script.ts';
+import { bundleContainerTool, containerToolStarter } from './container-bundle.ts';
 import { generateDescriptions } from './generate-descriptions.ts';
 
 /** Of the cloud: they run as who calls them; see src/cli/main.ts. */
@@ -40,6 +41,7 @@ await build({
 });
 writeFileSync(join(dist, 'kubernetes-descriptions.json'), JSON.stringify(generateDescriptions()));
 chmodSync(join(dist, 'orrery.mjs'), 0o755);
+await bundleContainerTool(checkout, dist, version);
 writeLauncher();
 takeItsPlace();
 
@@ -71,14 +73,21 @@ const { enableCompileCache } = require('node:module');
 const { join } = require('node:path');
 const { homedir } = require('node:os');
 const { readFileSync } = require('node:fs');
-// Root of a user namespace is an ordinary user.
-const isRoot = process.getuid() === 0 && /^\\s*0\\s+0\\s/.test(readFileSync('/proc/self/uid_map', 'utf8'));
-enableCompileCache(
-  isRoot
+function compiledFolder() {
+  // Root of a user namespace is an ordinary user.
+  const isRoot = process.getuid() === 0 && /^\\s*0\\s+0\\s/.test(readFileSync('/proc/self/uid_map', 'utf8'));
+  return isRoot
     ? join(__dirname, '..', 'compiled')
-    : join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'orrery', 'compiled'),
-);
-import('../orrery.mjs');
+    : join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'orrery', 'compiled');
+}
+function startEverything() {
+  enableCompileCache(compiledFolder());
+  import('../orrery.mjs');
+}
+${containerToolStarter(dist)}
+const word = firstWord(process.argv.slice(2));
+if (word === undefined || elsewhere.has(word)) startEverything();
+else startContainerTool(word);
 `,
   );
   chmodSync(launcher, 0o755);

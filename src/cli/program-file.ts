@@ -12,3 +12,8 @@ export function programFile(script: string = process.argv[1]!): string {
     ? join(dirname(folder), 'orrery.mjs')
     : file;
 }
+
+/** The same for a process that is told a command of the container tool: the launcher has it start sooner. */
+export function commandFile(script: string = process.argv[1]!): string {
+  return realpathSync(script);
+}

@@ -1,13 +1,15 @@
 import { createWriteStream } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { createLog, type Log, type LogLevel, silentLog } from '../../base/index.ts';
+import { BadRequest, type Log, type LogLevel, silentLog } from '../../base/index.ts';
 import type { ImageLibrary } from '../../engine/index.ts';
 import { rootlessFacts } from '../../engine/rootless/index.ts';
 import type { Libpod, LibpodOptions } from '../../libpod/index.ts';
 import { dataDirectoryOf } from '../data-root.ts';
 import type { Invocation } from '../grammar/index.ts';
-import { programFile } from '../program-file.ts';
+import { commandFile } from '../program-file.ts';
 import { orreryVersion } from '../version.ts';
+import { createTextLog, textLine } from './text-log.ts';
+import { refuseRemote } from './remote-refusal.ts';
 import { type ContainersConf, readContainersConf } from './configuration/containers-conf.ts';
 import { engineSettings, repeatedFlags } from './configuration/engine-settings.ts';
 
@@ -39,8 +41,9 @@ const LOG_LEVELS: Record<string, LogLevel> = {
 export function createToolContext(invocation: Invocation): ToolContext {
   const { globals } = invocation;
   const root = dataDirectoryOf(globals.string('root'));
-  const level = globals.bool('debug') ? 'debug' : LOG_LEVELS[globals.string('log-level') ?? 'warn'];
-  const log = level === 'debug' || level === 'info' ? createLog({ level, name: 'engine' }) : silentLog;
+  const log = logOf(invocation);
+  if (globals.changed('config') && invocation.program === 'podman')
+    process.stderr.write('The --config flag is ignored by Podman. Exists for Docker compatibility\n');
   const engineDirectory = join(root, 'engine');
   const rootless = rootlessFacts();
   let conf: ContainersConf | undefined;
@@ -51,11 +54,12 @@ export function createToolContext(invocation: Invocation): ToolContext {
     }
     return conf;
   };
+  refuseRemote(globals, process.env, configuration);
   const libpodOptions = (): LibpodOptions => ({
     directory: join(root, 'containers'),
     imagesDirectory: engineDirectory,
     log,
-    self: [process.execPath, programFile(), '--root', root, ...repeatedFlags(globals)],
+    self: [process.execPath, commandFile(), '--root', root, ...repeatedFlags(globals)],
     environment: process.env,
     pauseImage: `localhost/podman-pause:${orreryVersion}-0`,
     ...(rootless.isRootless && { rootless: { uid: rootless.uid, gid: rootless.gid } }),
@@ -89,6 +93,30 @@ export function createToolContext(invocation: Invocation): ToolContext {
     }),
     libpodOptions,
   };
+}
+
+/** `--log-level` and `--debug`. @throws BadRequest in Podman's words, with its exit code */
+function logOf({ globals, path, program }: Invocation): Log {
+  const refuse = (message: string): never => {
+    throw new BadRequest(message, { details: { exitCode: 1, isPlain: true } });
+  };
+  let asked = globals.string('log-level')!.toLowerCase();
+  if (globals.bool('debug')) {
+    if (asked !== 'warn') refuse('Setting --log-level and --debug is not allowed');
+    asked = 'debug';
+  }
+  const level = Object.hasOwn(LOG_LEVELS, asked) ? LOG_LEVELS[asked]! : undefined;
+  if (level === undefined)
+    return refuse(
+      `Log Level ${JSON.stringify(asked)} is not supported, choose from: ${Object.keys(LOG_LEVELS).join(', ')}`,
+    );
+  if (level !== 'debug' && level !== 'info') return silentLog;
+  const write = (line: string) => void process.stderr.write(line);
+  const log = createTextLog({ level, write });
+  log.info(`${program} filtering at log level ${asked}`);
+  log.debug('the command is run', { command: path });
+  if (asked === 'trace') write(textLine('trace', 'this process', { pid: process.pid, node: process.version }));
+  return log;
 }
 
 /** Podman's `--noout`: what would go to standard output is not written. */
