@@ -129,6 +129,8 @@ export interface ContainerSpec {
   pidFile?: string;
   /** Descriptors from 3 on that the process keeps. */
   preserveFds?: number;
+  /** Descriptors of ours that conmon holds as long as it lives, and no process of the container has: host ports. */
+  heldDescriptors?: readonly number[];
   /** No control group of its own. */
   withoutCgroup?: boolean;
   /** A reference or an image id that `images.resolve` knows. */

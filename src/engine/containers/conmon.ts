@@ -21,6 +21,8 @@ export interface ConmonOptions {
   exitCommand?: string[];
   timeoutSeconds?: number;
   preserveFds?: number;
+  /** Descriptors of ours that it holds too. */
+  heldDescriptors?: readonly number[];
   runtimeFlags?: readonly string[];
   conmonEnvironment?: Readonly<Record<string, string>>;
   /** Called with conmon's pid before it forks: the moment to put it into a control group. */
@@ -55,6 +57,7 @@ export async function createWithConmon(options: ConmonOptions): Promise<number> 
       ...Array.from({ length: kept }, (_, i) => 3 + i),
       'pipe',
       'pipe',
+      ...(options.heldDescriptors ?? []),
     ],
     env: {
       ...options.conmonEnvironment,

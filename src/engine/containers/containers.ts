@@ -238,6 +238,7 @@ export class Containers {
       ...(spec?.exitCommand && { exitCommand: spec.exitCommand }),
       ...(spec?.timeoutSeconds && { timeoutSeconds: spec.timeoutSeconds }),
       ...(spec?.preserveFds && { preserveFds: spec.preserveFds }),
+      ...(spec?.heldDescriptors && { heldDescriptors: spec.heldDescriptors }),
     });
   }
 

@@ -15,7 +15,7 @@ export interface ContainerParts {
   events?: Pick<Events, 'append'>;
   networks?: Pick<
     UserNetworks,
-    'setUp' | 'tearDown' | 'endpointsOf' | 'inspect' | 'writeNameFiles' | 'shareHostsFile'
+    'reservePorts' | 'setUp' | 'tearDown' | 'endpointsOf' | 'inspect' | 'writeNameFiles' | 'shareHostsFile'
   >;
   outside?: Pick<RootlessOutside, 'connect' | 'disconnect'>;
   volumes?: Pick<Volumes, 'create' | 'inspect' | 'exists' | 'mount' | 'unmount' | 'remove' | 'prepare'>;

@@ -9,7 +9,7 @@ import {
   RootFolder,
   resolveInRoot,
 } from '../../engine/index.ts';
-import type { ContainerNameFiles } from '../libpod.ts';
+import type { ContainerNameFiles, PortReservation } from '../libpod.ts';
 import { completeAccounts, linkMountTable } from './account-files.ts';
 import type { ContainerStore } from './container-store.ts';
 import { nameFilesOf, writeEtcFiles } from './etc-files.ts';
@@ -20,7 +20,7 @@ import type { ContainerParts, Endpoints } from './parts.ts';
 import { engineMount, runSpec, timezoneFile } from './run-spec.ts';
 import { secretsOf } from './secret-files.ts';
 import { sharedMemory } from './shared-memory.ts';
-import type { Container, StoredMount } from './stored-container.ts';
+import type { Container, StoredContainer, StoredMount } from './stored-container.ts';
 
 export interface StartingOptions {
   engine: Engine;
@@ -57,6 +57,22 @@ export class Starting {
 
   /** Call under the container's lock, when it is neither running nor made. */
   async init(container: Container): Promise<void> {
+    // Nobody else may have them from now on; conmon holds them after us.
+    const ports = await this.#reservePorts(container);
+    try {
+      await this.#initWith(container, ports);
+    } finally {
+      ports?.close();
+    }
+  }
+
+  async #reservePorts({ stored }: Container): Promise<PortReservation | undefined> {
+    const hasOwn = stored.ports.length > 0 && Object.keys(stored.networks).length > 0;
+    const isTheirs = hasOwn && outsideWayOf(stored, this.#options.isRootless) === undefined;
+    return isTheirs ? await this.#options.parts.networks?.reservePorts(stored.ports) : undefined;
+  }
+
+  async #initWith(container: Container, ports: PortReservation | undefined): Promise<void> {
     const { engine, store, parts, isRootless } = this.#options;
     const { id, stored } = container;
     const folder = await store.folderOf(id);
@@ -66,7 +82,7 @@ export class Starting {
     const [pid, ipc, uts, cgroup, user, net] = await Promise.all([
       ...(['pid', 'ipc', 'uts', 'cgroup', 'user', 'net'] as const).map(of),
     ]);
-    const hostname = await this.#hostname(container, uts, net);
+    const hostname = await this.#hostname(container, uts, net, pod?.infraId);
     const root = await engine.mountRoot(id);
     const sharing = await this.#sharedFolder(container, pod?.infraId);
     const imageHosts = await resolveInRoot(root, '/etc/hosts', { followLast: true });
@@ -85,9 +101,9 @@ export class Starting {
       ...(sharing !== undefined && { sharedFolder: sharing }),
     });
     const { secretMounts, secretEnv } = await secretsOf(container, folder, parts.secrets);
+    const memory = await sharedMemory(container, store, pod);
     const held: RootFolder[] = [];
     const asked = await this.#askedMounts(container, root, held);
-    const memory = await sharedMemory(container, store, pod);
     await this.#workingFolder(container, root);
     await linkMountTable(container, root);
     const { accounts, home } = await completeAccounts(container, root, folder);
@@ -115,7 +131,7 @@ export class Starting {
       cgroupParent: pod?.cgroupParent || stored.hostConfig.CgroupParent || this.#options.cgroupRoot,
     });
     try {
-      await engine.init(id, spec);
+      await engine.init(id, { ...spec, ...(ports && { heldDescriptors: ports.descriptors }) });
     } finally {
       for (const one of held) one.close();
     }
@@ -132,13 +148,23 @@ export class Starting {
     { id, stored }: Container,
     uts: string | undefined,
     net: string | undefined,
+    infraId: string | undefined,
   ): Promise<string> {
     if (stored.config.Hostname) return stored.config.Hostname;
     if (uts === 'host' || net === 'host' || stored.hostConfig.NetworkMode === 'host') {
       const { hostname } = await import('node:os');
       return hostname();
     }
+    if (uts?.startsWith('/proc/')) return await this.#hostnameOfJoined(stored, infraId);
     return id.slice(0, 12);
+  }
+
+  async #hostnameOfJoined({ hostConfig }: StoredContainer, infraId: string | undefined): Promise<string> {
+    const { store } = this.#options;
+    const mode = hostConfig.UTSMode ?? '';
+    const named = mode.startsWith('container:') ? mode.slice('container:'.length) : infraId!;
+    const other = await store.find(named);
+    return other.stored.config.Hostname || other.id.slice(0, 12);
   }
 
   async #network(
@@ -162,6 +188,7 @@ export class Starting {
           ...{ containerId: id, containerName: name, namespacePath, hostname },
           networks: stored.networks,
           ports: way === undefined ? stored.ports : [],
+          portsReserved: true,
           nameFiles,
         });
     if (way === undefined || parts.outside === undefined) return { network: namespacePath, endpoints };

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { text as readStream } from 'node:stream/consumers';
 import { BadRequest } from '../../../base/index.ts';
 import type { PlayOptions } from '../../../kube-play/index.ts';
@@ -24,16 +25,8 @@ const playFlags: readonly Flag[] = [
     'authfile',
     'Path of the authentication file. Use REGISTRY_AUTH_FILE environment variable to override',
   ),
-  refusedFlag(
-    'bool',
-    'build',
-    'Build all images in a YAML (given Containerfiles exist)',
-    'build the images first',
-    {
-      acceptedValues: ['false'],
-    },
-  ),
-  refusedFlag('string', 'context-dir', 'Path to top level of context directory', 'build the images first'),
+  flag('bool', 'build', 'Build all images in a YAML (given Containerfiles exist)'),
+  flag('string', 'context-dir', 'Path to top level of context directory'),
   flag('string', 'cert-dir', 'Pathname of a directory containing TLS certificates and keys'),
   flag('strings', 'configmap', 'Pathname of a YAML file containing a kubernetes configmap'),
   flag('string', 'creds', 'Credentials (USERNAME:PASSWORD) to use for authenticating to a registry'),
@@ -90,10 +83,13 @@ export const play: CommandDefinition<ToolContext> = {
     if (flags.bool('down')) return await takeDown(content, context);
     if (flags.bool('replace')) await takeDown(content, context);
     const { playKube } = await import('../../../kube-play/index.ts');
-    const report = await playKube(
-      await context.libpod(),
-      await playOptions(flags, { content, annotations, context }),
-    );
+    const warnings: string[] = [];
+    const build = await builderOf(flags, context);
+    const report = await playKube(await context.libpod(), {
+      ...(await playOptions(flags, { content, annotations })),
+      ...(build && { build }),
+      warn: (line) => warnings.push(line),
+    });
     if (report.volumes.length > 0) context.stdout.write(`Volumes:\n${report.volumes.join('\n')}\n`);
     let failed = 0;
     for (const pod of report.pods) {
@@ -102,6 +98,8 @@ export const play: CommandDefinition<ToolContext> = {
       for (const error of pod.errors) context.stderr.write(`${error}\n`);
       failed += pod.errors.flatMap((error) => error.split('\n')).length;
     }
+    // What runs is told first: scripts read the report's first lines, whatever else goes to the terminal.
+    for (const line of warnings) context.stderr.write(`${line}\n`);
     if (failed > 0) throw new BadRequest(`failed to start ${failed} containers`);
     return 0;
   },
@@ -154,14 +152,56 @@ function annotationsOf(values: readonly string[]): Record<string, string> {
   return annotations;
 }
 
+/**
+ * `--build`: an image is made of the folder of its last name, when one is there with a Containerfile in it; without
+ * the flag only where the image is missing (podman-kube-play(1), "Podman Kube Play Building").
+ */
+async function builderOf(flags: Flags, context: ToolContext): Promise<PlayOptions['build']> {
+  const isWanted = flags.changed('build') ? flags.bool('build') : undefined;
+  const contextDir = flags.string('context-dir') || undefined;
+  if (contextDir !== undefined && isWanted !== true)
+    throw new BadRequest('--build must be specified when using --context-dir option');
+  if (isWanted === false) return undefined;
+  const base = contextDir ?? process.cwd();
+  return async (image, isLocal) => {
+    if (isLocal && isWanted !== true) return false;
+    const folder = join(
+      base,
+      image
+        .split('/')
+        .at(-1)!
+        .replace(/[:@].*$/, ''),
+    );
+    if (!(await hasContainerfile(folder))) return false;
+    const { openBuilder } = await import('../../../engine/index.ts');
+    const libpod = await context.libpod();
+    const { imagesDirectory, runtime } = context.libpodOptions();
+    const builder = await openBuilder({ directory: imagesDirectory, images: libpod.images });
+    await builder.build({
+      context: { folder },
+      tags: [image],
+      onOutput: (text) => context.stderr.write(text),
+      ...(runtime !== undefined && { run: { runtime } }),
+    });
+    return true;
+  };
+}
+
+async function hasContainerfile(folder: string): Promise<boolean> {
+  for (const name of ['Containerfile', 'Dockerfile']) {
+    const found = await stat(join(folder, name)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+      return undefined;
+    });
+    if (found?.isFile()) return true;
+  }
+  return false;
+}
+
 async function playOptions(
   flags: Flags,
-  {
-    content,
-    annotations,
-    context,
-  }: { content: string; annotations: Record<string, string>; context: ToolContext },
-): Promise<PlayOptions> {
+  { content, annotations }: { content: string; annotations: Record<string, string> },
+): Promise<Omit<PlayOptions, 'warn' | 'build'>> {
   const text = (name: string) => flags.string(name) || undefined;
   const given = flags.changed('network') ? new Map([['network', [...flags.strings('network')]]]) : new Map();
   const networks = parseNetworks(new FlagValues(networkFlags, given as Map<string, string[]>));
@@ -201,6 +241,5 @@ async function playOptions(
         credentials: { username: username!, password: password.join(':') },
       }),
     },
-    warn: (line) => context.stderr.write(`${line}\n`),
   };
 }
