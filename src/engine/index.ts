@@ -33,7 +33,7 @@ export {
 export { canonicalAddress, IpRange } from './networks/ip-range.ts';
 export { type NamedNetwork, NameServer } from './networks/name-server.ts';
 export { NetworkHost } from './networks/network-host.ts';
-export { releaseHostPorts, reserveHostPorts } from './networks/port-reservation.ts';
+export { chooseHostPorts, releaseHostPorts, reserveHostPorts } from './networks/port-reservation.ts';
 export { type RuledBridge, type RuledPort, UserNetworkTable } from './networks/user-network-table.ts';
 export { engineRequirements, type MissingRequirement } from './requirements.ts';
 export { type RootlessFacts, rootlessFacts } from './rootless/facts.ts';

@@ -62,3 +62,9 @@ test.each([
 test('refuses a name that is none', () => {
   expect(() => readCreateBody({ Image: 'a' }, 'a b', undefined)).toThrow('Invalid container name (a b)');
 });
+
+test('a host port of 0 is any free one', () => {
+  const PortBindings = { '80/tcp': [{ HostPort: '0' }], '81/tcp': null };
+  const { HostConfig } = readCreateBody({ Image: 'a', HostConfig: { PortBindings } }, undefined, undefined);
+  expect(HostConfig.PortBindings).toEqual({ '80/tcp': [{ HostPort: '' }], '81/tcp': null });
+});

@@ -83,7 +83,11 @@ function checkHostConfig(hostConfig: HostConfig): void {
   if (bindings !== undefined) {
     if (typeof bindings !== 'object' || bindings === null || Array.isArray(bindings))
       throw new BadRequest('invalid JSON: HostConfig.PortBindings is not an object');
-    for (const [port, list] of Object.entries(bindings)) checkBindings(port, list);
+    for (const [port, list] of Object.entries(bindings)) {
+      checkBindings(port, list);
+      // Any free one; clients say it in both ways.
+      for (const one of list ?? []) if (one.HostPort === '0') one.HostPort = '';
+    }
   }
   const size: unknown = hostConfig.ConsoleSize;
   if (size !== undefined && !(Array.isArray(size) && size.length === 2 && size.every(Number.isInteger)))

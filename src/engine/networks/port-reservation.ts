@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { Conflict, OrreryError } from '../../base/index.ts';
 import { libc, SystemCallFailed } from '../system/libc.ts';
 import { parseAddress } from './ip-range.ts';
@@ -25,6 +26,31 @@ export function reserveHostPorts(ports: readonly HostPort[]): number[] {
     throw error;
   }
   return held;
+}
+
+/** Linux's own choice for connections (ip_local_port_range), which Docker takes too. */
+const FREE_PORTS = { first: 32768, count: 28232 };
+const TRIES = 200;
+
+/** Gives those that ask for any port (0) one that is free now on their address. @throws Conflict when none is found */
+export function chooseHostPorts<Port extends HostPort>(ports: readonly Port[]): Port[] {
+  const chosen = new Set(ports.map(({ hostPort }) => hostPort));
+  return ports.map((port) => (port.hostPort === 0 ? { ...port, hostPort: freePort(port, chosen) } : port));
+}
+
+function freePort(port: HostPort, chosen: Set<number>): number {
+  for (let tries = 1; ; tries++) {
+    const hostPort = FREE_PORTS.first + randomInt(FREE_PORTS.count);
+    if (chosen.has(hostPort)) continue;
+    try {
+      releaseHostPorts(reserveHostPorts([{ ...port, hostPort }]));
+    } catch (error) {
+      if (error instanceof Conflict && tries < TRIES) continue;
+      throw error;
+    }
+    chosen.add(hostPort);
+    return hostPort;
+  }
 }
 
 export function releaseHostPorts(descriptors: readonly number[]): void {

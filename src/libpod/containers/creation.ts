@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { AlreadyExists, BadRequest, NotFound } from '../../base/index.ts';
-import type { Engine, Image, ImageConfig } from '../../engine/index.ts';
+import { chooseHostPorts, type Engine, type Image, type ImageConfig } from '../../engine/index.ts';
 import type { ContainerConfig, CreateOptions, EndpointSettings, HostConfig } from '../create-options.ts';
 import { healthCheckPlan } from '../health/health-config.ts';
 import type { PodConfig, PublishedPort } from '../libpod.ts';
@@ -148,7 +148,7 @@ export class Creation {
       command,
       mounts,
       networks: networksOf(options, this.#options.isRootless),
-      ports: portsOf(options, image?.config ?? {}),
+      ports: chooseHostPorts(portsOf(options, image?.config ?? {})),
       dependencies: [...new Set(dependencies)],
       ...(pod !== undefined && { podId: pod.id, podName: pod.name }),
       isInfra: podman.IsInfra === true,
