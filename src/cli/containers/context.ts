@@ -8,10 +8,10 @@ import { dataDirectoryOf } from '../data-root.ts';
 import type { Invocation } from '../grammar/index.ts';
 import { commandFile } from '../program-file.ts';
 import { orreryVersion } from '../version.ts';
-import { createTextLog, textLine } from './text-log.ts';
-import { refuseRemote } from './remote-refusal.ts';
 import { type ContainersConf, readContainersConf } from './configuration/containers-conf.ts';
 import { engineSettings, repeatedFlags } from './configuration/engine-settings.ts';
+import { refuseRemote } from './remote-refusal.ts';
+import { createTextLog, textLine } from './text-log.ts';
 
 /** What commands of the container tool stand on; opened when they ask for it. */
 export interface ToolContext {
@@ -115,7 +115,8 @@ function logOf({ globals, path, program }: Invocation): Log {
   const log = createTextLog({ level, write });
   log.info(`${program} filtering at log level ${asked}`);
   log.debug('the command is run', { command: path });
-  if (asked === 'trace') write(textLine('trace', 'this process', { pid: process.pid, node: process.version }));
+  if (asked === 'trace')
+    write(textLine('trace', 'this process', { pid: process.pid, node: process.version }));
   return log;
 }
 

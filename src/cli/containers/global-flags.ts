@@ -72,12 +72,15 @@ export const globalFlags: readonly Flag[] = [
   flag('stringArray', 'runtime-flag', 'add global flags for the container runtime', { tools: ['podman'] }),
   refusedFlag('string', 'network-cmd-path', 'Path of slirp4netns', 'the program is found on its usual paths'),
   refusedFlag('string', 'namespace', 'libpod namespace', 'use another --root'),
-  refusedFlag('bool', 'remote,r', 'Access a remote service', REMOTE, { acceptedValues: ['false'] }),
-  refusedFlag('string', 'url', 'URL of a remote service', REMOTE),
-  refusedFlag('string', 'connection,c', 'Connection to a remote service', REMOTE),
+  // Refused when a command is run (remote-refusal.ts): help of Podman's shows them, and is asked for with them.
+  flag('bool', 'remote,r', 'Access a remote Podman service: refused, there is no remote client', {
+    tools: ['podman'],
+  }),
+  flag('string', 'url', 'URL of a remote service', { hidden: true, tools: ['podman'] }),
+  flag('string', 'connection,c', 'Connection to a remote service', { hidden: true, tools: ['podman'] }),
   refusedFlag('string', 'identity', 'SSH identity of a remote service', REMOTE),
   refusedFlag('string', 'ssh', 'SSH mode of a remote service', REMOTE),
-  refusedFlag('stringArray', 'host,H', "Docker's daemon socket", REMOTE),
-  refusedFlag('string', 'context', "Docker's context", REMOTE, { acceptedValues: ['default'] }),
+  flag('stringArray', 'host,H', "Docker's daemon socket", { hidden: true, tools: ['docker'] }),
+  flag('string', 'context', 'Name of the context: only "default"', { hidden: true }),
   flag('bool', 'version,v', 'Print version information and quit'),
 ];

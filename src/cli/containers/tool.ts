@@ -1,23 +1,25 @@
 import { messageOf, OrreryError } from '../../base/index.ts';
 import { CommandLine, UsageError } from '../grammar/index.ts';
-import { orreryVersion } from '../version.ts';
 import { createToolContext, type ToolContext } from './context.ts';
 import { entries, groups } from './entries.ts';
 import { globalFlags } from './global-flags.ts';
+import { asksForRemote } from './remote-refusal.ts';
+import { versionSpoken } from './version-spoken.ts';
 
 /** Docker's and Podman's status of a command that failed by itself, not by its container. */
 const FAILED = 125;
 
 /** The container tool's command line, under the name it was called by. */
-export function createTool(program: string): CommandLine<ToolContext> {
+export function createTool(program: string, words: readonly string[] = []): CommandLine<ToolContext> {
+  const isRemote = asksForRemote(words, process.env);
   return new CommandLine({
     program,
     summary: 'Manage pods, containers and images',
     description: 'Containers, images, builds, networks, volumes and pods, without a daemon and without root.',
     entries,
     groups,
-    globals: globalFlags,
-    version: () => `${program} version ${orreryVersion}`,
+    globals: isRemote ? globalFlags.filter((flag) => flag.name !== 'remote') : globalFlags,
+    version: () => `${program} version ${versionSpoken(program)}`,
     write: (text) => process.stdout.write(text),
     context: async (invocation) => createToolContext(invocation),
   });
@@ -26,7 +28,7 @@ export function createTool(program: string): CommandLine<ToolContext> {
 /** @returns the exit code: 125 for an error of ours, whatever the command says otherwise. */
 export async function runTool(words: readonly string[], program: string): Promise<number> {
   try {
-    const tool = createTool(program);
+    const tool = createTool(program, words);
     if (words[0] === '__complete' || words[0] === '__completeNoDesc') {
       const { runCompletion } = await import('./completion/run-completion.ts');
       return await runCompletion(words, tool, program);
@@ -42,7 +44,8 @@ export async function runTool(words: readonly string[], program: string): Promis
 
 /** `Error: …`, as both tools say it; a hint where the tool is ours. */
 function explain(error: unknown, program: string): string {
-  let text = `Error: ${messageOf(error)}\n`;
+  const isPlain = error instanceof OrreryError && error.details?.isPlain === true;
+  let text = `${isPlain ? '' : 'Error: '}${messageOf(error)}\n`;
   if (error instanceof UsageError && error.seeHelp !== undefined) text += `See '${error.seeHelp} --help'\n`;
   if (program === 'orrery' && error instanceof OrreryError && error.hint !== undefined)
     text += `hint: ${error.hint}\n`;

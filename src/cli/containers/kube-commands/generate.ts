@@ -42,7 +42,7 @@ async function writeNew(path: string, text: string): Promise<void> {
 /** Commands that are known by name and refused, with what does the same here. */
 function refused(what: string, remedy: string): CommandDefinition<ToolContext> {
   return {
-    usage: '[options] {CONTAINER|POD}',
+    usage: '{CONTAINER|POD}',
     description: `${what} are not written: ${remedy}.`,
     flags: [],
     args: anyArgs,

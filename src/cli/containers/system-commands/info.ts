@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { arch, availableParallelism, freemem, hostname, release, totalmem, uptime } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { runCommand } from '../../../base/index.ts';
 import { type CommandDefinition, flag, noArgs } from '../../grammar/index.ts';
 import { goJson } from '../../templates/go-json.ts';
@@ -38,7 +38,7 @@ type Fields = { [key: string]: unknown };
 
 /** Podman's define.Info, with the names it has in JSON and YAML. */
 async function infoReport(context: ToolContext): Promise<Fields> {
-  const { OsArch: _, ...version } = versionFields();
+  const { OsArch, ...version } = versionFields(context.program);
   return {
     host: await hostFields(context),
     store: await storeFields(context),
@@ -49,7 +49,7 @@ async function infoReport(context: ToolContext): Promise<Fields> {
       volume: ['local'],
       authorization: null,
     },
-    version: { ...version, OsArch: versionFields().OsArch },
+    version: { ...version, OsArch },
   };
 }
 
@@ -67,7 +67,7 @@ async function hostFields(context: ToolContext): Promise<Fields> {
     conmon: await programFields('conmon', context),
     cpus: availableParallelism(),
     distribution: { distribution: os.ID ?? 'unknown', version: os.VERSION_ID ?? 'unknown' },
-    eventLogger: 'file',
+    eventLogger: context.libpodOptions().events?.backend ?? 'file',
     hostname: hostname(),
     kernel: release(),
     linkmode: 'dynamic',
@@ -75,7 +75,7 @@ async function hostFields(context: ToolContext): Promise<Fields> {
     memFree: freemem(),
     memTotal: totalmem(),
     networkBackend: 'cni',
-    ociRuntime: { name: 'runc', ...(await programFields('runc', context)) },
+    ociRuntime: await runtimeFields(context),
     os: 'linux',
     remoteSocket: { path: '', exists: false },
     security: {
@@ -93,6 +93,16 @@ async function hostFields(context: ToolContext): Promise<Fields> {
     swapTotal: memoryField('SwapTotal'),
     uptime: `${Math.floor(uptime() / 3600)}h ${Math.floor((uptime() % 3600) / 60)}m ${Math.floor(uptime() % 60)}.00s`,
   };
+}
+
+/** The runtime that runs containers now: the configured one's name is kept. */
+async function runtimeFields(context: ToolContext): Promise<Fields> {
+  const { runtime } = context.libpodOptions();
+  const { runtime: configured, runtimes } = context.configuration().engine;
+  const listed = configured === undefined ? undefined : runtimes?.[configured];
+  const isConfigured = Array.isArray(listed) && listed.includes(runtime!);
+  const name = isConfigured ? configured : basename(runtime ?? 'runc');
+  return { name, ...(await programFields(runtime ?? 'runc', context)) };
 }
 
 async function slirpFields(context: ToolContext): Promise<Fields> {
@@ -124,7 +134,7 @@ async function storeFields(context: ToolContext): Promise<Fields> {
     imageStore: { number: (await libpod.engine.images.list()).length },
     imageCopyTmpDir: '/var/tmp',
     runRoot: join(context.root, 'containers'),
-    volumePath: join(context.root, 'containers/volumes'),
+    volumePath: context.libpodOptions().volumesDirectory ?? join(context.root, 'containers/volumes'),
   };
 }
 
@@ -139,7 +149,8 @@ async function programFields(
     '/sbin',
     '/bin',
   ];
-  const path = folders.map((folder) => join(folder, name)).find((one) => existsSync(one));
+  const places = name.includes('/') ? [name] : folders.map((folder) => join(folder, name));
+  const path = places.find((one) => existsSync(one));
   if (path === undefined) return { package: 'Unknown', path: '', version: '' };
   try {
     const { stdout } = await runCommand(path, ['--version'], { timeoutMs: 5000 });

@@ -1,13 +1,13 @@
+import { statSync } from 'node:fs';
 import { type CommandDefinition, flag, noArgs } from '../../grammar/index.ts';
+import { programFile } from '../../program-file.ts';
 import { goJson } from '../../templates/go-json.ts';
 import { asksForJson, renderReport } from '../../templates/report.ts';
 import { alignColumns } from '../../templates/tab-writer.ts';
 import { goStruct } from '../../templates/values.ts';
 import { orreryVersion } from '../../version.ts';
 import type { ToolContext } from '../context.ts';
-
-/** Of Podman's API, whose commands are spoken here. */
-const API_VERSION = '4.3.1';
+import { PODMAN_VERSION, versionSpoken } from '../version-spoken.ts';
 
 export const version: CommandDefinition<ToolContext> = {
   usage: '[options]',
@@ -15,14 +15,15 @@ export const version: CommandDefinition<ToolContext> = {
   flags: [flag('string', 'format,f', 'Change the output format to JSON or a Go template')],
   args: noArgs,
   run: async ({ flags }, context) => {
-    const engine = versionFields();
+    const engine = versionFields(context.program);
     const format = flags.changed('format') ? flags.string('format')! : undefined;
     if (format === undefined) {
       const lines = [
-        'Client:\tOrrery Engine',
+        `Client:\t${context.program === 'podman' ? 'Podman Engine (Orrery)' : 'Orrery Engine'}`,
         `Version:\t${engine.Version}`,
+        ...(engine.Version === orreryVersion ? [] : [`Orrery Version:\t${orreryVersion}`]),
         `API Version:\t${engine.APIVersion}`,
-        `Node Version:\t${process.version}`,
+        `Go Version:\t${engine.GoVersion}`,
         `Built:\t${engine.BuiltTime}`,
         `OS/Arch:\t${engine.OsArch}`,
       ];
@@ -40,15 +41,22 @@ export const version: CommandDefinition<ToolContext> = {
 };
 
 /** Podman's define.Version. There is no daemon: client and server are one. */
-export function versionFields() {
+export function versionFields(program: string) {
+  const built = statSync(programFile()).mtime;
   return goStruct('*define.Version', {
-    APIVersion: API_VERSION,
-    Version: orreryVersion,
-    GoVersion: '',
+    APIVersion: PODMAN_VERSION,
+    Version: versionSpoken(program),
+    GoVersion: `none (Node.js ${process.version})`,
     GitCommit: '',
-    BuiltTime: 'Thu Jan  1 00:00:00 1970',
-    Built: 0,
+    BuiltTime: asctime(built),
+    Built: Math.floor(built.getTime() / 1000),
     OsArch: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
     Os: 'linux',
   });
+}
+
+/** C's asctime, as Go's time.ANSIC: `Sun Nov  6 08:49:37 2022`. */
+function asctime(date: Date): string {
+  const [day, dayOfMonth, month, year, time] = date.toUTCString().replace(',', '').split(' ');
+  return `${day} ${month} ${String(Number(dayOfMonth)).padStart(2)} ${time} ${year}`;
 }
