@@ -45,8 +45,8 @@ export interface Engine {
   statistics(id: string): Promise<ContainerStatistics | undefined>;
   /** One at a time between all processes, reentrant within none. */
   locked<T>(id: string, work: () => Promise<T>): Promise<T>;
-  /** The stop signal, then SIGKILL after `timeoutSeconds`; returns when the container has ended. */
-  stop(id: string, timeoutSeconds: number, signal?: string): Promise<void>;
+  /** The stop signal, then SIGKILL after `timeoutSeconds`; returns when the container has ended. @returns whether it had to be killed */
+  stop(id: string, timeoutSeconds: number, signal?: string): Promise<boolean>;
   kill(id: string, signal: string): Promise<void>;
   /** Unmounts and forgets. Refuses a running container unless `force`. No error when it is already gone. */
   remove(id: string, options?: { force?: boolean }): Promise<void>;
@@ -118,6 +118,7 @@ export interface ContainerSpec {
   devices?: { hostPath: string; path: string; permissions: string }[];
   /** `c 1:3 rwm` */
   deviceRules?: string[];
+  /** 0 is no /dev/shm at all. */
   shmSizeBytes?: number;
   annotations?: Record<string, string>;
   log?: { driver: 'k8s-file' | 'none' | 'passthrough'; maxSizeBytes?: number };
@@ -430,6 +431,11 @@ export interface ImageLibrary extends ImageStore {
   saveToFolder(reference: string, folder: string, options: SaveOptions): Promise<void>;
   /** Mounts its root file system on the host, read-only. @returns where @throws NotFound */
   mountImage(reference: string): Promise<string>;
+  /**
+   * The same, writable, for one container: what is written is kept in `folder`. Unmounted by `detachMount` of what
+   * is returned.
+   */
+  mountImageIn(reference: string, folder: string): Promise<string>;
   unmountImage(reference: string): Promise<{ id: string; wasMounted: boolean }>;
   mountedImages(): Promise<{ id: string; path: string }[]>;
   /** Folders of its unpacked layers, top first, for an overlay. @throws NotFound */
@@ -449,6 +455,8 @@ export interface RegistryAccess {
   credentials?: { username: string; password: string };
   /** False also allows plain HTTP. */
   tlsVerify?: boolean;
+  /** As containerd and dockerd have it: a registry on a loopback address need not have TLS. */
+  insecureLoopback?: boolean;
   /** registries.conf; files of `<it>.d` are read too. */
   registriesConf?: string;
   /** policy.json. */

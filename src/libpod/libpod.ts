@@ -37,7 +37,11 @@ export interface Containers {
   start(container: string): Promise<void>;
   /** What `init` does: namespaces, mounts and the runtime's container are made, its process is not started. */
   init(container: string): Promise<void>;
-  stop(container: string, options?: { timeoutSeconds?: number; signal?: string }): Promise<void>;
+  /** `warnings` are for people: that it did not end by its signal. */
+  stop(
+    container: string,
+    options?: { timeoutSeconds?: number; signal?: string },
+  ): Promise<{ warnings: string[] }>;
   restart(container: string, options?: { timeoutSeconds?: number; signal?: string }): Promise<void>;
   kill(container: string, signal?: string): Promise<void>;
   pause(container: string): Promise<void>;
@@ -184,6 +188,8 @@ export interface ContainerInspect extends ContainerListEntry {
     propagation: string;
     options: string[];
   }[];
+  /** Its root is on the host now: it runs, or `mount` put it there. */
+  isMounted: boolean;
   graphDriver: { lowerDir: string; upperDir: string; workDir: string; mergedDir: string };
   namespacePath?: string;
   endpoints: Record<string, NetworkEndpoint>;

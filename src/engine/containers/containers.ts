@@ -262,18 +262,20 @@ export class Containers {
     else sendSignal(pid, number);
   }
 
-  async stop(id: string, timeoutSeconds: number, signal?: string): Promise<void> {
+  /** @returns whether it had to be killed */
+  async stop(id: string, timeoutSeconds: number, signal?: string): Promise<boolean> {
     const record = await this.records.read(id);
     const { status, pid } = await this.#states.read(record);
-    if (status === 'exited' || (status === 'created' && pid === undefined)) return;
+    if (status === 'exited' || (status === 'created' && pid === undefined)) return false;
     if ((await this.#cgroups.isFrozen(record.cgroupPath)) === true) await this.unpause(id);
     const ended = this.#untilExited(record);
     try {
       await this.#signalIfRunning(record, signal ?? record.stopSignal);
-      if (await ended.within(timeoutSeconds * 1000)) return;
+      if (await ended.within(timeoutSeconds * 1000)) return false;
       await this.#signalIfRunning(record, 'SIGKILL');
       if (!(await ended.within(10_000)))
         throw new OrreryError('ContainerStopFailed', `container ${id} did not end within 10 s of SIGKILL`);
+      return true;
     } finally {
       ended.forget();
     }

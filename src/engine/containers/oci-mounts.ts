@@ -38,6 +38,7 @@ function shmOf(spec: ContainerSpec): OciMount[] {
     return [
       { destination, type: 'bind', source: destination, options: ['rbind', 'nosuid', 'noexec', 'nodev'] },
     ];
+  if (spec.shmSizeBytes === 0) return [];
   const size = `size=${spec.shmSizeBytes ?? DEFAULT_SHM_BYTES}`;
   return [
     {

@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rootlessFacts } from '../rootless/facts.ts';
 import { libc } from '../system/libc.ts';
@@ -21,6 +21,10 @@ export async function mountRoot(
   const root = join(folder, 'rootfs');
   for (const name of ['upper', 'work', 'rootfs'])
     await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
+  await takeAttributes(
+    layerNames.map((name) => join(layersFolder, name)),
+    join(folder, 'upper'),
+  );
   const own = `upperdir=${escaped(join(folder, 'upper'))},workdir=${escaped(join(folder, 'work'))}`;
   // The root of a user namespace may keep overlayfs' marks in `user.` attributes only (Linux 5.11).
   const rest = rootlessFacts().isInUserNamespace ? `${own},userxattr` : own;
@@ -32,6 +36,20 @@ export async function mountRoot(
       libc().mount('overlay', root, 'overlay', 0, `lowerdir=${layerNames.join(':')},${rest}`),
     );
   return root;
+}
+
+/**
+ * The topmost layer that says something of `/` has the word: the writable folder above shows the same owner and
+ * permissions. The others' folders are as they were made.
+ */
+async function takeAttributes(layers: readonly string[], upper: string): Promise<void> {
+  for (const layer of layers) {
+    const { mode, uid, gid } = await stat(layer);
+    if ((mode & 0o7777) === 0o755 && uid === 0 && gid === 0) continue;
+    await chown(upper, uid, gid);
+    await chmod(upper, mode & 0o7777);
+    return;
+  }
 }
 
 /** Whether something is mounted on the root's folder: it is on another device than the folder around it. */

@@ -53,6 +53,13 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
     return await this.#mounts.mount(image.id, this.layers.folder, names);
   }
 
+  async mountImageIn(reference: string, folder: string): Promise<string> {
+    const image = await this.resolve(reference);
+    if (image === undefined) throw notKnown(reference);
+    const { names } = await this.layerFolders(image);
+    return await this.#mounts.mountIn(folder, this.layers.folder, names);
+  }
+
   async unmountImage(reference: string): Promise<{ id: string; wasMounted: boolean }> {
     const image = await this.resolve(reference);
     if (image === undefined) throw notKnown(reference);

@@ -26,6 +26,13 @@ export class ImageMounts {
     return join(folder, 'rootfs');
   }
 
+  /** Writable, what is written stays in `folder`. @returns where */
+  async mountIn(folder: string, layersFolder: string, layerNames: readonly string[]): Promise<string> {
+    if (await isRootMounted(folder)) return join(folder, 'rootfs');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return await mountRoot(folder, layersFolder, layerNames);
+  }
+
   /** @returns whether it was mounted. */
   async unmount(imageId: string): Promise<boolean> {
     const folder = this.#folderOf(imageId);

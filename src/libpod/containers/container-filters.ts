@@ -20,6 +20,8 @@ const STATUSES = new Set([
   ...['stopped', 'configured', 'unknown', 'dead'],
 ]);
 
+const RESTART_POLICIES = new Set(['', 'no', 'none', 'always', 'on-failure', 'unless-stopped']);
+
 /** Podman's and Docker's filters of `ps`: values of one key are alternatives (all must fit for labels), keys must all fit. */
 export async function containerFilter(filters: Filters, context: FilterContext): Promise<Test> {
   const tests: Test[] = [];
@@ -116,8 +118,14 @@ const MAKERS: Record<string, (values: string[], context: FilterContext) => Test 
         throw new BadRequest(`${value} is not a valid health status`);
     return any(values, (value, { health }) => (health ?? 'none') === value);
   },
-  'restart-policy': (values) =>
-    any(values, (value, _entry, { stored }) => (stored.hostConfig.RestartPolicy?.Name || 'no') === value),
+  'restart-policy': (values) => {
+    for (const value of values)
+      if (!RESTART_POLICIES.has(value)) throw new BadRequest(`${value} invalid restart policy`);
+    return any(values, (value, _entry, { stored }) => {
+      const policy = stored.hostConfig.RestartPolicy?.Name || 'no';
+      return policy === (value === 'none' ? 'no' : value);
+    });
+  },
   until: (values, { now }) => {
     if (values.length > 1) throw new BadRequest('specify exactly one timestamp for until');
     const limit = untilTimeMs(values[0]!, now());

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import { BadRequest, NotFound } from '../../base/index.ts';
 import {
+  decompressed,
   END_OF_TAR,
   type Engine,
   encodeTarHeader,
@@ -70,8 +71,9 @@ export class Copying {
         ...(options.chown && uid !== undefined && { owner: [uid, gid] as [number, number] }),
       };
       const entries = extract();
-      tar.on('error', (error) => entries.destroy(error));
-      tar.pipe(entries);
+      const plain = await decompressed(tar);
+      plain.on('error', (error) => entries.destroy(error));
+      plain.pipe(entries);
       for await (const entry of entries) await unpackEntry(root, inside, entry as unknown as Entry, how);
     } finally {
       root.close();
@@ -208,6 +210,11 @@ async function* childOf(place: string, child: string, name: string): AsyncGenera
   }
 }
 
+/** In the words of Podman's copier. */
+function existsAlready(path: string, call: string): BadRequest {
+  return new BadRequest(`copier: put: error creating "${path}": ${call} ${path}: file exists`);
+}
+
 interface Entry extends Readable {
   header: {
     name: string;
@@ -237,8 +244,7 @@ async function unpackEntry(
   if (header.type === 'directory') {
     if (path === posix.normalize(folder)) return void entry.resume();
     if (there !== undefined && !there.isDirectory() && !there.isSymbolicLink()) {
-      if (options.noOverwriteDirNonDir)
-        throw new BadRequest(`cannot overwrite non-directory "${path}" with directory`);
+      if (options.noOverwriteDirNonDir) throw existsAlready(path, 'mkdir');
       await rm(at, { force: true });
     }
     if (there === undefined || (!there.isDirectory() && !there.isSymbolicLink())) await mkdir(at, { mode });
@@ -252,8 +258,7 @@ async function unpackEntry(
     return void entry.resume();
   }
   if (there?.isDirectory()) {
-    if (options.noOverwriteDirNonDir)
-      throw new BadRequest(`cannot overwrite directory "${path}" with non-directory`);
+    if (options.noOverwriteDirNonDir) throw existsAlready(path, 'open');
     await removeHeld(parent, name);
   } else if (there !== undefined) await rm(at, { force: true });
   if (header.type === 'symlink') {

@@ -35,8 +35,10 @@ export class Creation {
   async create(asked: CreateOptions): Promise<{ id: string; warnings: string[] }> {
     const { engine } = this.#options;
     const warnings = validateOptions(asked);
+    this.#checkRootful(asked.HostConfig);
     const id = randomBytes(32).toString('hex');
     const image = await this.#imageOf(asked);
+    await this.#checkIpc(asked.HostConfig);
     const name = await this.#nameOf(asked.Name);
     const options: CreateOptions = { ...asked, Name: name };
     const stored = await this.#store(options, image);
@@ -66,7 +68,24 @@ export class Creation {
       );
     }
     await this.#event(id, stored, name);
-    return { id, warnings: [...warnings, ...rootlessWarnings(stored, this.#options.isRootless)] };
+    const { isRootless } = this.#options;
+    return { id, warnings: [...warnings, ...portWarnings(stored), ...rootlessWarnings(stored, isRootless)] };
+  }
+
+  #checkRootful({ UsernsMode: mode = '' }: HostConfig): void {
+    const [name = ''] = mode.split(':');
+    if (!this.#options.isRootless && ['keep-id', 'nomap'].includes(name))
+      throw new BadRequest(`${name} is only supported in rootless mode`);
+  }
+
+  /** A container that keeps its IPC namespace to itself has none to share (moby, daemon/container_operations_unix.go). */
+  async #checkIpc({ IpcMode: mode = '' }: HostConfig): Promise<void> {
+    if (!mode.startsWith('container:')) return;
+    const other = await this.#options.store.find(mode.slice('container:'.length));
+    if (['private', 'none'].includes(other.stored.hostConfig.IpcMode ?? ''))
+      throw new BadRequest(
+        `joining IPC of container ${other.id} is not allowed: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+      );
   }
 
   /** What comes back after a reboot must be on the disk by then. */
@@ -234,6 +253,14 @@ function nameIn(image: Image | undefined, text: string): string {
   const references = image?.references ?? [];
   const ending = text.includes(':') || text.includes('@') ? text : `${text}:latest`;
   return references.find((one) => one === ending || one.endsWith(`/${ending}`)) ?? references[0] ?? text;
+}
+
+function portWarnings({ hostConfig, ports }: StoredContainer): string[] {
+  const mode = hostConfig.NetworkMode ?? '';
+  if (ports.length === 0 || !/^(?:host|none|pod|container:.*)$/.test(mode)) return [];
+  return [
+    'Port mappings have been discarded as one of the Host, Container, Pod, and None network modes are in use',
+  ];
 }
 
 const NO_NETWORKS = /^(?:none|host|private|pod|container:|ns:|slirp4netns|pasta)/;

@@ -4,6 +4,9 @@ import type { ContainerMount } from '../../engine/index.ts';
 import type { ContainerNameFiles } from '../libpod.ts';
 import type { Container, StoredMount } from './stored-container.ts';
 
+/** Of the Podman whose commands and words we speak. */
+const PODMAN_VERSION = '4.3.1';
+
 export interface EtcFacts {
   container: Container;
   hostname: string;
@@ -63,7 +66,8 @@ function containerEnv({ container, isRootless }: EtcFacts): string {
   const { hostConfig, image } = container.stored;
   if (!hostConfig.Privileged) return '';
   return (
-    `engine="orrery"\nname="${container.name}"\nid="${container.id}"\nimage="${image}"\n` +
+    // What looks for a container of Podman's looks for its name here (podman-run(1)).
+    `engine="podman-${PODMAN_VERSION}"\nname="${container.name}"\nid="${container.id}"\nimage="${image}"\n` +
     `imageid="${container.state.imageId.replace(/^sha256:/, '')}"\nrootless=${isRootless ? 1 : 0}\n`
   );
 }

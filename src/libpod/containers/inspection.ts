@@ -55,6 +55,7 @@ export class Inspection {
       error: run.error || state.error || '',
       ...(healthLog !== undefined && { healthLog }),
       mountPoints: await Promise.all(stored.mounts.map((one) => this.#mountPoint(one))),
+      isMounted: paths.root !== '' && (state.status === 'running' || (run.mounts ?? 0) > 0),
       graphDriver: {
         lowerDir: paths.lowers.join(':'),
         upperDir: paths.upper ?? '',

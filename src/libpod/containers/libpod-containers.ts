@@ -86,7 +86,10 @@ export class LibpodContainers implements Containers {
     return this.#lifecycle.init(container);
   }
 
-  stop(container: string, options?: { timeoutSeconds?: number; signal?: string }): Promise<void> {
+  stop(
+    container: string,
+    options?: { timeoutSeconds?: number; signal?: string },
+  ): Promise<{ warnings: string[] }> {
     return this.#lifecycle.stop(container, options);
   }
 

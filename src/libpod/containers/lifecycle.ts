@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { BadRequest, type Clock, Conflict, messageOf, NotFound } from '../../base/index.ts';
 import type { AttachSession, Engine } from '../../engine/index.ts';
 import type { RemoveOptions, WaitCondition } from '../libpod.ts';
@@ -107,6 +108,7 @@ export class Lifecycle {
     await engine.networks.removeNamespace(id.slice(0, 24));
     await engine.cleanup(id);
     releaseSharedMemory(this.#options.store.userFolder(id));
+    starting.unmountImages(container);
     for (const mount of stored.mounts)
       if (mount.type === 'volume') await parts.volumes?.unmount(mount.name!, id);
     await rm(starting.markOf(id), { force: true });
@@ -126,18 +128,29 @@ export class Lifecycle {
     return session;
   }
 
-  async stop(text: string, options: { timeoutSeconds?: number; signal?: string } = {}): Promise<void> {
+  async stop(
+    text: string,
+    options: { timeoutSeconds?: number; signal?: string } = {},
+  ): Promise<{ warnings: string[] }> {
     const { engine, store, parts } = this.#options;
     const id = await store.idOf(text);
     const container = await store.load(id);
     await parts.lifecycle?.stoppedByUser(id);
-    if (container.state.status !== 'running' && !container.state.isInitialized) return;
+    if (container.state.status !== 'running' && !container.state.isInitialized) return { warnings: [] };
     await store.changeRun(id, { stoppedByUser: true });
     const timeoutSeconds = options.timeoutSeconds ?? container.stored.stopTimeoutSeconds;
+    let wasKilled = false;
     if (container.state.isInitialized) await engine.kill(id, 'KILL');
-    else await engine.stop(id, timeoutSeconds, options.signal);
+    else wasKilled = await engine.stop(id, timeoutSeconds, options.signal);
     await this.#event(container, 'stop');
     await this.cleanup(id);
+    if (!wasKilled || timeoutSeconds === 0) return { warnings: [] };
+    const signal = options.signal ?? signalName(container.stored.config.StopSignal ?? 'SIGTERM');
+    return {
+      warnings: [
+        `StopSignal ${signal} failed to stop container ${container.name} in ${timeoutSeconds} seconds, resorting to SIGKILL`,
+      ],
+    };
   }
 
   async restart(text: string, options: { timeoutSeconds?: number; signal?: string } = {}): Promise<void> {
@@ -294,8 +307,9 @@ export class Lifecycle {
     if (state.status === 'running') {
       await parts.lifecycle?.stoppedByUser(id);
       await store.changeRun(id, { stoppedByUser: true });
-      if (options.timeoutSeconds !== 0)
-        await engine.stop(id, options.timeoutSeconds ?? container.stored.stopTimeoutSeconds);
+      // Also when nobody waits for it: who runs it in the foreground is to learn its exit code.
+      if (options.timeoutSeconds === 0) await engine.stop(id, 0, 'SIGKILL');
+      else await engine.stop(id, options.timeoutSeconds ?? container.stored.stopTimeoutSeconds);
     }
     await engine.locked(id, async () => {
       const now = await this.#ifThere(id);
@@ -408,4 +422,10 @@ export class Lifecycle {
       ...(exitCode !== undefined && { ContainerExitCode: exitCode }),
     });
   }
+}
+
+/** A stop signal as people know it, also when it was given as a number. */
+function signalName(signal: string): string {
+  const entry = Object.entries(constants.signals).find(([, number]) => String(number) === signal);
+  return entry?.[0] ?? signal;
 }

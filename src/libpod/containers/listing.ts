@@ -44,13 +44,14 @@ export class Listing {
 
   async entry(container: Container): Promise<ContainerListEntry> {
     const { id, name, state, stored } = container;
-    const { parts } = this.#options;
+    const { parts, store } = this.#options;
     const none: Endpoints = {};
-    const [facts, endpoints] = await Promise.all([
+    const [facts, run, endpoints] = await Promise.all([
       parts.lifecycle?.facts(id),
+      state.status === 'running' ? store.readRun(id) : undefined,
       parts.networks?.endpointsOf(id) ?? none,
     ]);
-    const status = facts?.isWaiting ? 'restarting' : statusOf(state);
+    const status = facts?.isWaiting ? 'restarting' : run?.stoppedByUser ? 'stopping' : statusOf(state);
     return {
       ...{ id, name, image: stored.image, imageId: state.imageId.replace(/^sha256:/, '') },
       command: stored.command,

@@ -89,6 +89,7 @@ export function runSpec(facts: RunFacts): ContainerSpec {
     })),
     deviceRules: host.DeviceCgroupRules ?? [],
     ...(host.ShmSize ? { shmSizeBytes: host.ShmSize } : {}),
+    ...(host.IpcMode === 'none' && { shmSizeBytes: 0 }),
     ...(host.Annotations && { annotations: host.Annotations }),
     cgroupParent: facts.cgroupParent,
     logPath: facts.logPath,

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BadRequest, NotFound } from '../../base/index.ts';
 import {
   type ContainerMount,
+  detachMount,
   type Engine,
   lookUpUser,
   type OutsideResult,
@@ -135,6 +137,19 @@ export class Starting {
     } finally {
       for (const one of held) one.close();
     }
+    // The container has its own mount of them now.
+    this.unmountImages(container);
+  }
+
+  #imageFolder(id: string, { destination }: StoredMount): string {
+    const name = createHash('sha256').update(destination).digest('hex').slice(0, 16);
+    return join(this.#options.store.userFolder(id), 'image-mounts', name);
+  }
+
+  /** Idempotent. */
+  unmountImages({ id, stored }: Container): void {
+    for (const mount of stored.mounts)
+      if (mount.type === 'image') detachMount(join(this.#imageFolder(id, mount), 'rootfs'));
   }
 
   #exitCommand({ id }: Container): string[] {
@@ -248,10 +263,12 @@ export class Starting {
   async #askedMounts({ id, stored }: Container, root: string, held: RootFolder[]): Promise<ContainerMount[]> {
     const mounts: ContainerMount[] = [];
     const host = stored.hostConfig;
+    const user = stored.config.User ?? '';
     for (const mount of stored.mounts) {
-      const source = await this.#sourceOf(id, mount, root, stored.config.User ?? '');
-      const { subpath } = mount;
-      mounts.push(engineMount(mount, subpath === undefined ? source : heldPath(source, subpath, held)));
+      const source = await this.#sourceOf(id, mount, root, user);
+      mounts.push(
+        engineMount(mount, mount.subpath === undefined ? source : heldPath(source, mount.subpath, held)),
+      );
     }
     const isFree = (path: string) => !stored.mounts.some((one) => one.destination === path);
     if (host.ReadonlyRootfs && stored.options.Podman?.ReadWriteTmpfs !== false)
@@ -280,7 +297,8 @@ export class Starting {
       return mount.source;
     }
     if (mount.type === 'volume') return await this.#volume(id, mount, root, user);
-    if (mount.type === 'image') throw new BadRequest('a mount of type image is not supported');
+    if (mount.type === 'image')
+      return await this.#options.engine.images.mountImageIn(mount.name!, this.#imageFolder(id, mount));
     return mount.source;
   }
 
@@ -307,8 +325,10 @@ export class Starting {
   async #workingFolder({ stored }: Container, root: string): Promise<void> {
     const path = stored.config.WorkingDir;
     if (!path || path === '/' || stored.options.Podman?.Rootfs !== undefined) return;
-    if (stored.mounts.some((one) => path === one.destination || path.startsWith(`${one.destination}/`)))
-      return;
+    // The runtime makes the way to what is mounted below it, too.
+    const isMade = ({ destination }: StoredMount) =>
+      path === destination || path.startsWith(`${destination}/`) || destination.startsWith(`${path}/`);
+    if (stored.mounts.some(isMade)) return;
     const there = await resolveInRoot(root, path, { followLast: true });
     if ((await stat(there).catch(() => undefined)) !== undefined) return;
     const isImages = stored.options.Config.WorkingDir !== path;

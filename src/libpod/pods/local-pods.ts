@@ -92,7 +92,9 @@ export class LocalPods implements Pods {
   async stop(nameOrId: string, options: { timeoutSeconds?: number } = {}): Promise<string> {
     const pod = await this.#options.records.find(nameOrId);
     const members = (await this.#membersOf(pod.id)).filter(({ status }) => MAY_STOP.has(status));
-    const stop = (one: ContainerListEntry) => this.#options.containers.stop(one.id, options);
+    const stop = async (one: ContainerListEntry) => {
+      await this.#options.containers.stop(one.id, options);
+    };
     await this.#each(
       'stopping',
       members.filter((one) => !isInfra(one)),

@@ -88,14 +88,23 @@ function notInContainer(path: string, container: string, cause: unknown): NotFou
   );
 }
 
+/** The source as a tar; a symlink that leads nowhere is nothing. */
+async function sourceTar(copy: Copy, { container, path }: InContainer): Promise<Readable> {
+  try {
+    return (await copy.libpod.containers.copyOut(container, path)).tar;
+  } catch (error) {
+    if (!(error instanceof NotFound)) throw error;
+    throw notInContainer(path, container, error);
+  }
+}
+
 const isFolder = (found: PathStat) => Math.floor(found.mode / IS_FOLDER) % 2 === 1;
 
 async function copyOut(copy: Copy, source: InContainer, hostPath: string): Promise<void> {
-  const { context, libpod, options } = copy;
+  const { context, options } = copy;
   const found = await sourceStat(copy, source);
   if (hostPath === '-') {
-    const { tar } = await libpod.containers.copyOut(source.container, source.path);
-    await pipeline(tar, context.stdout, { end: false });
+    await pipeline(await sourceTar(copy, source), context.stdout, { end: false });
     return;
   }
   const there = await hostFile(hostPath);
@@ -110,7 +119,7 @@ async function copyOut(copy: Copy, source: InContainer, hostPath: string): Promi
       `invalid destination: ${JSON.stringify(there.path)} must be a directory or a regular file`,
     );
   if (there !== undefined && isFolder(found) && !there.isFolder) throw new BadRequest(NEEDS_FOLDER);
-  const { tar } = await libpod.containers.copyOut(source.container, source.path);
+  const tar = await sourceTar(copy, source);
   const folder = there === undefined ? parent!.path : there.isFolder ? there.path : dirname(there.path);
   const name =
     there?.isFolder === true
@@ -142,23 +151,42 @@ async function targetOf(
   isStdin: boolean,
 ): Promise<TargetInContainer> {
   const { containers } = copy.libpod;
+  const last = await lastLink(copy, { container, path });
+  const place = { folder: posix.dirname(last.path), name: posix.basename(last.path) };
+  if (last.found !== undefined)
+    return isFolder(last.found) ? { folder: last.path, isFolder: true } : { ...place, isFolder: false };
+  if (path.endsWith('/')) throw notInContainer(path, container, undefined);
+  if (isStdin) throw new BadRequest('destination must be a directory when copying from stdin');
   try {
-    const found = await containers.statPath(container, path);
-    if (isFolder(found)) return { folder: path, isFolder: true };
-    return { folder: posix.dirname(path), name: posix.basename(path), isFolder: false };
-  } catch (error) {
-    if (!(error instanceof NotFound)) throw error;
-    if (path.endsWith('/')) throw notInContainer(path, container, error);
-    if (isStdin) throw new BadRequest('destination must be a directory when copying from stdin');
-    const folder = posix.dirname(path);
-    try {
-      await containers.statPath(container, folder);
-    } catch (cause) {
-      if (cause instanceof NotFound) throw notInContainer(path, container, cause);
-      throw cause;
-    }
-    return { folder, name: posix.basename(path), isFolder: true };
+    await containers.statPath(container, place.folder);
+  } catch (cause) {
+    if (cause instanceof NotFound) throw notInContainer(path, container, cause);
+    throw cause;
   }
+  return { ...place, isFolder: true };
+}
+
+const MAX_LINKS = 40;
+
+/** Where symlinks lead: what is copied to one that leads nowhere is made there. */
+async function lastLink(
+  { libpod }: Copy,
+  { container, path }: InContainer,
+): Promise<{ path: string; found?: PathStat }> {
+  let at = path;
+  for (let links = 0; links < MAX_LINKS; links++) {
+    let found: PathStat;
+    try {
+      found = await libpod.containers.statPath(container, at);
+    } catch (error) {
+      if (error instanceof NotFound) return { path: at };
+      throw error;
+    }
+    if (found.linkTarget === '') return { path: at, found };
+    const base = posix.dirname(at.replace(/(.)\/+$/, '$1'));
+    at = found.linkTarget.startsWith('/') ? found.linkTarget : posix.join(base, found.linkTarget);
+  }
+  throw new BadRequest(`${JSON.stringify(path)}: too many levels of symbolic links`);
 }
 
 async function copyIn(copy: Copy, hostPath: string, target: InContainer): Promise<void> {
@@ -206,7 +234,7 @@ async function copyBetween(copy: Copy, source: InContainer, target: InContainer)
   const found = await sourceStat(copy, source);
   const place = await targetOf(copy, target, false);
   if (isFolder(found) && !place.isFolder) throw new BadRequest(NEEDS_FOLDER);
-  const { tar } = await libpod.containers.copyOut(source.container, source.path);
+  const tar = await sourceTar(copy, source);
   const own = isFolder(found) && isContents(source.path) ? '' : nameIn(source.path, found);
   await libpod.containers.copyIn(target.container, place.folder, await renamed(tar, place.name ?? own), {
     ...{ chown: options.chown, noOverwriteDirNonDir: !options.overwrite },

@@ -129,7 +129,7 @@ async function writeEntry(body: Readable, header: Header, place: Place): Promise
   }
 }
 
-async function makeRoom(header: Header, { path, isOverwriting }: Place): Promise<void> {
+async function makeRoom(header: Header, { root, path, isOverwriting }: Place): Promise<void> {
   const there = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
@@ -137,12 +137,12 @@ async function makeRoom(header: Header, { path, isOverwriting }: Place): Promise
   if (there === undefined) return;
   const isFolder = header.type === 'directory';
   if (there.isDirectory() && isFolder) return;
-  if (there.isDirectory() !== isFolder && !isOverwriting)
+  if (there.isDirectory() !== isFolder && !isOverwriting) {
+    const name = `/${relative(root, path)}`;
     throw new BadRequest(
-      isFolder
-        ? `copying to host: ${path} is no directory and is not overwritten by one (--overwrite)`
-        : `copying to host: ${path} is a directory and is not overwritten by a file (--overwrite)`,
+      `copier: put: error creating ${JSON.stringify(name)}: ${isFolder ? 'mkdir' : 'open'} ${name}: file exists`,
     );
+  }
   await rm(path, { recursive: true });
 }
 

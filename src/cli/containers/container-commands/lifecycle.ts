@@ -1,4 +1,3 @@
-import { BadRequest } from '../../../base/index.ts';
 import type { ContainerListEntry, Libpod } from '../../../libpod/index.ts';
 import type { CommandDefinition, Flag, FlagValues } from '../../grammar/index.ts';
 import { anyArgs, flag } from '../../grammar/index.ts';
@@ -14,7 +13,7 @@ interface Verb {
   /** What `--all` means. */
   isMeant: (container: ContainerListEntry, flags: FlagValues) => boolean;
   check?: (flags: FlagValues) => void;
-  work: (libpod: Libpod, id: string, flags: FlagValues) => Promise<void>;
+  work: (libpod: Libpod, id: string, flags: FlagValues, context: ToolContext) => Promise<void>;
 }
 
 /** A command that does one thing to each of several containers and prints what each was called. */
@@ -31,7 +30,7 @@ function verb({ description, examples, flags, isMeant, check, work }: Verb): Com
       const libpod = await context.libpod();
       const chosen = await choose(libpod, given, args, (one) => isMeant(one, given));
       await forEachNamed(context, chosen, async ({ id, shown }) => {
-        await work(libpod, id, given);
+        await work(libpod, id, given, context);
         context.stdout.write(`${shown}\n`);
       });
       return 0;
@@ -39,7 +38,7 @@ function verb({ description, examples, flags, isMeant, check, work }: Verb): Com
   };
 }
 
-const isRunning = ({ status }: ContainerListEntry) => status === 'running';
+const isRunning = ({ status }: ContainerListEntry) => status === 'running' || status === 'stopping';
 const timeFlag = flag('uint', 'time,t', 'Seconds to wait for stop before killing the container', {
   default: 10,
   aliases: ['timeout'],
@@ -60,11 +59,13 @@ export const stop = verb({
   ],
   isMeant: ({ status }) => ['running', 'paused', 'stopping', 'restarting'].includes(status),
   check: (flags) => void (flags.changed('signal') && parseSignal(flags.string('signal')!)),
-  work: (libpod, id, flags) =>
-    libpod.containers.stop(id, {
+  work: async (libpod, id, flags, { stderr }) => {
+    const { warnings } = await libpod.containers.stop(id, {
       ...timeOf(flags),
       ...(flags.changed('signal') && { signal: parseSignal(flags.string('signal')!) }),
-    }),
+    });
+    for (const warning of warnings) stderr.write(`${warning}\n`);
+  },
 });
 
 export const restart = verb({
@@ -95,12 +96,7 @@ export const kill = verb({
     cidFileFlag,
   ],
   isMeant: isRunning,
-  check: (flags) => {
-    const signal = flags.string('signal')!;
-    if (/^\d+$/.test(signal) && (Number(signal) < 1 || Number(signal) > 64))
-      throw new BadRequest('valid signals are 1 through 64');
-    parseSignal(signal);
-  },
+  check: (flags) => void parseSignal(flags.string('signal')!),
   work: (libpod, id, flags) => libpod.containers.kill(id, parseSignal(flags.string('signal')!)),
 });
 

@@ -34,10 +34,9 @@ export const mount: CommandDefinition<ToolContext> = {
     if (format !== '' && !asksForJson(format))
       throw new BadRequest(`unknown --format argument: ${JSON.stringify(format)}`);
     const mounted = [];
-    for (const { id, name, status } of await libpod.containers.list({ all: true })) {
-      const { mergedDir } = (await libpod.containers.inspect(id)).graphDriver;
-      if (mergedDir !== '' && (status === 'running' || status === 'paused'))
-        mounted.push({ id, name, path: mergedDir });
+    for (const { id, name } of await libpod.containers.list({ all: true })) {
+      const { graphDriver, isMounted } = await libpod.containers.inspect(id);
+      if (isMounted) mounted.push({ id, name, path: graphDriver.mergedDir });
     }
     if (format !== '')
       context.stdout.write(

@@ -5,8 +5,8 @@ import type { ToolContext } from '../context.ts';
 import { createFlags } from '../create/create-flags.ts';
 import { joinSession, leave, proxySignals } from '../terminal/session.ts';
 import { createContainer } from './creation.ts';
-import { detachKeysFlag } from './selection.ts';
-import { asStartError } from './start-errors.ts';
+import { detachKeysFlag, detachKeysOf } from './selection.ts';
+import { asRunError, asStartError } from './start-errors.ts';
 
 export const run: CommandDefinition<ToolContext> = {
   usage: '[options] IMAGE [COMMAND [ARG...]]',
@@ -40,7 +40,7 @@ export const run: CommandDefinition<ToolContext> = {
       flags.bool('detach') ? created : withAttached(created, streams),
     );
     if (flags.bool('detach')) {
-      await startOrForget(libpod, id, options);
+      await orForget({ libpod, id, options, context }, () => libpod.containers.start(id));
       if (flags.string('log-driver') !== 'passthrough') context.stdout.write(`${id}\n`);
       return 0;
     }
@@ -80,27 +80,29 @@ function withAttached(options: CreateOptions, { stdin, stdout, stderr }: Streams
   };
 }
 
-async function startOrForget(libpod: Libpod, id: string, options: CreateOptions): Promise<void> {
-  try {
-    await libpod.containers.start(id);
-  } catch (error) {
-    if (options.HostConfig.AutoRemove && (await libpod.containers.exists(id)))
-      await libpod.containers.remove(id, { force: true, volumes: true });
-    throw asStartError(error);
-  }
-}
-
-async function runAttached(request: {
+interface Created {
   libpod: Libpod;
   id: string;
   options: CreateOptions;
-  flags: FlagValues;
-  streams: Streams;
   context: ToolContext;
-}): Promise<number> {
+}
+
+/** A step of a start. What was to remove itself does so, too, when it could not begin. */
+async function orForget<T>({ libpod, id, options, context }: Created, begin: () => Promise<T>): Promise<T> {
+  try {
+    return await begin();
+  } catch (error) {
+    if (options.HostConfig.AutoRemove && (await libpod.containers.exists(id)))
+      await libpod.containers.remove(id, { force: true, volumes: true });
+    throw context.program === 'docker' ? asStartError(error) : asRunError(error);
+  }
+}
+
+async function runAttached(request: Created & { flags: FlagValues; streams: Streams }): Promise<number> {
   const { libpod, id, options, flags, streams, context } = request;
   const tty = options.Config.Tty === true;
-  const session = await libpod.containers.attach(id);
+  const session = await orForget(request, () => libpod.containers.attach(id));
+  if (!streams.stdout && !streams.stderr) context.stdout.write(`${id}\n`);
   const stopProxy =
     flags.bool('sig-proxy') && !tty
       ? proxySignals((signal) => libpod.containers.kill(id, signal), context.stderr)
@@ -108,10 +110,10 @@ async function runAttached(request: {
   const joined = joinSession(session, context, {
     ...streams,
     tty,
-    detachKeys: flags.string('detach-keys')!,
+    detachKeys: detachKeysOf(flags, context),
   });
   try {
-    await startOrForget(libpod, id, options);
+    await orForget(request, () => libpod.containers.start(id));
     // Waiting begins before the end: afterwards somebody else may have removed it. The process that started it
     // cleans up behind it, as part of waiting.
     const exit = libpod.containers.wait(id, 'exited');

@@ -100,6 +100,8 @@ export async function choose(
 ): Promise<Chosen[]> {
   if (flags.has('latest') && flags.bool('latest')) return [await latestContainer(libpod)];
   const filters = flags.has('filter') ? parseFilters(flags.strings('filter')) : {};
+  if (Object.keys(filters).length > 0 && args.length > 0)
+    return await namedAmong(libpod, args, await libpod.containers.list({ all: true, filters }));
   if ((flags.has('all') && flags.bool('all')) || Object.keys(filters).length > 0) {
     const found = await libpod.containers.list({ all: true, filters });
     return found.filter(isMeant).map(({ id }) => ({ id, shown: id }));
@@ -114,6 +116,18 @@ export async function choose(
     }
   }
   return chosen;
+}
+
+/** `start --filter` also takes names: those of them that the filters let through. */
+async function namedAmong(
+  libpod: Libpod,
+  names: readonly string[],
+  found: readonly ContainerListEntry[],
+): Promise<Chosen[]> {
+  const ids = await Promise.all(names.map((name) => libpod.containers.idOf(name)));
+  return ids
+    .map((id, i) => ({ id, shown: names[i]! }))
+    .filter(({ id }) => found.some((container) => container.id === id));
 }
 
 /** @throws NotFound when there is none */

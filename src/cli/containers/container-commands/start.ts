@@ -1,4 +1,5 @@
-import { BadRequest } from '../../../base/index.ts';
+import { BadRequest, messageOf, OrreryError } from '../../../base/index.ts';
+import type { Libpod } from '../../../libpod/index.ts';
 import { anyArgs, type CommandDefinition, type FlagValues, flag } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { joinSession, leave, proxySignals } from '../terminal/session.ts';
@@ -36,13 +37,26 @@ export const start: CommandDefinition<ToolContext> = {
       try {
         await libpod.containers.start(id);
       } catch (error) {
-        throw asStartError(error);
+        await removeIfAsked(libpod, id);
+        throw new OrreryError(
+          'ContainerStartFailed',
+          `unable to start container "${id}": ${messageOf(error)}`,
+          {
+            cause: error,
+          },
+        );
       }
       context.stdout.write(`${shown}\n`);
     });
     return 0;
   },
 };
+
+/** One that removes itself does so too when it does not start. */
+async function removeIfAsked({ containers }: Libpod, id: string): Promise<void> {
+  const { hostConfig } = await containers.inspect(id);
+  if (hostConfig.AutoRemove) await containers.remove(id, { force: true, volumes: true });
+}
 
 function check(flags: FlagValues, args: readonly string[]): void {
   const refuse = (message: string): never => {

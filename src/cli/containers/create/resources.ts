@@ -185,8 +185,9 @@ export function parseDeviceRules(rules: readonly string[]): string[] {
       );
     const [type, numbers, access] = parts as [string, string, string];
     if (!/^[abc]$/.test(type)) throw new BadRequest(`invalid device type in device-access-add: ${type}`);
-    if (!/^(?:\*|\d+)(?::(?:\*|\d+))?$/.test(numbers))
-      throw new BadRequest(`strconv.ParseUint: parsing ${JSON.stringify(numbers)}: invalid syntax`);
+    const noNumber = numbers.split(':').find((one) => one !== '*' && !/^\d+$/.test(one));
+    if (noNumber !== undefined)
+      throw new BadRequest(`strconv.ParseUint: parsing ${JSON.stringify(noNumber)}: invalid syntax`);
     const wrong = /[^rwm]/.exec(access)?.[0];
     if (wrong !== undefined) throw new BadRequest(`invalid device access in device-access-add: ${wrong}`);
     return rule;

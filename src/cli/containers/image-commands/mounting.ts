@@ -26,7 +26,7 @@ export const mount: CommandDefinition<ToolContext> = {
     const images = await context.images();
     const all = await images.describe();
     const wanted = isAll ? all.map((image) => image.id) : args;
-    if (wanted.length === 1) {
+    if (wanted.length === 1 && !isAll) {
       context.stdout.write(`${await images.mountImage(wanted[0]!)}\n`);
       return 0;
     }
@@ -75,8 +75,7 @@ export const unmount: CommandDefinition<ToolContext> = {
     const wanted = isAll ? (await images.mountedImages()).map((one) => one.id) : args;
     await forEachNamed(context, wanted, async (reference) => {
       const { id, wasMounted } = await images.unmountImage(reference);
-      if (!wasMounted && !flags.bool('force')) throw new BadRequest(`image ${reference} is not mounted`);
-      context.stdout.write(`${id.replace('sha256:', '')}\n`);
+      if (wasMounted || flags.bool('force')) context.stdout.write(`${id.replace('sha256:', '')}\n`);
     });
     return 0;
   },
