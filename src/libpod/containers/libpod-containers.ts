@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type Clock, NotFound } from '../../base/index.ts';
 import type { AttachSession, Engine } from '../../engine/index.ts';
@@ -29,6 +30,7 @@ import { Lifecycle } from './lifecycle.ts';
 import { Listing } from './listing.ts';
 import { Logs } from './logs.ts';
 import type { ContainerParts } from './parts.ts';
+import { PendingStarts } from './pending-starts.ts';
 import { Starting } from './starting.ts';
 
 export interface LibpodContainersOptions {
@@ -67,7 +69,8 @@ export class LibpodContainers implements Containers {
       self: options.self,
       environment: options.environment,
     });
-    this.#lifecycle = new Lifecycle({ engine, store, parts, starting, clock });
+    const pending = new PendingStarts(join(options.directory, 'starting'));
+    this.#lifecycle = new Lifecycle({ engine, store, parts, starting, clock, pending });
     this.#listing = new Listing({ engine, store, parts, now: () => clock.now() });
     this.exec = new ExecSessions({ engine, store, parts });
     this.#inspection = new Inspection({ engine, store, parts, listing: this.#listing, execs: this.exec });
@@ -80,6 +83,10 @@ export class LibpodContainers implements Containers {
 
   start(container: string): Promise<void> {
     return this.#lifecycle.start(container);
+  }
+
+  undoCutOffStarts(): Promise<string[]> {
+    return this.#lifecycle.undoCutOffStarts();
   }
 
   init(container: string): Promise<void> {

@@ -6,6 +6,7 @@ import type { RemoveOptions, WaitCondition } from '../libpod.ts';
 import type { ContainerStore } from './container-store.ts';
 import { Foreground } from './foreground.ts';
 import type { ContainerParts } from './parts.ts';
+import type { PendingStarts } from './pending-starts.ts';
 import { runtimeError } from './runtime-errors.ts';
 import { releaseSharedMemory } from './shared-memory.ts';
 import type { Starting } from './starting.ts';
@@ -18,6 +19,7 @@ export interface LifecycleOptions {
   parts: ContainerParts;
   starting: Starting;
   clock: Clock;
+  pending: PendingStarts;
 }
 
 const POLL_MS = 100;
@@ -44,6 +46,8 @@ export class Lifecycle {
       if (container.state.status === 'running' || container.state.isInitialized)
         throw new Conflict(`container ${id} has already been created in runtime: container state improper`);
       await this.#init(container, new Set());
+      // Nobody is about to start it.
+      await this.#options.pending.end(id);
     });
   }
 
@@ -68,6 +72,7 @@ export class Lifecycle {
     } catch (error) {
       throw await this.#startFailed(container, error);
     }
+    await this.#options.pending.end(id);
     await this.#event(container, 'start');
     if (parts.lifecycle !== undefined) await parts.lifecycle.started(await store.load(id));
   }
@@ -83,6 +88,7 @@ export class Lifecycle {
     await store.forgetExitCode(id);
     const run = await store.readRun(id);
     if (run.stoppedByUser || run.error) await store.changeRun(id, { stoppedByUser: false, error: '' });
+    await this.#options.pending.begin(id);
     try {
       await starting.init(container);
     } catch (error) {
@@ -94,8 +100,36 @@ export class Lifecycle {
   async #startFailed(container: Container, error: unknown): Promise<unknown> {
     const told = runtimeError(error);
     await this.#giveBack(container);
+    await this.#options.pending.end(container.id);
     await this.#options.store.changeRun(container.id, { error: messageOf(told) });
     return told;
+  }
+
+  /** Undoes starts whose process was killed before the container ran. @returns the ids */
+  async undoCutOffStarts(): Promise<string[]> {
+    const ids = await this.#options.pending.cutOff();
+    const undone: string[] = [];
+    for (const id of ids) if (await this.#undoStart(id)) undone.push(id);
+    return undone;
+  }
+
+  async #undoStart(id: string): Promise<boolean> {
+    const { engine, pending } = this.#options;
+    const container = await engine.locked(id, async () => {
+      if (!(await pending.isCutOff(id))) return undefined;
+      const found = await this.#ifThere(id);
+      if (found !== undefined && found.state.status !== 'running') {
+        if (found.state.isInitialized) {
+          await engine.kill(id, 'KILL');
+          await engine.ended(id);
+        }
+        await this.#giveBack(found);
+      }
+      await pending.end(id);
+      return found?.state.status === 'running' ? undefined : found;
+    });
+    if (container?.stored.hostConfig.AutoRemove) await this.#removeQuietly(id);
+    return container !== undefined;
   }
 
   /** Networks, mounts, control group: whatever a run holds of the host. Idempotent. */
@@ -323,6 +357,7 @@ export class Lifecycle {
       await parts.outside?.disconnect(id);
       await engine.networks.removeNamespace(id.slice(0, 24));
       await this.#removeVolumes(now, options.volumes === true);
+      await this.#options.pending.end(id);
       await this.#event(now, 'remove');
     });
   }

@@ -23,7 +23,7 @@ import { systemUsage } from './system-usage.ts';
 
 export interface LocalSystemOptions {
   engine: Engine;
-  containers: Containers;
+  containers: Containers & { undoCutOffStarts(): Promise<string[]> };
   pods: Pods;
   networks: UserNetworks & Upkeep;
   volumes: Volumes & Upkeep;
@@ -50,6 +50,8 @@ interface Upkeep {
 /** What concerns all of it at once: usage, pruning, repair, the time after a reboot. */
 export class LocalSystem implements LibpodSystem {
   readonly #options: LocalSystemOptions;
+  /** Found and undone when this process began. */
+  readonly #undone: string[] = [];
 
   constructor(options: LocalSystemOptions) {
     this.#options = options;
@@ -81,7 +83,7 @@ export class LocalSystem implements LibpodSystem {
 
   async check(): Promise<string[]> {
     const { containers, engine, health, pods, networks, volumes } = this.#options;
-    const found: string[] = [];
+    const found = this.#undone.map((id) => `the start of container ${id} was cut off: undone`);
     for (const id of await this.resume())
       found.push(`container ${id} waited for its restart by a process that was killed: started`);
     if (await health.repair()) found.push('the health monitor was gone: started');
@@ -173,7 +175,8 @@ export class LocalSystem implements LibpodSystem {
 
   /** What every command does first, and at little cost: processes of ours that were killed are started again. */
   async repairProcesses(): Promise<void> {
-    const { restarts, health, self, environment } = this.#options;
+    const { restarts, health, self, environment, containers } = this.#options;
+    this.#undone.push(...(await containers.undoCutOffStarts()));
     await health.repair();
     await restarts.letOneResume(() => {
       const [program, ...args] = self;
