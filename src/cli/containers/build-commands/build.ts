@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BadRequest } from '../../../base/index.ts';
-import { type BuildOptions, openBuilder, openImageLibrary } from '../../../engine/index.ts';
+import { type BuildOptions, openBuilder } from '../../../engine/index.ts';
 import { type CommandDefinition, type Invocation, maximumArgs } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { readSources } from './build-context.ts';
@@ -27,7 +27,7 @@ export const build: CommandDefinition<ToolContext> = {
     const sources = await readSources(args[0], flags.strings('file'), context.stdin);
     // Two thirds of a cached build are loading and waiting for files: the parser is loaded while those are read.
     const parser = import('dockerfile-ast');
-    const images = await openImageLibrary({ directory: join(context.root, 'engine'), log: context.log });
+    const images = await context.images();
     await parser;
     const builder = await openBuilder({ directory: join(context.root, 'engine'), images });
     const { id, names } = await withOutput(invocation, context, (onOutput, signal) =>

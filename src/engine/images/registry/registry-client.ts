@@ -11,6 +11,7 @@ import { HttpConnections, type HttpRequest, readCertificates, readLimited } from
 const ERROR_LIMIT_BYTES = 64 << 10;
 const TOKEN_LIMIT_BYTES = 1 << 20;
 const MAX_REDIRECTS = 5;
+const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/;
 
 /** A registry's answer that says no. */
 export class RegistryRefused extends OrreryError {
@@ -175,7 +176,8 @@ export class RegistryClient {
 
   #isInsecure(): boolean {
     const { access, insecure } = this.#options;
-    return access.tlsVerify === undefined ? insecure === true : !access.tlsVerify;
+    if (access.tlsVerify !== undefined) return !access.tlsVerify;
+    return insecure === true || (access.insecureLoopback === true && LOOPBACK.test(this.#options.host));
   }
 
   /** Where the registry is: known after the first request. */
