@@ -224,7 +224,8 @@ export class Records {
     for (const name of await readdir(this.#names)) {
       const [holder, maker] = (await readText(join(this.#names, name)))?.split(' ') ?? [];
       if (holder === undefined || maker === undefined || isProcessAlive(maker)) continue;
-      if (!(await exists(this.file(holder, 'record.json'))))
+      // A claim itself goes in any case: its maker was killed before it could take it away.
+      if (name.endsWith('.tmp') || !(await exists(this.file(holder, 'record.json'))))
         await rm(join(this.#names, name), { force: true });
     }
   }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Conflict, NotFound } from '../../base/index.ts';
 import type { ContainerState, Engine } from '../../engine/index.ts';
@@ -68,6 +68,8 @@ export class ContainerStore {
     const folder = join(this.#directory, 'exit-codes');
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await writeFile(join(folder, id), String(exitCode), { mode: 0o600 });
+    // Ids are random: now and then is often enough.
+    if (id.endsWith('0')) await forgetOld(folder);
   }
 
   async exitCodeOf(id: string): Promise<number | undefined> {
@@ -82,6 +84,20 @@ export class ContainerStore {
   async forgetExitCode(id: string): Promise<void> {
     await rm(join(this.#directory, 'exit-codes', id), { force: true });
   }
+}
+
+/** As long as Podman: whoever waits learns it by then. */
+const EXIT_CODES_KEPT_MS = 300_000;
+
+async function forgetOld(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    try {
+      const path = join(folder, name);
+      if (Date.now() - (await stat(path)).mtimeMs > EXIT_CODES_KEPT_MS) await rm(path, { force: true });
+    } catch (error) {
+      // Another process does the same.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
 }
 
 function asContainer(state: ContainerState): Container {

@@ -74,6 +74,11 @@ export class ContainerNames {
     });
   }
 
+  /** What is kept of a container that has gone and that no other was told of. */
+  async forget(containerId: string): Promise<void> {
+    await rm(this.#entriesOf(containerId), { force: true });
+  }
+
   /** Of a container without networks of its own. */
   async writeStandalone(files: ContainerNameFiles): Promise<void> {
     const gateway = files.hostContainersInternal ?? hostAddress();

@@ -229,7 +229,9 @@ export class LocalUserNetworks implements UserNetworks {
 
   async tearDown(containerId: string): Promise<void> {
     const record = await this.#containers.tearDown(containerId);
-    if (record !== undefined && (await this.#isNamed(record))) await this.#names.update(record);
+    if (record === undefined) return;
+    if (await this.#isNamed(record)) await this.#names.update(record);
+    else await this.#names.forget(containerId);
   }
 
   async endpointsOf(containerId: string): Promise<Record<string, NetworkEndpoint>> {
