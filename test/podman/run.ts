@@ -21,6 +21,7 @@ import { tmpdir } from 'node:os';
 import { basename, delimiter, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { debianPackages } from '../foreign/packages.ts';
+import { startMirror } from './mirror.ts';
 import { writeTestImage } from './test-image.ts';
 
 const MIRROR = 'http://deb.debian.org/debian';
@@ -54,7 +55,7 @@ const tools = debianPackages(cache, 'tools', [
 ]);
 const data = resolve(values.data ?? join(cache, 'data'));
 const podman = values.podman ?? linkedAsPodman();
-const environment = {
+const environment: NodeJS.ProcessEnv = {
   ...process.env,
   PATH: `${join(tools, 'usr/bin')}${delimiter}${process.env.PATH}`,
   LD_LIBRARY_PATH: `${join(tools, 'usr/lib/x86_64-linux-gnu')}${delimiter}${join(tools, 'usr/lib/aarch64-linux-gnu')}`,
@@ -63,7 +64,10 @@ const environment = {
   BATS_LIBEXEC: '',
 };
 const image = join(cache, 'testimage.tar');
-if (!existsSync(image)) await writeTestImage(join(tools, 'bin/busybox'), image);
+const busybox = join(tools, 'bin/busybox');
+if (!existsSync(image)) await writeTestImage(busybox, image);
+const mirror = await startMirror({ podman: linkedAsPodman(), cache, busybox, environment });
+environment.CONTAINERS_REGISTRIES_CONF = mirror.registriesConf;
 
 const total = { ok: 0, failed: 0, skipped: 0 };
 for (const file of chosenFiles()) {
@@ -78,6 +82,7 @@ for (const file of chosenFiles()) {
   total.failed += failed.length;
   total.skipped += skipped;
 }
+await mirror.stop();
 console.log(
   `\n${total.ok} passed, ${total.failed} failed, ${total.skipped} skipped; output in ${join(cache, 'output')}`,
 );

@@ -40,8 +40,12 @@ done
  * What test/system/build-testimage makes from Alpine and its busybox, made from Debian's busybox-static: the same
  * files, labels and command, so that the tests find what they look for without a registry. A docker-archive.
  */
-export async function writeTestImage(busybox: string, file: string): Promise<void> {
-  const layer = await rootFileSystem(busybox);
+export async function writeTestImage(
+  busybox: string,
+  file: string,
+  tag = TEST_IMAGE.split(':')[1]!,
+): Promise<void> {
+  const layer = await rootFileSystem(busybox, tag);
   const diffId = sha256(layer);
   const created = '2022-06-15T18:44:36Z';
   const config = Buffer.from(
@@ -58,6 +62,11 @@ export async function writeTestImage(busybox: string, file: string): Promise<voi
       rootfs: { type: 'layers', diff_ids: [`sha256:${diffId}`] },
       history: [
         { created, created_by: '/bin/sh -c #(nop) ADD file in /' },
+        {
+          created,
+          created_by: '/bin/sh -c #(nop) LABEL created_by=test/system/build-testimage',
+          empty_layer: true,
+        },
         { created, created_by: '/bin/sh -c #(nop) CMD ["/bin/echo"]', empty_layer: true },
       ],
     }),
@@ -67,14 +76,18 @@ export async function writeTestImage(busybox: string, file: string): Promise<voi
   archive.entry({ name: `${diffId}/layer.tar` }, layer);
   archive.entry({ name: `${sha256(config)}.json` }, config);
   const manifest = [
-    { Config: `${sha256(config)}.json`, RepoTags: [TEST_IMAGE], Layers: [`${diffId}/layer.tar`] },
+    {
+      Config: `${sha256(config)}.json`,
+      RepoTags: [`${TEST_IMAGE.split(':')[0]}:${tag}`],
+      Layers: [`${diffId}/layer.tar`],
+    },
   ];
   archive.entry({ name: 'manifest.json' }, JSON.stringify(manifest));
   archive.finalize();
   await written;
 }
 
-async function rootFileSystem(busybox: string): Promise<Buffer> {
+async function rootFileSystem(busybox: string, tag: string): Promise<Buffer> {
   const tar = pack();
   const whole = buffer(tar);
   const mtime = new Date(1_650_000_000_000);
@@ -118,7 +131,7 @@ async function rootFileSystem(busybox: string): Promise<Buffer> {
   add('etc/shadow', 'root:*::0:::::\n', 0o640);
   add('etc/profile', 'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n');
   add('etc/hosts', '127.0.0.1\tlocalhost localhost.localdomain\n::1\tlocalhost localhost.localdomain\n');
-  add('home/podman/testimage-id', '20220615\n', 0o644, new Date(1_600_000_000_000));
+  add('home/podman/testimage-id', `${tag}\n`, 0o644, new Date(1_600_000_000_000));
   add('home/podman/pause', PAUSE, 0o755);
   tar.finalize();
   return await whole;
