@@ -7,11 +7,11 @@ import type { Libpod, LibpodOptions } from '../../libpod/index.ts';
 import { dataDirectoryOf } from '../data-root.ts';
 import type { Invocation } from '../grammar/index.ts';
 import { commandFile } from '../program-file.ts';
-import { orreryVersion } from '../version.ts';
 import { type ContainersConf, readContainersConf } from './configuration/containers-conf.ts';
 import { engineSettings, repeatedFlags } from './configuration/engine-settings.ts';
 import { refuseRemote } from './remote-refusal.ts';
 import { createTextLog, textLine } from './text-log.ts';
+import { pauseImageName } from './version-spoken.ts';
 
 /** What commands of the container tool stand on; opened when they ask for it. */
 export interface ToolContext {
@@ -61,7 +61,7 @@ export function createToolContext(invocation: Invocation): ToolContext {
     log,
     self: [process.execPath, commandFile(), '--root', root, ...repeatedFlags(globals)],
     environment: process.env,
-    pauseImage: `localhost/podman-pause:${orreryVersion}-0`,
+    pauseImage: pauseImageName(),
     ...(rootless.isRootless && { rootless: { uid: rootless.uid, gid: rootless.gid } }),
     ...engineSettings(configuration(), globals, process.env),
   });

@@ -1,13 +1,11 @@
-import { statSync } from 'node:fs';
 import { type CommandDefinition, flag, noArgs } from '../../grammar/index.ts';
-import { programFile } from '../../program-file.ts';
 import { goJson } from '../../templates/go-json.ts';
 import { asksForJson, renderReport } from '../../templates/report.ts';
 import { alignColumns } from '../../templates/tab-writer.ts';
 import { goStruct } from '../../templates/values.ts';
 import { orreryVersion } from '../../version.ts';
 import type { ToolContext } from '../context.ts';
-import { PODMAN_VERSION, versionSpoken } from '../version-spoken.ts';
+import { builtAt, PODMAN_VERSION, versionSpoken } from '../version-spoken.ts';
 
 export const version: CommandDefinition<ToolContext> = {
   usage: '[options]',
@@ -42,7 +40,7 @@ export const version: CommandDefinition<ToolContext> = {
 
 /** Podman's define.Version. There is no daemon: client and server are one. */
 export function versionFields(program: string) {
-  const built = statSync(programFile()).mtime;
+  const built = builtAt();
   return goStruct('*define.Version', {
     APIVersion: PODMAN_VERSION,
     Version: versionSpoken(program),
