@@ -58,6 +58,11 @@ export interface Engine {
   watch(signal: AbortSignal): AsyncIterable<ContainerState>;
   exec(id: string, options: ExecOptions): Promise<ExecSession>;
   /**
+   * Without streams: it goes on when this process ends, and nobody learns its exit code.
+   * @returns its pid @throws OrreryError ContainerStartFailed
+   */
+  execDetached(id: string, options: ExecOptions): Promise<number>;
+  /**
    * What the first process writes from now on, and, if it was made with `stdin`, its input.
    * @throws NotFound @throws Conflict when it does not run
    */
@@ -314,8 +319,8 @@ export interface ExecOptions {
   /** Where the process id is written. */
   pidFile?: string;
   preserveFds?: number;
-  /** Nobody reads its output. */
-  detach?: boolean;
+  /** Both streams are stdout's, in the order they were written. */
+  oneStream?: boolean;
   /** The terminal's size from its first instant; `resize` may come too late for a process that asks at once. */
   terminalSize?: { columns: number; rows: number };
 }

@@ -224,7 +224,14 @@ export interface Execs {
   /** One that is detached resolves with undefined. */
   start(
     execId: string,
-    options?: { detach?: boolean; terminalSize?: { columns: number; rows: number } },
+    options?: {
+      detach?: boolean;
+      /** A detached one goes on when this process ends; then nobody learns its exit code. */
+      outlivesUs?: boolean;
+      /** Both streams come through stdout, in the order they were written. */
+      oneStream?: boolean;
+      terminalSize?: { columns: number; rows: number };
+    },
   ): Promise<ExecSession | undefined>;
   inspect(execId: string): Promise<ExecInspect>;
   /** Across processes: another process may hold the session. */

@@ -117,7 +117,7 @@ function healthChecks(given: {
     actions: {
       exec: async (id, command) => {
         const exec = await containers.exec.create(id, { Cmd: command });
-        return (await containers.exec.start(exec))!;
+        return (await containers.exec.start(exec, { oneStream: true }))!;
       },
       kill: (id) => containers.kill(id),
       stop: async (id) => void (await containers.stop(id)),

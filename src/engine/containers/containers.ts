@@ -31,7 +31,7 @@ import { attachToContainer } from './attach.ts';
 import { type CgroupHierarchies, Cgroups, readCgroupHierarchies } from './cgroups.ts';
 import { createWithConmon, tidy } from './conmon.ts';
 import { Creation } from './creation.ts';
-import { execInContainer } from './exec.ts';
+import { type ExecTarget, execInContainer, startInContainer } from './exec.ts';
 import { readHostFacts } from './host-facts.ts';
 import { updateArguments, updateLines } from './limits.ts';
 import { reopenLogFile } from './log-reopening.ts';
@@ -437,6 +437,14 @@ export class Containers {
   }
 
   async exec(id: string, options: ExecOptions): Promise<ExecSession> {
+    return await execInContainer(await this.#execTarget(id, options), options);
+  }
+
+  async execDetached(id: string, options: ExecOptions): Promise<number> {
+    return await startInContainer(await this.#execTarget(id, options), options);
+  }
+
+  async #execTarget(id: string, options: ExecOptions): Promise<ExecTarget> {
     const { runc } = await this.#options.programs();
     const record = await this.records.read(id);
     if (options.command.length === 0)
@@ -444,16 +452,13 @@ export class Containers {
     const { status } = await this.#states.read(record);
     if (status !== 'running') throw new Conflict(`container ${id} is not running: it is ${status}`);
     const first = await this.#states.pidOf(record);
-    return await execInContainer(
-      {
-        id,
-        bundle: this.records.folderOf(id),
-        runc,
-        runcRoot: this.records.runcRoot,
-        holds: (pid) => this.#processes.holds(record, first, pid),
-      },
-      options,
-    );
+    return {
+      id,
+      bundle: this.records.folderOf(id),
+      runc,
+      runcRoot: this.records.runcRoot,
+      holds: (pid) => this.#processes.holds(record, first, pid),
+    };
   }
 
   async attach(id: string): Promise<AttachSession> {

@@ -1,5 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { ReadStream as TerminalStream } from 'node:tty';
@@ -47,6 +48,35 @@ export async function execInContainer(target: ExecTarget, options: ExecOptions):
     timeoutMs: options.timeoutMs,
     command: options.command,
   });
+}
+
+/**
+ * A further process that nobody talks to: it goes on when this process ends, and nobody learns its exit code.
+ * @returns its pid @throws OrreryError ContainerStartFailed in the words of runc
+ */
+export async function startInContainer(target: ExecTarget, options: ExecOptions): Promise<number> {
+  const config = (await readJson<OciConfig>(`${target.bundle}/config.json`))!;
+  const prefix = `${target.bundle}/exec-${randomBytes(6).toString('hex')}`;
+  // runc would want somebody who holds the terminal.
+  const described = { ...(await processFor(config, options)), terminal: false };
+  await writeFile(`${prefix}.json`, ociText(described), { mode: 0o600 });
+  const args = [
+    ...['--root', target.runcRoot, 'exec', '--detach', '--process', `${prefix}.json`],
+    ...['--pid-file', `${prefix}.pid`, target.id],
+  ];
+  try {
+    const child = spawn(target.runc, args, { stdio: ['ignore', 'ignore', 'ignore'], env: {} });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    const pid = Number((await readText(`${prefix}.pid`)) ?? 0);
+    if (code !== 0 || pid === 0)
+      throw new OrreryError(
+        'ContainerStartFailed',
+        `exec failed: ${JSON.stringify(options.command.join(' '))} could not be started`,
+      );
+    return pid;
+  } finally {
+    await removeFiles(prefix);
+  }
 }
 
 async function processFor(config: OciConfig, options: ExecOptions): Promise<OciProcess> {
@@ -103,7 +133,9 @@ interface RawSession {
 function openPipeSession(runc: string, args: string[], options: ExecOptions): RawSession {
   const kept = Array.from({ length: options.preserveFds ?? 0 }, (_, i) => 3 + i);
   const stdio: StdioOptions = [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', ...kept];
-  const child = spawn(runc, args, { stdio, env: {} });
+  const child = options.oneStream
+    ? spawn('/bin/sh', ['-c', 'exec "$0" "$@" 2>&1', runc, ...args], { stdio, env: {} })
+    : spawn(runc, args, { stdio, env: {} });
   // A process that ends before reading all its input is no failure of the session.
   child.stdin?.on('error', () => undefined);
   return {

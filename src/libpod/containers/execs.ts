@@ -44,16 +44,13 @@ export class ExecSessions implements Execs {
     return id;
   }
 
-  async start(
-    execId: string,
-    how: { detach?: boolean; terminalSize?: { columns: number; rows: number } } = {},
-  ): Promise<ExecSession | undefined> {
+  async start(execId: string, how: Parameters<Execs['start']>[1] = {}): Promise<ExecSession | undefined> {
     const record = await this.#read(execId);
     if (record.state !== 'created')
       throw new Conflict(`exec session ${execId} has already run: exec session state improper`);
     const { options, containerId } = record;
     await this.#event(record, 'exec');
-    const session = await this.#engine.exec(containerId, {
+    const asked = {
       command: options.Cmd,
       tty: options.Tty === true,
       stdin: options.AttachStdin === true && !how.detach,
@@ -63,7 +60,14 @@ export class ExecSessions implements Execs {
       ...(options.Privileged && { privileged: true }),
       ...(options.PreserveFds && { preserveFds: options.PreserveFds }),
       ...(how.terminalSize && { terminalSize: how.terminalSize }),
-    });
+      ...(how.oneStream && { oneStream: true }),
+    };
+    if (how.detach && how.outlivesUs) {
+      const pid = await this.#engine.execDetached(containerId, asked);
+      await this.#write({ ...record, state: 'running', holder: processIdentity(pid) ?? '' });
+      return undefined;
+    }
+    const session = await this.#engine.exec(containerId, asked);
     const running: ExecRecord = { ...record, state: 'running', holder: processIdentity(process.pid)! };
     await this.#write(running);
     this.#open.set(execId, session);

@@ -114,7 +114,9 @@ function logConfigOf({ hostConfig, logPath }: ContainerInspect): object {
 
 function networkModeOf({ hostConfig, networkMode }: ContainerInspect): string {
   const mode = networkMode || hostConfig.NetworkMode || 'bridge';
-  if (/^(bridge|host|none|container:|ns:|slirp4netns|pasta)/.test(mode)) return mode;
+  // Podman keeps the options of these for itself.
+  if (/^(?:slirp4netns|pasta)(?::|$)/.test(mode)) return mode.split(':')[0]!;
+  if (/^(?:bridge|host|none|container:|ns:)/.test(mode)) return mode;
   return 'bridge';
 }
 
