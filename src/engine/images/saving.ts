@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -34,7 +35,7 @@ export function saveArchive(
   const tar = pack();
   const writing =
     options.format === 'oci-archive'
-      ? writeOciLayout(tarSink(tar), store.blobs, images)
+      ? writeOciLayout(tarSink(tar), store.blobs, images, options.uncompressed)
       : writeDockerArchive(tar, store.blobs, images);
   writing.then(
     () => tar.finalize(),
@@ -54,9 +55,12 @@ export async function saveFolder(
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   if (options.format === 'oci-dir')
-    return await writeOciLayout(folderSink(folder), store.blobs, [
-      { image, names: name === undefined ? [] : [name] },
-    ]);
+    return await writeOciLayout(
+      folderSink(folder),
+      store.blobs,
+      [{ image, names: name === undefined ? [] : [name] }],
+      options.uncompressed,
+    );
   if (options.format !== 'docker-dir') throw new BadRequest(`${options.format} is an archive, not a folder`);
   const manifest = await manifestOf(store.blobs, image);
   const sink = folderSink(folder);
@@ -93,20 +97,39 @@ function folderSink(folder: string): Sink {
   };
 }
 
-async function writeOciLayout(sink: Sink, blobs: Blobs, images: readonly Saved[]): Promise<void> {
+async function writeOciLayout(
+  sink: Sink,
+  blobs: Blobs,
+  images: readonly Saved[],
+  isPlain = false,
+): Promise<void> {
   const written = new Set<string>();
   const manifests: Descriptor[] = [];
   for (const { image, names } of images) {
     const manifest = await manifestOf(blobs, image);
-    const own: Descriptor = {
-      mediaType: image.mediaType,
-      digest: image.digest,
-      size: (await blobs.sizeOf(image.digest)) ?? 0,
-    };
-    for (const blob of [...manifest.layers, manifest.config, own]) {
+    const layers = manifest.layers.map((layer, i) =>
+      isPlain ? plainLayer(blobs, layer, image.diffIds[i]!) : keptLayer(blobs, layer),
+    );
+    const descriptors: Descriptor[] = [];
+    for (const layer of layers) {
+      const descriptor = await layer.descriptor();
+      descriptors.push(descriptor);
+      if (written.has(descriptor.digest)) continue;
+      written.add(descriptor.digest);
+      await sink.stream(`blobs/sha256/${hexOf(descriptor)}`, descriptor.size, layer.open());
+    }
+    const bytes = isPlain
+      ? Buffer.from(JSON.stringify({ ...manifest, layers: descriptors }))
+      : await blobs.read(image.digest);
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const own: Descriptor = { mediaType: image.mediaType, digest, size: bytes.byteLength };
+    for (const [blob, content] of [
+      [manifest.config, await blobs.read(manifest.config.digest)],
+      [own, bytes],
+    ] as const) {
       if (written.has(blob.digest)) continue;
       written.add(blob.digest);
-      await sink.stream(`blobs/sha256/${hexOf(blob)}`, blob.size, blobs.stream(blob.digest));
+      await sink.bytes(`blobs/sha256/${hexOf(blob)}`, content);
     }
     for (const name of names.length === 0 ? [undefined] : names)
       manifests.push({
@@ -140,18 +163,33 @@ async function writeDockerArchive(tar: Pack, blobs: Blobs, images: readonly Save
 }
 
 async function writeLayer(sink: Sink, blobs: Blobs, layer: Descriptor, diffId: string): Promise<void> {
+  const plain = plainLayer(blobs, layer, diffId);
+  const { size } = await plain.descriptor();
+  await sink.stream(layerFile(diffId), size, plain.open());
+}
+
+interface SavedLayer {
+  descriptor(): Promise<Descriptor>;
+  open(): Readable;
+}
+
+function keptLayer(blobs: Blobs, layer: Descriptor): SavedLayer {
+  return { descriptor: async () => layer, open: () => blobs.stream(layer.digest) };
+}
+
+function plainLayer(blobs: Blobs, layer: Descriptor, diffId: string): SavedLayer {
   const compression = compressionOf(layer.mediaType);
-  const open = () => {
-    const blob = blobs.stream(layer.digest);
-    return compression === 'none' ? blob : blob.compose(decompressor(compression));
+  if (compression === 'none') return keptLayer(blobs, layer);
+  const open = () => blobs.stream(layer.digest).compose(decompressor(compression)) as Readable;
+  return {
+    open,
+    descriptor: async () => {
+      // A tar tells a file's length before the file.
+      let size = 0;
+      for await (const chunk of open()) size += (chunk as Buffer).byteLength;
+      return { mediaType: layer.mediaType.replace(/[.+](?:gzip|zstd)$/, ''), digest: diffId, size };
+    },
   };
-  let size = layer.size;
-  if (compression !== 'none') {
-    // A tar tells a file's length before the file.
-    size = 0;
-    for await (const chunk of open()) size += (chunk as Buffer).byteLength;
-  }
-  await sink.stream(layerFile(diffId), size, open() as Readable);
 }
 
 async function manifestOf(blobs: Blobs, image: ImageDetails): Promise<Manifest> {

@@ -94,7 +94,7 @@ export const save: CommandDefinition<ToolContext> = {
       'Interpret additional arguments as images not tags and create a multi-image-archive',
       { tools: ['podman'] },
     ),
-    flag('bool', 'uncompressed', 'Accept uncompressed layers: they are always saved as they are kept', {
+    flag('bool', 'uncompressed', 'Accept uncompressed layers when copying OCI images', {
       tools: ['podman'],
     }),
     refusedFlag('bool', 'compress', 'Compress layers of docker-dir', 'layers are saved as they are kept', {
@@ -111,14 +111,15 @@ export const save: CommandDefinition<ToolContext> = {
     const images = await context.images();
     if (format === 'oci-dir' || format === 'docker-dir') {
       if (output === undefined) throw new BadRequest(`--output is required for ${format}`);
-      await images.saveToFolder(args[0]!, output, { format });
+      await images.saveToFolder(args[0]!, output, { format, uncompressed: flags.bool('uncompressed') });
       return 0;
     }
     if (output === undefined && context.stdout.isTTY)
       throw new BadRequest('refusing to save to terminal. Use -o flag or redirect');
     // To Podman further arguments are further names of the first image, unless asked for otherwise.
     const [first, ...furtherNames] = args;
-    const how = { format, ...(output !== undefined && { destination: output }) };
+    const uncompressed = flags.bool('uncompressed');
+    const how = { format, uncompressed, ...(output !== undefined && { destination: output }) };
     const archive =
       program === 'podman' && !flags.bool('multi-image-archive')
         ? await images.save([first!], { ...how, furtherNames })
