@@ -22,7 +22,7 @@ import { basename, delimiter, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { debianPackages } from '../foreign/packages.ts';
 import { startMirror } from './mirror.ts';
-import { writeTestImage } from './test-image.ts';
+import { TEST_IMAGE } from './test-image.ts';
 
 const MIRROR = 'http://deb.debian.org/debian';
 /** Those that need systemd, ssh, a registry of the world, CRIU, SELinux or checkpoints. */
@@ -63,9 +63,7 @@ const environment: NodeJS.ProcessEnv = {
   PODMAN: podman,
   BATS_LIBEXEC: '',
 };
-const image = join(cache, 'testimage.tar');
 const busybox = join(tools, 'bin/busybox');
-if (!existsSync(image)) await writeTestImage(busybox, image);
 const mirror = await startMirror({ podman: linkedAsPodman(), cache, busybox, environment });
 environment.CONTAINERS_REGISTRIES_CONF = mirror.registriesConf;
 
@@ -96,8 +94,11 @@ function chosenFiles(): string[] {
 }
 
 async function runFile(file: string): Promise<string> {
-  // The file before may have removed it.
-  execFileSync(podman, ['load', '-i', image], { env: environment, stdio: ['ignore', 'ignore', 'inherit'] });
+  // The file before may have removed it; pulled, it has the registry's digest.
+  execFileSync(podman, ['pull', '-q', TEST_IMAGE], {
+    env: environment,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   mkdirSync(join(cache, 'output'), { recursive: true });
   const output = join(cache, 'output', `${file}.tap`);
   const to = createWriteStream(output);

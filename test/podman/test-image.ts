@@ -123,7 +123,7 @@ async function rootFileSystem(busybox: string, tag: string): Promise<Buffer> {
   const add = (name: string, content: string | Buffer, mode = 0o644, at = mtime) =>
     tar.entry({ name, mode, mtime: at }, content);
   add('bin/busybox', await readFile(busybox), 0o755);
-  for (const applet of applets(busybox)) link(tar, applet, mtime);
+  for (const applet of [...applets(busybox), 'bin/busybox-extras']) link(tar, applet, mtime);
   add('etc/os-release', OS_RELEASE);
   add('etc/alpine-release', '3.16.0\n');
   add('etc/passwd', PASSWD);
