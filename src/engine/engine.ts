@@ -123,6 +123,8 @@ export interface ContainerSpec {
   devices?: { hostPath: string; path: string; permissions: string }[];
   /** `c 1:3 rwm` */
   deviceRules?: string[];
+  /** A privileged one has all devices of the host but its virtual terminals: systemd would take them. */
+  hidesTerminals?: boolean;
   /** 0 is no /dev/shm at all. */
   shmSizeBytes?: number;
   annotations?: Record<string, string>;
@@ -191,7 +193,7 @@ export interface IdMapping {
 }
 
 export interface ContainerMount {
-  type: 'bind' | 'tmpfs' | 'devpts' | 'mqueue' | 'overlay';
+  type: 'bind' | 'tmpfs' | 'devpts' | 'mqueue' | 'overlay' | 'cgroup';
   /** Exactly these mount options; the fields below are not asked. */
   options?: string[];
   /** Host path of a bind. */
@@ -437,10 +439,12 @@ export interface ImageLibrary extends ImageStore {
   /** Mounts its root file system on the host, read-only. @returns where @throws NotFound */
   mountImage(reference: string): Promise<string>;
   /**
-   * The same, writable, for one container: what is written is kept in `folder`. Unmounted by `detachMount` of what
-   * is returned.
+   * The same, and writable, for one container, the `holder`: what it writes is kept in `folder`. Unmounted by
+   * `detachMount` of what is returned; that people see it ends with `releaseImage`.
    */
-  mountImageIn(reference: string, folder: string): Promise<string>;
+  mountImageIn(reference: string, folder: string, holder: string): Promise<string>;
+  /** Idempotent. */
+  releaseImage(reference: string, holder: string): Promise<void>;
   unmountImage(reference: string): Promise<{ id: string; wasMounted: boolean }>;
   mountedImages(): Promise<{ id: string; path: string }[]>;
   /** Folders of its unpacked layers, top first, for an overlay. @throws NotFound */

@@ -45,4 +45,5 @@ export { tryLockFile, withFileLock } from './system/lock.ts';
 export { detachMount, mountsBelow, mountTmpfs } from './system/mounts.ts';
 export { isProcessAlive, processIdentity } from './system/process-identity.ts';
 export { RootFolder, removeHeld } from './system/root-folder.ts';
+export { makeTerminalRaw } from './system/terminals.ts';
 export { resolveInRoot } from './system/root-path.ts';

@@ -74,7 +74,9 @@ export class Creation {
     if (record.rootfs !== undefined) return record.rootfs;
     const folder = this.#options.records.folderOf(record.id);
     if (await isRootMounted(folder)) return join(folder, 'rootfs');
-    return await mountRoot(folder, this.#options.images().layers.folder, record.layerNames ?? []);
+    // A deferred one is libpod's: a `/` that no layer says anything of is as containers/storage makes it.
+    const mode = record.deferred ? 0o555 : 0o755;
+    return await mountRoot(folder, this.#options.images().layers.folder, record.layerNames ?? [], mode);
   }
 
   async #pidNamespace({ pidNamespaceOf: id }: ContainerSpec): Promise<string | undefined> {

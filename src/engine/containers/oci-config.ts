@@ -103,7 +103,11 @@ export function ociConfig(input: OciConfigInput): OciConfig {
   const { security } = spec;
   const privileged = security.privileged === true;
   const devices = devicesOf(spec);
-  const nodes = privileged ? host.devices.map(({ mode, ...device }) => ({ ...device, fileMode: mode })) : [];
+  const nodes = privileged
+    ? host.devices
+        .filter(({ path }) => !spec.hidesTerminals || !/^\/dev\/tty\w+$/.test(path))
+        .map(({ mode, ...device }) => ({ ...device, fileMode: mode }))
+    : [];
   return {
     ociVersion: '1.0.2',
     root: { path: input.rootPath, readonly: security.readOnlyRootFilesystem === true },

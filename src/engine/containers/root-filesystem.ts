@@ -15,6 +15,7 @@ export async function mountRoot(
   folder: string,
   layersFolder: string,
   layers: readonly string[],
+  mode = 0o755,
 ): Promise<string> {
   // The kernel refuses a layer that stands twice (ELOOP); whatever the lower one says, the upper one says again.
   const layerNames = [...new Set(layers)];
@@ -24,6 +25,7 @@ export async function mountRoot(
   await takeAttributes(
     layerNames.map((name) => join(layersFolder, name)),
     join(folder, 'upper'),
+    mode,
   );
   const own = `upperdir=${escaped(join(folder, 'upper'))},workdir=${escaped(join(folder, 'work'))}`;
   // The root of a user namespace may keep overlayfs' marks in `user.` attributes only (Linux 5.11).
@@ -42,7 +44,7 @@ export async function mountRoot(
  * The topmost layer that says something of `/` has the word: the writable folder above shows the same owner and
  * permissions. The others' folders are as they were made.
  */
-async function takeAttributes(layers: readonly string[], upper: string): Promise<void> {
+async function takeAttributes(layers: readonly string[], upper: string, otherwise: number): Promise<void> {
   for (const layer of layers) {
     const { mode, uid, gid } = await stat(layer);
     if ((mode & 0o7777) === 0o755 && uid === 0 && gid === 0) continue;
@@ -50,6 +52,7 @@ async function takeAttributes(layers: readonly string[], upper: string): Promise
     await chmod(upper, mode & 0o7777);
     return;
   }
+  await chmod(upper, otherwise);
 }
 
 /** Whether something is mounted on the root's folder: it is on another device than the folder around it. */

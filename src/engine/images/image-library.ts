@@ -50,14 +50,20 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
     const image = await this.resolve(reference);
     if (image === undefined) throw notKnown(reference);
     const { names } = await this.layerFolders(image);
-    return await this.#mounts.mount(image.id, this.layers.folder, names);
+    return await this.#mounts.mount(image.id, { folder: this.layers.folder, names });
   }
 
-  async mountImageIn(reference: string, folder: string): Promise<string> {
+  async mountImageIn(reference: string, folder: string, holder: string): Promise<string> {
     const image = await this.resolve(reference);
     if (image === undefined) throw notKnown(reference);
     const { names } = await this.layerFolders(image);
+    await this.#mounts.mount(image.id, { folder: this.layers.folder, names }, holder);
     return await this.#mounts.mountIn(folder, this.layers.folder, names);
+  }
+
+  async releaseImage(reference: string, holder: string): Promise<void> {
+    const image = await this.resolve(reference);
+    if (image !== undefined) await this.#mounts.release(image.id, holder);
   }
 
   async unmountImage(reference: string): Promise<{ id: string; wasMounted: boolean }> {

@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeTree } from '../../base/index.ts';
 import { isRootMounted, mountRoot, unmountRoot } from '../containers/root-filesystem.ts';
@@ -6,6 +6,8 @@ import { libc } from '../system/libc.ts';
 
 const MS_RDONLY = 1;
 const MS_REMOUNT = 32;
+
+const PEOPLE = 'people';
 
 /** Root file systems of images that people look at on the host, read-only: `image-mounts/<id>/rootfs`. */
 export class ImageMounts {
@@ -15,14 +17,20 @@ export class ImageMounts {
     this.#folder = folder;
   }
 
-  /** Mounts it unless it is. @returns where */
-  async mount(imageId: string, layersFolder: string, layerNames: readonly string[]): Promise<string> {
+  /** Mounts it unless it is. `holder` is a container, or the people who asked for it. @returns where */
+  async mount(
+    imageId: string,
+    layers: { folder: string; names: readonly string[] },
+    holder = PEOPLE,
+  ): Promise<string> {
     const folder = this.#folderOf(imageId);
     if (!(await isRootMounted(folder))) {
       await mkdir(folder, { recursive: true, mode: 0o755 });
-      const root = await mountRoot(folder, layersFolder, layerNames);
+      const root = await mountRoot(folder, layers.folder, layers.names);
       libc().mount('overlay', root, 'overlay', MS_REMOUNT | MS_RDONLY, '');
     }
+    await mkdir(join(folder, 'holders'), { recursive: true });
+    await writeFile(join(folder, 'holders', holder), '');
     return join(folder, 'rootfs');
   }
 
@@ -33,7 +41,16 @@ export class ImageMounts {
     return await mountRoot(folder, layersFolder, layerNames);
   }
 
-  /** @returns whether it was mounted. */
+  /** Unmounts what nobody else holds. Idempotent. */
+  async release(imageId: string, holder: string): Promise<void> {
+    const holders = join(this.#folderOf(imageId), 'holders');
+    const names = await namesIn(holders);
+    if (!names.includes(holder)) return;
+    await rm(join(holders, holder), { force: true });
+    if (names.length === 1) await this.unmount(imageId);
+  }
+
+  /** For all who hold it. @returns whether it was mounted. */
   async unmount(imageId: string): Promise<boolean> {
     const folder = this.#folderOf(imageId);
     const wasMounted = unmountRoot(folder);

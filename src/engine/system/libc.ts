@@ -28,6 +28,8 @@ export interface Libc {
   /** undefined when the file has no such attribute. */
   getXattr(path: string, name: string): Buffer | undefined;
   openTerminal(): { master: number; slave: number };
+  /** cfmakeraw(3) */
+  makeRaw(fd: number): void;
   resizeTerminal(fd: number, columns: number, rows: number): void;
   closeFd(fd: number): void;
   /** openat2(2) with RESOLVE_IN_ROOT: whatever anybody changes meanwhile, the result is below `root`. @returns a descriptor */
@@ -268,6 +270,7 @@ function terminalCalls(c: Library, must: Must) {
     must(ioctlPointer(fd, TCSETS, 'void *', settings), 'ioctl', 'TCSETS');
   };
   return {
+    makeRaw,
     openTerminal: () => {
       const master = must(open('/dev/ptmx', O_RDWR_NOCTTY_CLOEXEC), 'open', '/dev/ptmx');
       must(ioctlPointer(master, TIOCSPTLCK, 'void *', Buffer.alloc(4)), 'ioctl', 'TIOCSPTLCK');

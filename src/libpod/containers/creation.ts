@@ -11,6 +11,7 @@ import { joinedContainers } from './namespaces.ts';
 import { rootlessWarnings } from './outside-way.ts';
 import type { ContainerParts } from './parts.ts';
 import type { StoredContainer, StoredMount } from './stored-container.ts';
+import { isSystemd, SYSTEMD_STOP_SIGNAL } from './systemd-mode.ts';
 import { validateOptions } from './validation.ts';
 
 const DEFAULT_STOP_TIMEOUT_SECONDS = 10;
@@ -139,6 +140,8 @@ export class Creation {
     const { Podman: podman = {}, HostConfig: host } = options;
     const config = mergeConfig(options.Config, image?.config ?? {});
     const command = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
+    const isAsked = options.Config.StopSignal || image?.config.StopSignal;
+    if (!isAsked && isSystemd(options, command)) config.StopSignal = SYSTEMD_STOP_SIGNAL;
     const pod = podman.Pod ? await parts.pods?.inspect(podman.Pod) : undefined;
     if (podman.Pod && pod === undefined)
       throw new NotFound(`no pod with name or ID ${podman.Pod} found: no such pod`);

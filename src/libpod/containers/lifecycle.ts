@@ -142,7 +142,7 @@ export class Lifecycle {
     await engine.networks.removeNamespace(id.slice(0, 24));
     await engine.cleanup(id);
     releaseSharedMemory(this.#options.store.userFolder(id));
-    starting.unmountImages(container);
+    await starting.releaseImages(container);
     for (const mount of stored.mounts)
       if (mount.type === 'volume') await parts.volumes?.unmount(mount.name!, id);
     await rm(starting.markOf(id), { force: true });
@@ -351,8 +351,8 @@ export class Lifecycle {
       await parts.lifecycle?.removed(id);
       if (now.state.status !== 'running') await this.#giveBack(now);
       if (now.state.exitCode !== undefined) await store.keepExitCode(id, now.state.exitCode);
-      await engine.remove(id, { force: true });
       if (now.state.status === 'running') releaseSharedMemory(store.userFolder(id));
+      await engine.remove(id, { force: true });
       await parts.networks?.tearDown(id);
       await parts.outside?.disconnect(id);
       await engine.networks.removeNamespace(id.slice(0, 24));

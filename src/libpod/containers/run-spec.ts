@@ -6,6 +6,7 @@ import type { HostConfig } from '../create-options.ts';
 import { resourcesOf } from './limits.ts';
 import { bindOptions, tmpfsOptions } from './mounts.ts';
 import type { Container, StoredMount } from './stored-container.ts';
+import { isSystemd } from './systemd-mode.ts';
 import { splitSecurity } from './validation.ts';
 
 /** Podman's default set (containers.conf(5), default_capabilities). */
@@ -90,6 +91,7 @@ export function runSpec(facts: RunFacts): ContainerSpec {
     deviceRules: host.DeviceCgroupRules ?? [],
     ...(host.ShmSize ? { shmSizeBytes: host.ShmSize } : {}),
     ...(host.IpcMode === 'none' && { shmSizeBytes: 0 }),
+    ...(isSystemd(stored.options, stored.command) && { hidesTerminals: true }),
     ...(host.Annotations && { annotations: host.Annotations }),
     cgroupParent: facts.cgroupParent,
     logPath: facts.logPath,
@@ -157,6 +159,8 @@ function environmentOf(facts: RunFacts): string[] {
     if (line.includes('=')) add(line);
     else env.delete(line);
   for (const line of facts.secretEnv) add(line);
+  // systemd's machine id (its container interface).
+  if (isSystemd(stored.options, stored.command)) env.set('container_uuid', facts.container.id.slice(0, 32));
   if (!env.has('HOSTNAME')) env.set('HOSTNAME', facts.hostname);
   return [...env].map(([name, value]) => `${name}=${value}`);
 }

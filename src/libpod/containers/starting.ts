@@ -23,6 +23,7 @@ import { engineMount, runSpec, timezoneFile } from './run-spec.ts';
 import { secretsOf } from './secret-files.ts';
 import { sharedMemory } from './shared-memory.ts';
 import type { Container, StoredContainer, StoredMount } from './stored-container.ts';
+import { isSystemd, systemdMounts } from './systemd-mode.ts';
 
 export interface StartingOptions {
   engine: Engine;
@@ -138,7 +139,7 @@ export class Starting {
       for (const one of held) one.close();
     }
     // The container has its own mount of them now.
-    this.unmountImages(container);
+    this.#unmountImages(container);
   }
 
   #imageFolder(id: string, { destination }: StoredMount): string {
@@ -146,10 +147,16 @@ export class Starting {
     return join(this.#options.store.userFolder(id), 'image-mounts', name);
   }
 
-  /** Idempotent. */
-  unmountImages({ id, stored }: Container): void {
+  #unmountImages({ id, stored }: Container): void {
     for (const mount of stored.mounts)
       if (mount.type === 'image') detachMount(join(this.#imageFolder(id, mount), 'rootfs'));
+  }
+
+  /** Of a container that has ended. Idempotent. */
+  async releaseImages(container: Container): Promise<void> {
+    this.#unmountImages(container);
+    for (const { type, name } of container.stored.mounts)
+      if (type === 'image') await this.#options.engine.images.releaseImage(name!, container.id);
   }
 
   #exitCommand({ id }: Container): string[] {
@@ -285,6 +292,7 @@ export class Starting {
               '',
             ),
           );
+    if (isSystemd(stored.options, stored.command)) mounts.push(...systemdMounts(isFree));
     // A mount below another's place comes after it.
     return mounts.sort((a, b) => depth(a.destination) - depth(b.destination));
   }
@@ -298,7 +306,7 @@ export class Starting {
     }
     if (mount.type === 'volume') return await this.#volume(id, mount, root, user);
     if (mount.type === 'image')
-      return await this.#options.engine.images.mountImageIn(mount.name!, this.#imageFolder(id, mount));
+      return await this.#options.engine.images.mountImageIn(mount.name!, this.#imageFolder(id, mount), id);
     return mount.source;
   }
 

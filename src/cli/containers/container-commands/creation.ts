@@ -30,7 +30,8 @@ export async function createContainer(
       },
     }),
   );
-  const options = withConfigured(asked, conf);
+  const { runtime } = context.libpodOptions();
+  const options = withRuntime(withConfigured(asked, conf), runtime);
   const policy = pullPolicy(flags);
   const cidFile = flags.string('cidfile') || undefined;
   const file = cidFile === undefined ? undefined : await createIdFile(cidFile);
@@ -55,6 +56,12 @@ export async function createContainer(
   } finally {
     await file?.close();
   }
+}
+
+/** `--runtime`, as inspect shows it. */
+function withRuntime(options: CreateOptions, runtime: string | undefined): CreateOptions {
+  if (runtime === undefined) return options;
+  return { ...options, HostConfig: { ...options.HostConfig, Runtime: runtime } };
 }
 
 async function createIdFile(path: string) {

@@ -286,13 +286,6 @@ const isolationFlags: readonly Flag[] = [
   flag('bool', 'privileged', 'Give extended privileges to container'),
   refusedFlag(
     'string',
-    'runtime',
-    'Runtime to use for this container',
-    'give the runtime before the command: --runtime',
-    docker,
-  ),
-  refusedFlag(
-    'string',
     'seccomp-policy',
     'Policy for selecting a seccomp profile (experimental)',
     'a profile is chosen by --security-opt seccomp=',

@@ -18,11 +18,12 @@ interface PodVerb {
   verb: string;
   description: string;
   flags: CommandDefinition<ToolContext>['flags'];
+  check?: (flags: FlagValues) => void;
   act: (libpod: Libpod, pod: string, flags: FlagValues) => Promise<string>;
 }
 
 /** A command that does one thing with each of several pods and prints their ids. */
-function forPods({ verb, description, flags, act }: PodVerb): CommandDefinition<ToolContext> {
+function forPods({ verb, description, flags, check, act }: PodVerb): CommandDefinition<ToolContext> {
   return {
     usage: '[options] POD [POD...]',
     description,
@@ -34,6 +35,7 @@ function forPods({ verb, description, flags, act }: PodVerb): CommandDefinition<
     ],
     args: anyArgs,
     run: async (invocation, context) => {
+      check?.(invocation.flags);
       const libpod = await context.libpod();
       const chosen = await choosePods(libpod, invocation.flags, invocation.args);
       await forEachNamed(context, chosen, async ({ id }) => {
@@ -74,6 +76,7 @@ export const kill = forPods({
   verb: 'kill',
   description: 'Signals are sent to the main process of each container inside the specified pod.',
   flags: [flag('string', 'signal,s', 'Signal to send to the containers in the pod', { default: 'KILL' })],
+  check: (flags) => void parseSignal(flags.string('signal')!),
   act: (libpod, pod, flags) => libpod.pods.kill(pod, parseSignal(flags.string('signal')!)),
 });
 

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { WriteStream } from 'node:tty';
 import { Conflict, messageOf, NotFound } from '../../../base/index.ts';
+import { makeTerminalRaw } from '../../../engine/index.ts';
 import type { ToolContext } from '../context.ts';
 import { DetachFilter, parseDetachKeys } from './detach-keys.ts';
 
@@ -77,7 +78,10 @@ function takeTerminal(session: Session, { stdin, stdout }: ToolContext, isRaw: b
     const size = terminalSize(stdin, stdout);
     if (size !== undefined) session.resize(size.columns, size.rows);
   };
-  if (isTerminal) stdin.setRawMode(true);
+  if (isTerminal) {
+    stdin.setRawMode(true);
+    makeTerminalRaw(0);
+  }
   resize();
   process.on('SIGWINCH', resize);
   return () => {
