@@ -24,9 +24,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 
 /** Second doors: what the command line asks before, or without, anything else being loaded. */
 const DOORS = new Set([
+  'engine/execution.ts',
   'engine/rootless/index.ts',
   'engine/rootless/port-relay.ts',
   'libpod/events/index.ts',
+  'libpod/health/index.ts',
 ]);
 
 const source = resolve(import.meta.dirname, '../src');

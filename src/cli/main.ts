@@ -13,6 +13,7 @@ async function main(args: string[]): Promise<number> {
   if (args[0] === 'role' && args[1] === 'port-relay') return await relay(args[2] ?? '');
   if (args[0] === 'role' && args[1] === 'outbound-relay') return await relayOut(args[2] ?? '');
   if (args[0] === 'role' && args[1] === 'outbound-sockets') return await openSockets(args[2] ?? '');
+  if (args[0] === 'role' && args[1] === 'health-monitor') return await watchHealth(args[2] ?? '');
   if (args[0] === 'role') {
     const { runRole } = await import('./role-main.ts');
     await runRole(args[1] ?? '');
@@ -46,6 +47,15 @@ async function relayOut(socket: string): Promise<number> {
 async function openSockets(namespacePath: string): Promise<number> {
   const { openOutboundSockets } = await import('../engine/rootless/outbound-sockets.ts');
   openOutboundSockets(namespacePath);
+  return EXIT.ok;
+}
+
+/** Started by the first container with a health check; ends with the last. */
+async function watchHealth(directory: string): Promise<number> {
+  const { runHealthMonitor } = await import('../libpod/health/index.ts');
+  const abort = new AbortController();
+  process.once('SIGTERM', () => abort.abort());
+  await runHealthMonitor({ directory, environment: process.env, signal: abort.signal });
   return EXIT.ok;
 }
 

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Clock, Log } from '../base/index.ts';
-import type { AttachSession, Engine, ExecSession, ImageLibrary } from '../engine/index.ts';
+import type { AttachSession, Engine, ExecSession, IdMappings, ImageLibrary } from '../engine/index.ts';
 import type {
   ContainerConfig,
   ContainerResourceLimits,
@@ -200,6 +200,10 @@ export interface ContainerInspect extends ContainerListEntry {
   hostnamePath: string;
   hostsPath: string;
   dependencies: string[];
+  /** Of its user namespace. */
+  idMappings?: IdMappings;
+  /** Of its user namespace. */
+  idMappings?: IdMappings;
 }
 
 export interface NetworkEndpoint {
@@ -651,8 +655,6 @@ export interface LibpodSystem {
   boot(): Promise<string[]>;
   /** Starts again what a process that was killed waited to start. @returns the ids */
   resume(): Promise<string[]>;
-  /** Serves health checks until no container has one. */
-  runHealthMonitor(signal: AbortSignal): Promise<void>;
 }
 
 export interface SystemUsage {
@@ -714,7 +716,7 @@ export interface LibpodOptions {
   clock?: Clock;
   /**
    * The program and first arguments that start ourselves on the same directories (`[node, orrery.mjs, '--root', D]`):
-   * conmon's exit command is this plus `container cleanup <id>`, the health monitor this plus `system health-monitor`.
+   * conmon's exit command is this plus `container cleanup <id>`, the health monitor its first two (Node, our file) plus `role health-monitor`.
    */
   self: readonly string[];
   /** Paths of the OCI runtime and of conmon, when not the host's own. */

@@ -8,6 +8,7 @@ import {
   openEngine,
   RootlessHostNetwork,
   RootlessOutside,
+  requirePrograms,
   sweepBuilds,
 } from '../engine/index.ts';
 import { LibpodContainers } from './containers/libpod-containers.ts';
@@ -114,6 +115,11 @@ function healthChecks(given: {
   return new HealthChecks({
     folder: join(options.directory, 'health'),
     ...{ self: options.self, environment: options.environment },
+    settings: async () => ({
+      self: options.self,
+      runc: options.runtime ?? (await requirePrograms()).runc,
+      ...(options.events !== undefined && { events: options.events }),
+    }),
     actions: {
       exec: async (id, command) => {
         const exec = await containers.exec.create(id, { Cmd: command });

@@ -32,7 +32,6 @@ export const systemEntries: readonly CommandEntry<ToolContext>[] = [
   system('boot', 'Start what is to run after a reboot', async () => (await upkeep()).boot),
   system('renumber', 'Migrate lock numbers', async () => (await upkeep()).renumber),
   system('resume', 'Go on with restarts', async () => (await upkeep()).resume, true),
-  system('health-monitor', 'Run health checks', async () => (await upkeep()).healthMonitor, true),
 ];
 
 export const systemGroups: readonly GroupEntry[] = [

@@ -92,11 +92,7 @@ export class Cgroups {
 
   /** Whether the process is in a group at or below `path`. */
   holds(path: string, pid: number): boolean {
-    const groups = readProc(`/proc/${pid}/cgroup`) ?? '';
-    return groups.split('\n').some((line) => {
-      const at = line.split(':').slice(2).join(':');
-      return at === path || at.startsWith(`${path}/`);
-    });
+    return isInGroup(path, pid);
   }
 
   /** @throws BadRequest when this host's kernel has no such limit, or does not take the value. */
@@ -253,4 +249,13 @@ async function readGroupFile(path: string): Promise<string | undefined> {
       return undefined;
     throw error;
   }
+}
+
+/** Whether the process is in a group at or below `path`. */
+export function isInGroup(path: string, pid: number): boolean {
+  const groups = readProc(`/proc/${pid}/cgroup`) ?? '';
+  return groups.split('\n').some((line) => {
+    const at = line.split(':').slice(2).join(':');
+    return at === path || at.startsWith(`${path}/`);
+  });
 }

@@ -76,7 +76,7 @@ function allPids(): number[] {
 }
 
 /** Each container has a mount namespace of its own, whatever else it shares. */
-function sharesMounts(one: number, other: number): boolean {
+export function sharesMounts(one: number, other: number): boolean {
   const mounts = mountNamespaceOf(one);
   return mounts !== undefined && mountNamespaceOf(other) === mounts;
 }

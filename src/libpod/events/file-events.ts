@@ -2,7 +2,7 @@ import { watch } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { append, BadRequest, type Clock, systemClock } from '../../base/index.ts';
-import { withFileLock } from '../../engine/index.ts';
+import { withFileLock } from '../../engine/execution.ts';
 import type { Events, LibpodEvent } from '../libpod.ts';
 import { eventFilter } from './event-filters.ts';
 import { eventFromJson, eventTime, eventTimeMs, eventToJson } from './event-json.ts';

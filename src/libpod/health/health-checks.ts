@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { type Clock, messageOf, systemClock } from '../../base/index.ts';
-import { type ExecSession, isProcessAlive, processIdentity, withFileLock } from '../../engine/index.ts';
+import { type ExecSession, isProcessAlive, processIdentity, withFileLock } from '../../engine/execution.ts';
 import type { HealthState } from '../libpod.ts';
 import { type HealthRecord, HealthRecords } from './health-records.ts';
 import { type CheckResult, nextHealthState, STARTING } from './health-state.ts';
+import type { MonitorSettings } from './monitor-settings.ts';
 
 export interface HealthActions {
   /** Runs the check in the container, as its own user. */
@@ -19,8 +20,9 @@ export interface HealthActions {
 
 export interface HealthChecksOptions {
   folder: string;
-  /** How to start ourselves; the monitor is this plus `system health-monitor`. */
+  /** Node and our own file; the monitor is these plus `role health-monitor` and the directory above the folder. */
   self: readonly string[];
+  settings: () => Promise<MonitorSettings>;
   environment: Readonly<Record<string, string | undefined>>;
   actions: HealthActions;
   clock?: Clock;
@@ -174,9 +176,12 @@ export class HealthChecks {
 
   async #startMonitor(): Promise<void> {
     if (await this.#isMonitored()) return;
-    const [program, ...args] = this.#options.self;
-    const lean = program === process.execPath ? LEAN : [];
-    const child = spawn(program!, [...lean, ...args, 'system', 'health-monitor'], {
+    const [program, file] = this.#options.self as [string, string];
+    const settings = join(this.#options.folder, 'monitor.json');
+    await writeFile(`${settings}.new`, JSON.stringify(await this.#options.settings()), { mode: 0o600 });
+    await rename(`${settings}.new`, settings);
+    const role = ['role', 'health-monitor', dirname(this.#options.folder)];
+    const child = spawn(program, [...LEAN, file, ...role], {
       detached: true,
       stdio: 'ignore',
       env: this.#options.environment as NodeJS.ProcessEnv,

@@ -1,6 +1,6 @@
 import { watch } from 'node:fs';
 import { type Clock, type Log, messageOf } from '../../base/index.ts';
-import { isProcessAlive } from '../../engine/index.ts';
+import { isProcessAlive } from '../../engine/execution.ts';
 import type { HealthRecord, HealthRecords } from './health-records.ts';
 import { nextCheckMs } from './health-state.ts';
 

@@ -3,7 +3,6 @@ import type { Clock, Log } from '../../base/index.ts';
 import { NotFound } from '../../base/index.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { HealthChecks } from '../health/health-checks.ts';
-import { watchHealth } from '../health/health-monitor.ts';
 import type {
   Containers,
   Events,
@@ -190,13 +189,6 @@ export class LocalSystem implements LibpodSystem {
       child.unref();
       return child.pid;
     });
-  }
-
-  async runHealthMonitor(signal: AbortSignal): Promise<void> {
-    const { health, clock, log } = this.#options;
-    await health.asMonitor(() =>
-      watchHealth({ records: health.records, check: (record) => health.run(record), clock, log }, signal),
-    );
   }
 }
 

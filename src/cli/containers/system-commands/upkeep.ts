@@ -101,19 +101,6 @@ export const resume: CommandDefinition<ToolContext> = {
   },
 };
 
-export const healthMonitor: CommandDefinition<ToolContext> = {
-  usage: '',
-  description: 'Runs health checks until no running container has one. Started by the containers that do.',
-  flags: [],
-  args: noArgs,
-  run: async (_, context) => {
-    const abort = new AbortController();
-    process.once('SIGTERM', () => abort.abort());
-    await (await context.libpod()).system.runHealthMonitor(abort.signal);
-    return 0;
-  },
-};
-
 export const renumber: CommandDefinition<ToolContext> = {
   usage: '',
   description: 'There are no numbered locks here: nothing is to be done.',
