@@ -1,36 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runCommand } from '../../src/base/index.ts';
 import { SECRETS } from '../../src/client/index.ts';
 import type { corev1 } from '../../src/kube/index.ts';
+import { reboot } from '../harness/reboot.ts';
 import { whyNotHere } from './engine-fixture.ts';
 import { type NodeFixture, shell, startNodeFixture } from './node-fixture.ts';
 
 const missing = await whyNotHere();
 const forever = 'trap "exit 0" TERM; while true; do sleep 0.05; done';
-
-/** What a reboot takes away of the instance: processes, mounts, control groups, links and rules. The disk stays. */
-async function reboot({ directory, instance }: NodeFixture): Promise<void> {
-  const lines = async (command: string) =>
-    (await runCommand('sh', ['-c', command])).stdout.split('\n').filter((line) => line !== '');
-  const groups = () => lines(`find /sys/fs/cgroup -depth -type d -path '*/orrery-${instance}*'`);
-  const processes = async () => {
-    const files = (await groups()).map((group) => `${group}/cgroup.procs`);
-    return files.length === 0 ? [] : await lines(`cat ${files.join(' ')} 2>/dev/null | sort -un; true`);
-  };
-  // Some end by themselves while others are being killed.
-  await runCommand('sh', ['-c', `kill -9 ${(await processes()).join(' ')} || true`]);
-  await expect.poll(processes, { timeout: 10_000 }).toEqual([]);
-  const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
-    .split('\n')
-    .map((line) => line.split(' ')[4]!)
-    .filter((point) => point?.startsWith(directory));
-  for (const point of mounts.reverse()) await runCommand('umount', ['--lazy', point]);
-  for (const group of await groups()) await runCommand('rmdir', [group]);
-  await runCommand('ip', ['link', 'delete', `orr${instance}`]);
-  for (const table of await lines(`nft list tables | grep ${instance}`))
-    await runCommand('nft', ['delete', ...table.split(' ')]);
-}
 
 describe.skipIf(missing !== '')(`a host that was rebooted${missing && ` (skipped: ${missing})`}`, () => {
   let cloud: NodeFixture;
