@@ -43,6 +43,8 @@ export interface Engine {
   processesOf(id: string): Promise<number[]>;
   /** Everything its cgroup counts; undefined when it does not run. */
   statistics(id: string): Promise<ContainerStatistics | undefined>;
+  /** Made for a container's start; `end` it when that is done. @throws BadRequest */
+  userNamespace(mappings: IdMappings): Promise<UserNamespace>;
   /** One at a time between all processes, reentrant within none. */
   locked<T>(id: string, work: () => Promise<T>): Promise<T>;
   /** The stop signal, then SIGKILL after `timeoutSeconds`; returns when the container has ended. @returns whether it had to be killed */
@@ -116,7 +118,8 @@ export interface ContainerSpec {
   process?: { args: string[]; env: string[]; umask?: number };
   domainname?: string;
   namespaces?: ContainerNamespaces;
-  idMappings?: { uids: IdMapping[]; gids: IdMapping[] };
+  /** Of its user namespace; its layers are seen with these owners. Given to `create`, and with `namespaces.user` to `init`. */
+  idMappings?: IdMappings;
   /** Names or numbers, looked up in the image's group file. */
   groupAdd?: string[];
   rlimits?: { name: string; soft: number; hard: number }[];
@@ -184,6 +187,19 @@ export interface ContainerNamespaces {
   uts?: string;
   cgroup?: string;
   user?: string;
+}
+
+export interface IdMappings {
+  uids: IdMapping[];
+  gids: IdMapping[];
+}
+
+/** Held by a process of ours: paths below /proc. */
+export interface UserNamespace {
+  path: string;
+  /** A network namespace that belongs to it. */
+  networkPath: string;
+  end(): void;
 }
 
 export interface IdMapping {
@@ -688,8 +704,11 @@ export interface ImageConfig {
 }
 
 export interface Networks {
-  /** Makes a network namespace with `lo` up, pinned by a bind mount. @returns its path. Idempotent. */
-  createNamespace(name: string): Promise<string>;
+  /**
+   * Makes a network namespace with `lo` up, pinned by a bind mount, or pins the one at `existing`.
+   * @returns its path. Idempotent.
+   */
+  createNamespace(name: string, existing?: string): Promise<string>;
   /** Removes the pin; the namespace goes with its last process. No error when it is already gone. */
   removeNamespace(name: string): Promise<void>;
   /** Names of pins, also of those that lead nowhere since the host was started anew. */

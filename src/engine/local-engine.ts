@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { BadRequest, type Clock, type Log, systemClock } from '../base/index.ts';
 import { Containers } from './containers/containers.ts';
+import { holdUserNamespace } from './containers/user-namespace.ts';
 import type { Engine, EngineOptions, Holdings, ImageEvent, ImageLibrary } from './engine.ts';
 import { EventfulImageLibrary } from './images/eventful-image-library.ts';
 import { ImageHolders } from './images/image-holders.ts';
@@ -113,6 +114,7 @@ function assemble(images: DiskImageLibrary, containers: Containers, networks: Lo
     pathsOf: (id) => containers.pathsOf(id),
     find: (text) => containers.records.find(text),
     ended: (id) => containers.ended(id),
+    userNamespace: (mappings) => holdUserNamespace(mappings),
     processesOf: (id) => containers.processesOf(id),
     statistics: (id) => containers.statistics(id),
     locked: (id, work) => containers.lockedByCaller(id, work),

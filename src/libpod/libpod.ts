@@ -202,8 +202,6 @@ export interface ContainerInspect extends ContainerListEntry {
   dependencies: string[];
   /** Of its user namespace. */
   idMappings?: IdMappings;
-  /** Of its user namespace. */
-  idMappings?: IdMappings;
 }
 
 export interface NetworkEndpoint {

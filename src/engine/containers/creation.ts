@@ -16,6 +16,7 @@ import { type ContainerRecord, isContainerId, type Records } from './records.ts'
 import { isRootMounted, mountRoot, unmountRoot } from './root-filesystem.ts';
 import type { SeccompProfile } from './seccomp.ts';
 import { readTemplate, resolveTemplate } from './seccomp-template.ts';
+import { mapLayers, openWay } from './user-namespace.ts';
 import { lookUpUser } from './users.ts';
 
 export interface CreationOptions {
@@ -74,6 +75,14 @@ export class Creation {
     if (record.rootfs !== undefined) return record.rootfs;
     const folder = this.#options.records.folderOf(record.id);
     if (await isRootMounted(folder)) return join(folder, 'rootfs');
+    const { idMappings: mappings, layerNames = [] } = record;
+    if (mappings !== undefined) {
+      const { layersFolder, names } = await mapLayers({
+        ...{ folder, layersFolder: this.#options.images().layers.folder, layerNames, mappings },
+      });
+      await openWay(folder, mappings);
+      return await mountRoot(folder, layersFolder, names);
+    }
     // A deferred one is libpod's: a `/` that no layer says anything of is as containers/storage makes it.
     const mode = record.deferred ? 0o555 : 0o755;
     return await mountRoot(folder, this.#options.images().layers.folder, record.layerNames ?? [], mode);
@@ -119,6 +128,7 @@ export class Creation {
       ...(spec.deferred && { deferred: true }),
       ...(spec.durable && { durable: true }),
       ...(spec.rootfs !== undefined && { rootfs: spec.rootfs }),
+      ...(spec.idMappings && { idMappings: spec.idMappings }),
       ...(spec.details !== undefined && { details: spec.details }),
       creator: processIdentity(process.pid)!,
     };

@@ -1,6 +1,6 @@
 import { BadRequest } from '../../base/index.ts';
 import type { ContainerSpec, IdMapping, ImageConfig } from '../engine.ts';
-import { mountsOf, type OciMount, rootPropagation } from './oci-mounts.ts';
+import { mappedMounts, mountsOf, type OciMount, rootPropagation } from './oci-mounts.ts';
 import { devicesOf, resourcesOf } from './oci-resources.ts';
 import { defaultSeccompProfile, type SeccompProfile } from './seccomp.ts';
 import type { ProcessUser } from './users.ts';
@@ -113,7 +113,7 @@ export function ociConfig(input: OciConfigInput): OciConfig {
     root: { path: input.rootPath, readonly: security.readOnlyRootFilesystem === true },
     ...(spec.hostname && hasOwnUts(spec) && { hostname: spec.hostname }),
     process: processOf(input),
-    mounts: mountsOf(spec, privileged),
+    mounts: spec.idMappings === undefined ? mountsOf(spec, privileged) : mappedMounts(spec, privileged),
     annotations: spec.annotations ?? {},
     linux: {
       namespaces: namespacesOf(input),

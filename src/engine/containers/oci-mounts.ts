@@ -50,6 +50,26 @@ function shmOf(spec: ContainerSpec): OciMount[] {
   ];
 }
 
+/** In a user namespace: a file system about a namespace that is the host's can only be bound (mount_namespaces(7)). */
+export function mappedMounts(spec: ContainerSpec, privileged: boolean): OciMount[] {
+  const { pid, ipc } = spec.namespaces ?? {};
+  const ofHost = new Set([
+    ...(spec.network === 'host' ? ['sysfs'] : []),
+    ...(spec.hostPid || pid === 'host' ? ['proc'] : []),
+    ...(spec.hostIpc || ipc === 'host' ? ['mqueue'] : []),
+  ]);
+  return mountsOf(spec, privileged).map((mount) =>
+    ofHost.has(mount.type)
+      ? {
+          ...mount,
+          type: 'bind',
+          source: mount.destination,
+          options: ['rbind', 'rslave', 'nosuid', 'noexec', 'nodev', 'ro'],
+        }
+      : mount,
+  );
+}
+
 function askedMount(mount: ContainerMount): OciMount {
   const { destination, source, options } = mount;
   if (!destination.startsWith('/'))

@@ -9,7 +9,7 @@ import {
   syncFolder,
   writeFileAtomic,
 } from '../../base/index.ts';
-import type { ContainerResources } from '../engine.ts';
+import type { ContainerResources, IdMappings } from '../engine.ts';
 import { exists, ownedName, removeAbandoned } from '../images/blobs.ts';
 import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
 
@@ -40,6 +40,7 @@ export interface ContainerRecord {
   /** Names of its layers' folders, top first; those of a deferred one are needed again. */
   layerNames?: string[];
   rootfs?: string;
+  idMappings?: IdMappings;
   details?: unknown;
   /** `processIdentity` of its maker, to tell a creation under way from one that was cut off. */
   creator: string;

@@ -67,7 +67,10 @@ export async function isRootMounted(folder: string): Promise<boolean> {
 }
 
 export function unmountRoot(folder: string): boolean {
-  return detachMount(join(folder, 'rootfs'));
+  const wasMounted = detachMount(join(folder, 'rootfs'));
+  // Its layers, where they are seen with other owners.
+  detachMount(join(folder, 'layers'));
+  return wasMounted;
 }
 
 /** Overlayfs reads colons and commas of its options; a backslash takes their meaning away. */

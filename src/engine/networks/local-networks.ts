@@ -5,6 +5,7 @@ import { BadRequest, NotFound, runCommand } from '../../base/index.ts';
 import { readJson, replaceFile } from '../containers/records.ts';
 import type { NetworkAttachment, NetworkResult, Networks } from '../engine.ts';
 import { rootlessFacts } from '../rootless/facts.ts';
+import { libc } from '../system/libc.ts';
 import { withFileLock } from '../system/lock.ts';
 import { detachMount, mountsBelow } from '../system/mounts.ts';
 import { invokeCni } from './cni.ts';
@@ -12,6 +13,8 @@ import { connectInNamespace } from './connect.ts';
 import { NetworkTable } from './nft.ts';
 
 const INTERFACE = 'eth0';
+// mount(2)
+const MS_BIND = 4096;
 
 export interface LocalNetworksOptions {
   directory: string;
@@ -53,15 +56,18 @@ export class LocalNetworks implements Networks {
     for (const folder of [this.#pins, this.#records]) await mkdir(folder, { recursive: true, mode: 0o700 });
   }
 
-  async createNamespace(name: string): Promise<string> {
+  async createNamespace(name: string, existing?: string): Promise<string> {
     await this.#options.programs();
     const path = this.#pinOf(name);
     // Namespaces of different names are made side by side.
     await withFileLock(this.#lockOf(name), async () => {
       if (await this.hasNamespace(name)) return;
       await writeFile(path, '', { mode: 0o400 });
+      const setUp = ['ip', 'link', 'set', 'lo', 'up'];
       // unshare(1) pins the namespace on the file; ip runs inside it: one step makes it and sets lo up.
-      await runCommand('unshare', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
+      if (existing === undefined) return await runCommand('unshare', [`--net=${path}`, ...setUp]);
+      libc().mount(existing, path, '', MS_BIND, '');
+      return await runCommand('nsenter', [`--net=${path}`, ...setUp]);
     });
     return path;
   }

@@ -8,6 +8,8 @@ import { OrreryError } from '../../base/index.ts';
 export interface Libc {
   mount(source: string, target: string, type: string, flags: number, data: string): void;
   umount(target: string, flags: number): void;
+  /** Shows `source` at `target`, read-only, with the owners that a user namespace gives its files (mount_setattr(2)). */
+  mountShifted(source: string, target: string, userNamespace: number): void;
   /** False when another holds the lock (LOCK_NB). */
   tryLock(fd: number): boolean;
   setNetworkNamespace(fd: number): void;
@@ -71,6 +73,14 @@ const POLLOUT = 4;
 const O_RDWR_NOCTTY_CLOEXEC = 2 | 0o400 | 0o2000000;
 /** Of every architecture (asm-generic/unistd.h). */
 const SYS_OPENAT2 = 437;
+const SYS_OPEN_TREE = 428;
+const SYS_MOVE_MOUNT = 429;
+const SYS_MOUNT_SETATTR = 442;
+const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+const OPEN_TREE_CLONE_CLOEXEC = 1 | 0o2000000;
+const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const MOUNT_ATTR_IDMAP_RDONLY = 0x00100000n | 1n;
 const RESOLVE_NO_MAGICLINKS = 2n;
 const RESOLVE_IN_ROOT = 16n;
 const TIOCSPTLCK = 0x40045431;
@@ -123,6 +133,9 @@ function fileCalls(c: Library, errno: () => string, must: Must) {
   const llistxattr = c.func('long llistxattr(const char*, _Out_ void*, size_t)');
   const lgetxattr = c.func('long lgetxattr(const char*, const char*, _Out_ void*, size_t)');
   const syscall = c.func('long syscall(long, int, const char*, const void*, size_t)');
+  const openTree = c.func('long syscall(long, int, const char*, uint)');
+  const setAttributes = c.func('long syscall(long, int, const char*, uint, const void*, size_t)');
+  const moveMount = c.func('long syscall(long, int, const char*, int, const char*, uint)');
   return {
     openInRoot: (root: number, path: string, flags: number) => {
       const how = Buffer.alloc(24);
@@ -150,6 +163,25 @@ function fileCalls(c: Library, errno: () => string, must: Must) {
     mount: (source: string, target: string, type: string, flags: number, data: string) =>
       void must(mount(source, target, type, flags, data), 'mount', target),
     umount: (target: string, flags: number) => void must(umount2(target, flags), 'umount', target),
+    mountShifted: (source: string, target: string, userNamespace: number) => {
+      const tree = must(
+        Number(openTree(SYS_OPEN_TREE, AT_FDCWD, source, OPEN_TREE_CLONE_CLOEXEC)),
+        'open_tree',
+        source,
+      );
+      // struct mount_attr: attr_set, attr_clr, propagation, userns_fd.
+      const how = Buffer.alloc(32);
+      how.writeBigUInt64LE(MOUNT_ATTR_IDMAP_RDONLY, 0);
+      how.writeBigUInt64LE(BigInt(userNamespace), 24);
+      try {
+        const set = setAttributes(SYS_MOUNT_SETATTR, tree, '', AT_EMPTY_PATH, how, how.byteLength);
+        must(Number(set), 'mount_setattr', source);
+        const moved = moveMount(SYS_MOVE_MOUNT, tree, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
+        must(Number(moved), 'move_mount', target);
+      } finally {
+        must(close(tree), 'close', String(tree));
+      }
+    },
     tryLock: (fd: number) => {
       if (flock(fd, LOCK_EX_NB) === 0) return true;
       const why = errno();

@@ -12,6 +12,7 @@ import { rootlessWarnings } from './outside-way.ts';
 import type { ContainerParts } from './parts.ts';
 import type { StoredContainer, StoredMount } from './stored-container.ts';
 import { isSystemd, SYSTEMD_STOP_SIGNAL } from './systemd-mode.ts';
+import { chooseIdMappings, keptIds } from './user-namespaces.ts';
 import { validateOptions } from './validation.ts';
 
 const DEFAULT_STOP_TIMEOUT_SECONDS = 10;
@@ -58,7 +59,7 @@ export class Creation {
       stopSignal: stored.config.StopSignal ?? 'SIGTERM',
     };
     try {
-      await engine.create(spec);
+      await engine.create({ ...spec, ...(stored.idMappings && { idMappings: stored.idMappings }) });
     } catch (error) {
       if (!(error instanceof AlreadyExists)) throw error;
       const other = (await engine.find(name))[0] ?? '';
@@ -139,6 +140,11 @@ export class Creation {
     const { engine, store, parts } = this.#options;
     const { Podman: podman = {}, HostConfig: host } = options;
     const config = mergeConfig(options.Config, image?.config ?? {});
+    const userns = host.UsernsMode ?? '';
+    if (/^keep-id(?::|$)/.test(userns) && !config.User) {
+      const { uid, gid } = keptIds(userns);
+      config.User = `${uid}:${gid}`;
+    }
     const command = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
     const isAsked = options.Config.StopSignal || image?.config.StopSignal;
     if (!isAsked && isSystemd(options, command)) config.StopSignal = SYSTEMD_STOP_SIGNAL;
@@ -160,6 +166,8 @@ export class Creation {
       ].map((one) => store.idOf(one)),
     );
     if (pod?.infraId !== undefined && !podman.IsInfra) dependencies.push(pod.infraId);
+    const user = config.User ?? '';
+    const idMappings = await chooseIdMappings({ options, user, image, engine, store });
     const shownImage = image?.references[0] ?? '';
     const given = await engine.images.resolve(config.Image).catch(() => undefined);
     return {
@@ -174,6 +182,7 @@ export class Creation {
       dependencies: [...new Set(dependencies)],
       ...(pod !== undefined && { podId: pod.id, podName: pod.name }),
       isInfra: podman.IsInfra === true,
+      ...(idMappings && { idMappings }),
       stopTimeoutSeconds: config.StopTimeout ?? DEFAULT_STOP_TIMEOUT_SECONDS,
     };
   }

@@ -71,6 +71,7 @@ export class Inspection {
       hostnamePath: join(folder, 'hostname'),
       hostsPath: join(folder, 'hosts'),
       dependencies: stored.dependencies,
+      ...(stored.idMappings && { idMappings: stored.idMappings }),
     };
   }
 

@@ -4,6 +4,7 @@ import { BadRequest } from '../../base/index.ts';
 import type { ContainerMount } from '../../engine/index.ts';
 import type { ContainerParts } from './parts.ts';
 import type { Container } from './stored-container.ts';
+import { outsideIds } from './user-namespaces.ts';
 
 /** Secrets as files of their own, bound into the container, or as variables; as they are at this start. */
 export async function secretsOf(
@@ -24,7 +25,11 @@ export async function secretsOf(
     const source = join(folder, 'secrets', (await secrets.inspect(asked.Source)).ID);
     await mkdir(join(folder, 'secrets'), { recursive: true, mode: 0o700 });
     await writeFile(source, data, { mode: 0o400 });
-    await chown(source, asked.Uid ?? 0, asked.Gid ?? 0);
+    const { uid, gid } = outsideIds(container.stored.idMappings, {
+      uid: asked.Uid ?? 0,
+      gid: asked.Gid ?? 0,
+    });
+    await chown(source, uid, gid);
     await chmod(source, asked.Mode ?? 0o444);
     secretMounts.push({
       ...{ type: 'bind', source, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev', 'noexec'] },

@@ -10,6 +10,7 @@ import {
   type OutsideResult,
   RootFolder,
   resolveInRoot,
+  type UserNamespace,
 } from '../../engine/index.ts';
 import type { ContainerNameFiles, PortReservation } from '../libpod.ts';
 import { completeAccounts, linkMountTable } from './account-files.ts';
@@ -24,6 +25,7 @@ import { secretsOf } from './secret-files.ts';
 import { sharedMemory } from './shared-memory.ts';
 import type { Container, StoredContainer, StoredMount } from './stored-container.ts';
 import { isSystemd, systemdMounts } from './systemd-mode.ts';
+import { giveToRoot, outsideIds } from './user-namespaces.ts';
 
 export interface StartingOptions {
   engine: Engine;
@@ -62,11 +64,19 @@ export class Starting {
   async init(container: Container): Promise<void> {
     // Nobody else may have them from now on; conmon holds them after us.
     const ports = await this.#reservePorts(container);
+    const own = await this.#ownUserNamespace(container);
     try {
-      await this.#initWith(container, ports);
+      await this.#initWith(container, ports, own);
     } finally {
       ports?.close();
+      own?.end();
     }
+  }
+
+  async #ownUserNamespace({ stored }: Container): Promise<UserNamespace | undefined> {
+    const { idMappings, hostConfig } = stored;
+    if (idMappings === undefined || hostConfig.UsernsMode?.startsWith('container:')) return undefined;
+    return await this.#options.engine.userNamespace(idMappings);
   }
 
   async #reservePorts({ stored }: Container): Promise<PortReservation | undefined> {
@@ -75,7 +85,11 @@ export class Starting {
     return isTheirs ? await this.#options.parts.networks?.reservePorts(stored.ports) : undefined;
   }
 
-  async #initWith(container: Container, ports: PortReservation | undefined): Promise<void> {
+  async #initWith(
+    container: Container,
+    ports: PortReservation | undefined,
+    own: UserNamespace | undefined,
+  ): Promise<void> {
     const { engine, store, parts, isRootless } = this.#options;
     const { id, stored } = container;
     const folder = await store.folderOf(id);
@@ -90,7 +104,10 @@ export class Starting {
     const sharing = await this.#sharedFolder(container, pod?.infraId);
     const imageHosts = await resolveInRoot(root, '/etc/hosts', { followLast: true });
     const nameFiles = nameFilesOf(sharing ?? folder, container, imageHosts);
-    const { network, endpoints, outside } = await this.#network(container, net, hostname, nameFiles);
+    const { network, endpoints, outside } = await this.#network(container, net, {
+      ...{ hostname, nameFiles },
+      ...(own && { existing: own.networkPath }),
+    });
     if (sharing !== undefined) await this.shareNames(container, true);
     else if (Object.keys(endpoints).length === 0)
       await parts.networks?.writeNameFiles({
@@ -110,6 +127,7 @@ export class Starting {
     await this.#workingFolder(container, root);
     await linkMountTable(container, root);
     const { accounts, home } = await completeAccounts(container, root, folder);
+    await this.#giveAway(container, root, folder, [...etc, ...accounts]);
     const spec = runSpec({
       ...{ container, hostname, network, secretEnv },
       namespaces: {
@@ -117,7 +135,7 @@ export class Starting {
         ipc: ipc ?? 'private',
         uts: uts ?? 'private',
         ...(cgroup !== undefined && { cgroup }),
-        ...(user !== undefined && user !== 'host' && { user }),
+        ...(stored.idMappings && { user: own?.path ?? user! }),
       },
       imageEnv: [...home, ...(await this.#imageEnv(container))],
       callerEnv: this.#options.environment,
@@ -134,7 +152,11 @@ export class Starting {
       cgroupParent: pod?.cgroupParent || stored.hostConfig.CgroupParent || this.#options.cgroupRoot,
     });
     try {
-      await engine.init(id, { ...spec, ...(ports && { heldDescriptors: ports.descriptors }) });
+      await engine.init(id, {
+        ...spec,
+        ...(ports && { heldDescriptors: ports.descriptors }),
+        ...(stored.idMappings && { idMappings: stored.idMappings }),
+      });
     } finally {
       for (const one of held) one.close();
     }
@@ -192,8 +214,7 @@ export class Starting {
   async #network(
     { id, name, stored }: Container,
     asked: string | undefined,
-    hostname: string,
-    nameFiles: ContainerNameFiles,
+    { hostname, nameFiles, existing }: { hostname: string; nameFiles: ContainerNameFiles; existing?: string },
   ): Promise<{ network: string; endpoints: Endpoints; outside?: OutsideResult }> {
     const { engine, parts, isRootless } = this.#options;
     if (asked !== undefined || stored.hostConfig.NetworkMode === 'none')
@@ -202,7 +223,7 @@ export class Starting {
     const isOutside = isOutsideMode(stored.hostConfig.NetworkMode);
     if (isOutside ? parts.outside === undefined : parts.networks === undefined)
       throw new BadRequest(`the network mode ${stored.hostConfig.NetworkMode} is not supported`);
-    const namespacePath = await engine.networks.createNamespace(id.slice(0, 24));
+    const namespacePath = await engine.networks.createNamespace(id.slice(0, 24), existing);
     const way = outsideWayOf(stored, isRootless);
     const endpoints = isOutside
       ? {}
@@ -270,9 +291,8 @@ export class Starting {
   async #askedMounts({ id, stored }: Container, root: string, held: RootFolder[]): Promise<ContainerMount[]> {
     const mounts: ContainerMount[] = [];
     const host = stored.hostConfig;
-    const user = stored.config.User ?? '';
     for (const mount of stored.mounts) {
-      const source = await this.#sourceOf(id, mount, root, user);
+      const source = await this.#sourceOf(id, mount, root, stored);
       mounts.push(
         engineMount(mount, mount.subpath === undefined ? source : heldPath(source, mount.subpath, held)),
       );
@@ -297,21 +317,26 @@ export class Starting {
     return mounts.sort((a, b) => depth(a.destination) - depth(b.destination));
   }
 
-  async #sourceOf(id: string, mount: StoredMount, root: string, user: string): Promise<string> {
+  async #sourceOf(id: string, mount: StoredMount, root: string, stored: StoredContainer): Promise<string> {
     if (mount.type === 'bind') {
       await stat(mount.source).catch((cause: NodeJS.ErrnoException) => {
         throw new BadRequest(`statfs ${mount.source}: no such file or directory`, { cause });
       });
       return mount.source;
     }
-    if (mount.type === 'volume') return await this.#volume(id, mount, root, user);
+    if (mount.type === 'volume') return await this.#volume(id, mount, root, stored);
     if (mount.type === 'image')
       return await this.#options.engine.images.mountImageIn(mount.name!, this.#imageFolder(id, mount), id);
     return mount.source;
   }
 
   /** Mounts it; one that is still empty begins with what the image has at its place. */
-  async #volume(id: string, mount: StoredMount, root: string, user: string): Promise<string> {
+  async #volume(
+    id: string,
+    mount: StoredMount,
+    root: string,
+    { config, idMappings }: StoredContainer,
+  ): Promise<string> {
     const { volumes } = this.#options.parts;
     if (volumes === undefined) throw new BadRequest(`the volume ${mount.name} is not supported`);
     if (!(await volumes.exists(mount.name!)))
@@ -323,10 +348,24 @@ export class Starting {
     const source = await volumes.mount(mount.name!, id);
     if (mount.subpath !== undefined) return source;
     const image = await resolveInRoot(root, mount.destination, { followLast: true });
-    const { uid, gid } = await lookUpUser(user, root, []);
+    const { uid, gid } = outsideIds(idMappings, await lookUpUser(config.User ?? '', root, []));
     const noCopy = mount.noCopy === true;
     await volumes.prepare(mount.name!, { imageFolder: image, noCopy, uid, gid });
     return source;
+  }
+
+  /** What was made for it here belongs to the root of its user namespace. */
+  async #giveAway(
+    { stored }: Container,
+    root: string,
+    folder: string,
+    files: readonly ContainerMount[],
+  ): Promise<void> {
+    if (stored.idMappings === undefined) return;
+    const own = files.map(({ source = '' }) => source).filter((one) => one.startsWith(`${folder}/`));
+    const paths = ['/etc', '/etc/mtab', '/etc/passwd', '/etc/group', stored.config.WorkingDir || '/'];
+    const inside = paths.map((path) => resolveInRoot(root, path, { followLast: path !== '/etc/mtab' }));
+    await giveToRoot(stored.idMappings, [...own, ...(await Promise.all(inside))]);
   }
 
   /** Docker makes the folder that a container works in. */

@@ -1,4 +1,4 @@
-import type { ContainerState } from '../../engine/index.ts';
+import type { ContainerState, IdMappings } from '../../engine/index.ts';
 import type { ContainerConfig, CreateOptions, EndpointSettings, HostConfig } from '../create-options.ts';
 import type { PublishedPort } from '../libpod.ts';
 
@@ -33,6 +33,8 @@ export interface StoredContainer {
   dependencies: string[];
   podId?: string;
   podName?: string;
+  /** Of its user namespace. */
+  idMappings?: IdMappings;
   isInfra: boolean;
   stopTimeoutSeconds: number;
 }

@@ -40,8 +40,8 @@ export function inspectedHostConfig(container: ContainerInspect): object {
     SecurityOpt: host.SecurityOpt ?? [],
     Tmpfs: host.Tmpfs ?? {},
     UTSMode: host.UTSMode || 'private',
-    UsernsMode: host.UsernsMode === 'host' ? '' : (host.UsernsMode ?? ''),
-    ...idMappings(podman.UidMaps, podman.GidMaps),
+    UsernsMode: container.idMappings ? 'private' : host.UsernsMode === 'host' ? '' : (host.UsernsMode ?? ''),
+    ...idMappings(container.idMappings),
     ShmSize: host.ShmSize ?? 65_536_000,
     Runtime: 'oci',
     ConsoleSize: [0, 0],
@@ -132,9 +132,10 @@ function portBindingsOf({ ports }: ContainerInspect): Record<string, object[]> {
   return bindings;
 }
 
-function idMappings(uids: string[] | undefined, gids: string[] | undefined): object {
-  if (!uids?.length && !gids?.length) return {};
-  return {
-    IDMappings: goStruct('*define.InspectIDMappings', { UidMap: uids ?? gids, GidMap: gids ?? uids }),
-  };
+function idMappings(mappings: ContainerInspect['idMappings']): object {
+  if (mappings === undefined) return {};
+  const text = (map: typeof mappings.uids) =>
+    map.map(({ containerId, hostId, size }) => `${containerId}:${hostId}:${size}`);
+  const maps = { UidMap: text(mappings.uids), GidMap: text(mappings.gids) };
+  return { IDMappings: goStruct('*define.InspectIDMappings', maps) };
 }
