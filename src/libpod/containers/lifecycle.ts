@@ -4,6 +4,7 @@ import { BadRequest, type Clock, Conflict, messageOf, NotFound } from '../../bas
 import type { AttachSession, Engine } from '../../engine/index.ts';
 import type { RemoveOptions, WaitCondition } from '../libpod.ts';
 import type { ContainerStore } from './container-store.ts';
+import { orDiskFull } from './disk-full.ts';
 import { Foreground } from './foreground.ts';
 import type { ContainerParts } from './parts.ts';
 import type { PendingStarts } from './pending-starts.ts';
@@ -98,7 +99,7 @@ export class Lifecycle {
   }
 
   async #startFailed(container: Container, error: unknown): Promise<unknown> {
-    const told = runtimeError(error);
+    const told = await orDiskFull(runtimeError(error), this.#options.store.userFolder(container.id));
     await this.#giveBack(container);
     await this.#options.pending.end(container.id);
     await this.#options.store.changeRun(container.id, { error: messageOf(told) });
