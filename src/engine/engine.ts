@@ -114,6 +114,8 @@ export interface ContainerSpec {
   details?: unknown;
   /** This folder of the host is its root, instead of an image's layers. */
   rootfs?: string;
+  /** That folder stays as it is: what the container writes lies above it, and goes with the container. */
+  overlaysRootfs?: boolean;
   /** The whole command line and environment; then `command`, `args`, `env` and the image's are not asked. */
   process?: { args: string[]; env: string[]; umask?: number };
   domainname?: string;

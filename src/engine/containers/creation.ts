@@ -83,6 +83,7 @@ export class Creation {
       await openWay(folder, mappings);
       return await mountRoot(folder, layersFolder, names);
     }
+    if (record.overlaidRootfs !== undefined) return await mountRoot(folder, '/', [record.overlaidRootfs]);
     // A deferred one is libpod's: a `/` that no layer says anything of is as containers/storage makes it.
     const mode = record.deferred ? 0o555 : 0o755;
     return await mountRoot(folder, this.#options.images().layers.folder, record.layerNames ?? [], mode);
@@ -127,7 +128,8 @@ export class Creation {
       resources: spec.resources,
       ...(spec.deferred && { deferred: true }),
       ...(spec.durable && { durable: true }),
-      ...(spec.rootfs !== undefined && { rootfs: spec.rootfs }),
+      ...(spec.rootfs !== undefined &&
+        (spec.overlaysRootfs ? { overlaidRootfs: spec.rootfs } : { rootfs: spec.rootfs })),
       ...(spec.idMappings && { idMappings: spec.idMappings }),
       ...(spec.details !== undefined && { details: spec.details }),
       creator: processIdentity(process.pid)!,

@@ -40,6 +40,8 @@ export interface ContainerRecord {
   /** Names of its layers' folders, top first; those of a deferred one are needed again. */
   layerNames?: string[];
   rootfs?: string;
+  /** A folder that its root is an overlay of. */
+  overlaidRootfs?: string;
   idMappings?: IdMappings;
   details?: unknown;
   /** `processIdentity` of its maker, to tell a creation under way from one that was cut off. */

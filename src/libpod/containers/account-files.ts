@@ -112,7 +112,8 @@ export async function linkMountTable({ stored }: Container, root: string): Promi
   try {
     await symlink('/proc/mounts', join(etc, 'mtab'));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    // A root of the caller's own may be read-only: then it has what it has.
+    if (!['EEXIST', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 

@@ -48,7 +48,7 @@ export class Creation {
       ...{ name, id, image: image?.id ?? '', details: stored },
       deferred: true,
       ...this.#permanence(options),
-      ...(options.Podman?.Rootfs !== undefined && { rootfs: options.Podman.Rootfs.replace(/:O$/, '') }),
+      ...rootOf(options.Podman?.Rootfs),
       ...{ env: {}, mounts: [], network: 'private', resources: {}, security: {} },
       labels: stored.config.Labels ?? {},
       tty: stored.config.Tty === true,
@@ -253,6 +253,12 @@ function withDefaults(host: HostConfig, isRootless: boolean, inPod: boolean): Ho
           ? 'slirp4netns'
           : 'bridge';
   return { ...host, NetworkMode: network };
+}
+
+/** `--rootfs FOLDER[:O]`; Podman's paths are the caller's, made absolute by then. */
+function rootOf(folder: string | undefined): { rootfs?: string; overlaysRootfs?: true } {
+  if (folder === undefined) return {};
+  return folder.endsWith(':O') ? { rootfs: folder.slice(0, -2), overlaysRootfs: true } : { rootfs: folder };
 }
 
 function isIdOf(text: string, image: Image): boolean {

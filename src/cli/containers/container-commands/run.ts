@@ -103,9 +103,10 @@ async function runAttached(request: Created & { flags: FlagValues; streams: Stre
   const tty = options.Config.Tty === true;
   const session = await orForget(request, () => libpod.containers.attach(id));
   if (!streams.stdout && !streams.stderr) context.stdout.write(`${id}\n`);
+  const { promise: started, resolve: hasStarted } = Promise.withResolvers<void>();
   const stopProxy =
     flags.bool('sig-proxy') && !tty
-      ? proxySignals((signal) => libpod.containers.kill(id, signal), context.stderr)
+      ? proxySignals((signal) => libpod.containers.kill(id, signal), context.stderr, started)
       : undefined;
   const joined = joinSession(session, context, {
     ...streams,
@@ -114,6 +115,7 @@ async function runAttached(request: Created & { flags: FlagValues; streams: Stre
   });
   try {
     await orForget(request, () => libpod.containers.start(id));
+    hasStarted();
     // Waiting begins before the end: afterwards somebody else may have removed it. The process that started it
     // cleans up behind it, as part of waiting.
     const exit = libpod.containers.wait(id, 'exited');

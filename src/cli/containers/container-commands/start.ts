@@ -83,8 +83,9 @@ async function startAttached(id: string, flags: FlagValues, context: ToolContext
   const tty = config.Tty === true;
   const session = await containers.attach(id);
   const isProxied = flags.changed('sig-proxy') ? flags.bool('sig-proxy') : !tty;
+  const { promise: started, resolve: hasStarted } = Promise.withResolvers<void>();
   const stopProxy = isProxied
-    ? proxySignals((signal) => containers.kill(id, signal), context.stderr)
+    ? proxySignals((signal) => containers.kill(id, signal), context.stderr, started)
     : undefined;
   const joined = joinSession(session, context, {
     ...{ tty, stdin: flags.bool('interactive'), stdout: true, stderr: true },
@@ -92,6 +93,7 @@ async function startAttached(id: string, flags: FlagValues, context: ToolContext
   });
   try {
     if (status !== 'running') await containers.start(id);
+    hasStarted();
     const exit = containers.wait(id, 'exited');
     if ((await joined) === 'detached') leave();
     return await exit;

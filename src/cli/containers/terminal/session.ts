@@ -115,16 +115,26 @@ const PROXIED: readonly NodeJS.Signals[] = [
 ];
 
 /**
- * Hands the signals we get to `kill` instead of dying of them. When that fails the container has ended, or cannot be
- * reached: the signal is ours then, and so are all later ones. @returns what ends it
+ * Hands the signals we get to `kill` instead of dying of them, once the container has `started`. When that fails the
+ * container has ended, or cannot be reached: the signal is ours then, and so are all later ones; so is one more
+ * signal before the start, which may hang. @returns what ends it
  */
-export function proxySignals(kill: (signal: string) => Promise<void>, stderr: Writable): () => void {
+export function proxySignals(
+  kill: (signal: string) => Promise<void>,
+  stderr: Writable,
+  started: Promise<void> = Promise.resolve(),
+): () => void {
   const handlers = new Map(PROXIED.map((signal) => [signal, () => void forward(signal)]));
   const stop = () => {
     for (const [signal, handler] of handlers) process.off(signal, handler);
   };
+  let waits = false;
   const forward = async (signal: NodeJS.Signals) => {
     try {
+      if (waits) throw new Conflict('the container has not started yet');
+      waits = true;
+      await started;
+      waits = false;
       await kill(signal);
     } catch (error) {
       stop();
