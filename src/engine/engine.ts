@@ -467,12 +467,25 @@ export interface ImageLibrary extends ImageStore {
   mountedImages(): Promise<{ id: string; path: string }[]>;
   /** Folders of its unpacked layers, top first, for an overlay. @throws NotFound */
   layerFolders(image: Image): Promise<{ diffIds: string[]; names: string[] }>;
+  /** What a registry has under a full name; nothing is kept. @throws NotFound */
+  lookUpManifest(
+    name: string,
+    options?: RegistryAccess & { signal?: AbortSignal },
+  ): Promise<RemoteManifest>;
   login(
     registry: string,
     credentials: { username: string; password: string },
     options?: RegistryAccess,
   ): Promise<void>;
   logout(registry: string | undefined, options?: RegistryAccess): Promise<string[]>;
+}
+
+/** Of a manifest or a list of them. */
+export interface RemoteManifest {
+  mediaType: string;
+  digest: string;
+  size: number;
+  platforms: { os: string; architecture: string; variant?: string }[];
 }
 
 /** How to come to a registry; what is absent is as in registries.conf, containers' auth.json and certs.d. */

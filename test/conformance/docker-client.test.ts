@@ -1,8 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { whyNotHere } from '../e2e/engine-fixture.ts';
 import { findDocker, findDockerPy, onPath } from '../harness/debian-packages.ts';
@@ -161,6 +163,14 @@ describe.skipIf(why !== '')(`the real docker client ${why}`, () => {
       expect((await login('wrong')).code).not.toBe(0);
       expect(await login(PASSWORD)).toMatchObject({ code: 0 });
       expect(await said('push', name)).toMatch(/1: digest: sha256:[0-9a-f]{64} size: \d+$/);
+      // `docker buildx imagetools` and compose ask so.
+      expect(await distribution(api.socket, name)).toMatchObject({
+        Descriptor: { digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) },
+        Platforms: [{ os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch }],
+      });
+      expect(await distribution(api.socket, `${registry.host}/nonesuch`)).toMatchObject({
+        message: expect.stringContaining('not found'),
+      });
       await said('rmi', name);
       expect(await said('pull', name)).toContain(`Status: Downloaded newer image for ${name}`);
       expect(await said('run', '--rm', name, 'sh', '-c', 'echo back')).toBe('back');
@@ -260,3 +270,10 @@ print('done')
     for (const verb of shown) expect(here).toContain(`'${verb}'`);
   });
 });
+
+async function distribution(socketPath: string, name: string): Promise<unknown> {
+  const auth = Buffer.from(JSON.stringify({ username: USER, password: PASSWORD })).toString('base64url');
+  const asked = get({ socketPath, path: `/distribution/${name}/json`, headers: { 'X-Registry-Auth': auth } });
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  return JSON.parse(await text(answer));
+}

@@ -4,7 +4,6 @@ import type { ApiContext } from '../context.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { filterFlag } from '../http/filters.ts';
 import type { Handler } from '../http/http-server.ts';
-import { Refusal } from '../http/refusal.ts';
 import type { Route } from '../http/router.ts';
 import { dockerName, familiarName, findImage } from '../names.ts';
 import { registryAuth } from '../registry-auth.ts';
@@ -23,13 +22,6 @@ export function imageRoutes(context: ApiContext): Route<Handler>[] {
     { method: 'GET', path: '/images/{name*}/get', handler: (x) => save(context, x, [x.params.name!]) },
     { method: 'POST', path: '/images/{name*}/tag', handler: (x) => tag(context, x) },
     { method: 'DELETE', path: '/images/{name*}', handler: (x) => remove(context, x) },
-    {
-      method: 'GET',
-      path: '/distribution/{name*}/json',
-      handler: () => {
-        throw new Refusal(501, 'looking into a registry without a pull is not supported');
-      },
-    },
   ];
 }
 

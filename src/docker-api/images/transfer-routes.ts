@@ -14,6 +14,7 @@ import { ProgressStream } from './progress-stream.ts';
 export function transferRoutes(context: ApiContext): Route<Handler>[] {
   return [
     { method: 'POST', path: '/images/create', handler: (x) => create(context, x) },
+    { method: 'GET', path: '/distribution/{name*}/json', handler: (x) => distribution(context, x) },
     { method: 'POST', path: '/images/{name*}/push', handler: (x) => push(context, x) },
   ];
 }
@@ -87,6 +88,23 @@ function pullError(error: unknown, reference: string): unknown {
     );
   }
   return error;
+}
+
+/** What a registry has, before anything is pulled. */
+async function distribution({ libpod }: ApiContext, x: Exchange): Promise<void> {
+  const reference = dockerName(x.name());
+  const credentials = registryAuth(x.request.headers['x-registry-auth']);
+  const found = await libpod.images
+    .lookUpManifest(reference, {
+      signal: x.signal,
+      ...(credentials !== undefined && { credentials }),
+      ...loopbackAccess(reference),
+    })
+    .catch((error: unknown) => {
+      throw pullError(error, reference);
+    });
+  const { mediaType, digest, size, platforms } = found;
+  x.send(200, { Descriptor: { mediaType, digest, size }, Platforms: platforms });
 }
 
 async function importRootfs({ libpod }: ApiContext, x: Exchange, source: string): Promise<void> {

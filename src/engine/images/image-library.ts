@@ -14,6 +14,7 @@ import type {
   PullOptions,
   PushOptions,
   RegistryAccess,
+  RemoteManifest,
   SaveOptions,
   SearchOptions,
   SearchResult,
@@ -365,6 +366,14 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
   async search(term: string, options: SearchOptions = {}): Promise<SearchResult[]> {
     const { searchRegistries } = await import('./registry/search.ts');
     return await searchRegistries(term, options);
+  }
+
+  async lookUpManifest(
+    name: string,
+    options: RegistryAccess & { signal?: AbortSignal } = {},
+  ): Promise<RemoteManifest> {
+    const { lookUpManifest } = await import('./registry/remote-manifest.ts');
+    return await lookUpManifest(name, options);
   }
 
   async login(

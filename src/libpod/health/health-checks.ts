@@ -33,7 +33,7 @@ const LEAN = ['--max-semi-space-size=1', '--optimize-for-size'];
 
 /**
  * Health checks without a daemon: a container's plan and state are in a file; one process for all of this
- * folder's containers (`system health-monitor`) runs them while there are any, and ends with the last.
+ * folder's containers (`role health-monitor`) runs them while there are any, and ends with the last.
  */
 export class HealthChecks {
   readonly records: HealthRecords;

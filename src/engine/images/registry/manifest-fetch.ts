@@ -60,7 +60,8 @@ export async function fetchManifest(
   }
 }
 
-async function readManifest(
+/** A manifest or a list, as it came; its digest is not compared here. */
+export async function readManifest(
   client: RegistryClient,
   repository: string,
   reference: string,

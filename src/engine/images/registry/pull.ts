@@ -154,7 +154,7 @@ async function pullAllTags(
 }
 
 /** In the words of containers/image, which people search for. */
-function explained(error: unknown, source: ImageSource, name: string): unknown {
+export function explained(error: unknown, source: ImageSource, name: string): unknown {
   const { tag, digest } = parseReference(name);
   const at = `${source.host}/${source.path}`;
   const before = `initializing source docker://${at}${digest === undefined ? `:${tag}` : `@${digest}`}: `;
