@@ -1,15 +1,11 @@
 import { BadRequest } from '../../../base/index.ts';
-import {
-  type BuildOptions,
-  normaliseReference,
-  type RegistryAccess,
-  type RunOptions,
-} from '../../../engine/index.ts';
+import { type BuildOptions, normaliseReference, type RunOptions } from '../../../engine/index.ts';
 import type { FlagValues, Invocation } from '../../grammar/index.ts';
 import { runtimePath } from '../configuration/engine-settings.ts';
 import type { ToolContext } from '../context.ts';
 import { ramBytes } from '../create/byte-sizes.ts';
 import { parseUlimits } from '../create/resources.ts';
+import { registryAccess } from '../image-commands/registry-access.ts';
 
 const PROXIES = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy'];
 
@@ -48,7 +44,7 @@ export function buildOptions(
     noCache: flags.bool('no-cache'),
     cacheFrom: flags.strings('cache-from').map((name) => (isDocker ? normaliseReference(name) : name)),
     pull: pullPolicy(flags),
-    registry: registryOf(flags),
+    registry: registryAccess(context, flags),
     ...(timestamp !== undefined && { timestampSeconds: timestamp }),
     jobs: flags.number('jobs') ?? 1,
     run: runOptions(flags, globals, context),
@@ -178,16 +174,6 @@ function pullPolicy(flags: FlagValues): NonNullable<BuildOptions['pull']> {
   }[text];
   if (policy === undefined) throw new BadRequest(`unsupported pull policy ${JSON.stringify(text)}`);
   return policy as NonNullable<BuildOptions['pull']>;
-}
-
-function registryOf(flags: FlagValues): RegistryAccess {
-  const [username = '', ...password] = flags.string('creds')?.split(':') ?? [];
-  return {
-    ...(flags.changed('authfile') && { authFile: flags.string('authfile')! }),
-    ...(flags.changed('cert-dir') && { certDir: flags.string('cert-dir')! }),
-    ...(flags.changed('creds') && { credentials: { username, password: password.join(':') } }),
-    ...(flags.changed('tls-verify') && { tlsVerify: flags.bool('tls-verify') }),
-  };
 }
 
 function runOptions(

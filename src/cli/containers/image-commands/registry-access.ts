@@ -32,8 +32,10 @@ export const registryFlags: readonly Flag[] = [
   }),
 ];
 
+type Caller = Pick<ToolContext, 'environment' | 'program'>;
+
 /** How to come to registries: from flags, the environment and the host's files, in Podman's places. */
-export function registryAccess(context: ToolContext, flags?: FlagValues): RegistryAccess {
+export function registryAccess(context: Caller, flags?: FlagValues): RegistryAccess {
   const given = (name: string) => (flags?.has(name) ? flags.string(name) : undefined);
   const creds = given('creds');
   const certDir = given('cert-dir');
@@ -53,7 +55,7 @@ export function registryAccess(context: ToolContext, flags?: FlagValues): Regist
 }
 
 /** Where `login` keeps credentials: containers' auth.json, or Docker's config.json under its name. */
-function authFileOf(context: ToolContext): string {
+function authFileOf(context: Caller): string {
   const { environment } = context;
   if (environment.REGISTRY_AUTH_FILE) return environment.REGISTRY_AUTH_FILE;
   if (context.program === 'docker') return dockerConfigOf(context);
@@ -62,18 +64,18 @@ function authFileOf(context: ToolContext): string {
   return `/run/containers/${uid}/auth.json`;
 }
 
-function dockerConfigOf({ environment }: ToolContext): string {
+function dockerConfigOf({ environment }: Caller): string {
   return join(environment.DOCKER_CONFIG ?? join(environment.HOME ?? '/root', '.docker'), 'config.json');
 }
 
-function registriesConfOf(context: ToolContext): string | undefined {
+function registriesConfOf(context: Caller): string | undefined {
   return (
     context.environment.CONTAINERS_REGISTRIES_CONF ?? firstThere(configFiles(context, 'registries.conf'))
   );
 }
 
 /** The user's own, then the host's. */
-export function configFiles({ environment }: ToolContext, name: string): string[] {
+export function configFiles({ environment }: Pick<Caller, 'environment'>, name: string): string[] {
   const own = environment.XDG_CONFIG_HOME ?? (environment.HOME && join(environment.HOME, '.config'));
   return [...(own ? [join(own, 'containers', name)] : []), `/etc/containers/${name}`];
 }
