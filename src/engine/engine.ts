@@ -407,13 +407,14 @@ export interface ImageStore {
  * References are as people write them; see `images/short-names.ts` for what they may stand for.
  */
 export interface ImageLibrary extends ImageStore {
+  readonly manifestLists: ManifestLists;
   /**
    * Fetches what is not there yet, several layers at once, verifying digest and size while streaming.
    * @throws OrreryError ImagePullFailed, Unauthorized, NotFound
    */
   pull(reference: string, options?: PullOptions): Promise<LoadedImage & { pulled: boolean }>;
   /** @param destination default: the image's own name. */
-  push(reference: string, options?: PushOptions): Promise<{ digest: string }>;
+  push(reference: string, options?: PushOptions): Promise<PushedImage>;
   /** One more name; the name leaves the image it had. */
   tag(reference: string, name: string): Promise<void>;
   /** Without names: takes all of them away; the image stays, without a name. @returns the names it lost */
@@ -532,8 +533,56 @@ export interface PushOptions extends RegistryAccess {
   destination?: string;
   compression?: 'gzip' | 'zstd';
   format?: 'oci' | 'docker';
+  /** Under its digest only, no tag. */
+  byDigest?: boolean;
   onProgress?: (progress: TransferProgress) => void;
   signal?: AbortSignal;
+}
+
+/** What the registry has now; without size and type where it went into a file. */
+export interface PushedImage {
+  digest: string;
+  sizeBytes?: number;
+  mediaType?: string;
+}
+
+/** Image indexes that are put together here; each by its name or id. @throws NotFound */
+export interface ManifestLists {
+  /** @returns its id @throws AlreadyExists unless `amend` */
+  create(name: string, options?: { amend?: boolean }): Promise<string>;
+  /** An image that is not here is pulled. @returns the list's id, as those below */
+  add(
+    list: string,
+    image: string,
+    options?: { platform?: ManifestListPlatform; all?: boolean; access?: RegistryAccess },
+  ): Promise<string>;
+  annotate(list: string, digest: string, platform: ManifestListPlatform): Promise<string>;
+  removeEntry(list: string, digest: string): Promise<string>;
+  remove(list: string): Promise<{ untagged: string[]; deleted: string[] }>;
+  exists(list: string): Promise<boolean>;
+  /** As Podman shows it: Docker's manifest list. */
+  inspect(list: string): Promise<object>;
+  push(list: string, destination: string, options?: ManifestListPush): Promise<{ digest: string }>;
+}
+
+/** For whom an entry of a list is, where the image itself does not say so. */
+export interface ManifestListPlatform {
+  os?: string;
+  architecture?: string;
+  variant?: string;
+  osVersion?: string;
+  osFeatures?: string[];
+  features?: string[];
+  annotations?: Record<string, string>;
+}
+
+export interface ManifestListPush {
+  /** Default true: its images too. */
+  all?: boolean;
+  format?: 'oci' | 'docker';
+  compression?: 'gzip' | 'zstd';
+  access?: RegistryAccess;
+  onProgress?: (progress: TransferProgress) => void;
 }
 
 export interface LoadOptions {

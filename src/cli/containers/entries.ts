@@ -4,6 +4,7 @@ import { containerEntries, containerGroups } from './container-entries.ts';
 import type { ToolContext } from './context.ts';
 import { imageEntries, imageGroups } from './image-entries.ts';
 import { kubeEntries, kubeGroups } from './kube-entries.ts';
+import { manifestEntries, manifestGroups } from './manifest-entries.ts';
 import { networkEntries, networkGroups } from './network-entries.ts';
 import { podEntries, podGroups } from './pod-entries.ts';
 import { rootlessEntries } from './rootless-entries.ts';
@@ -17,6 +18,7 @@ export const entries: readonly CommandEntry<ToolContext>[] = [
   ...containerEntries,
   ...imageEntries,
   ...buildEntries,
+  ...manifestEntries,
   ...networkEntries,
   ...volumeEntries,
   ...secretEntries,
@@ -31,6 +33,7 @@ export const groups: readonly GroupEntry[] = [
   ...containerGroups,
   ...imageGroups,
   ...buildGroups,
+  ...manifestGroups,
   ...networkGroups,
   ...volumeGroups,
   ...secretGroups,

@@ -5,6 +5,7 @@ import type {
   LoadedImage,
   LoadOptions,
   PullOptions,
+  PushedImage,
   PushOptions,
   SaveOptions,
 } from '../engine.ts';
@@ -96,7 +97,7 @@ export class EventfulImageLibrary extends DiskImageLibrary {
     return pulled;
   }
 
-  override async push(reference: string, options?: PushOptions): Promise<{ digest: string }> {
+  override async push(reference: string, options?: PushOptions): Promise<PushedImage> {
     const pushed = await super.push(reference, options);
     await this.#tell({
       status: 'push',

@@ -11,7 +11,9 @@ import type {
   ImportOptions,
   LoadedImage,
   LoadOptions,
+  ManifestLists,
   PullOptions,
+  PushedImage,
   PushOptions,
   RegistryAccess,
   RemoteManifest,
@@ -32,6 +34,7 @@ import {
   withEntries,
 } from './image-store.ts';
 import { parentsOf } from './image-tree.ts';
+import { DiskManifestLists } from './manifest-lists.ts';
 import { type Descriptor, MANIFEST, type Manifest } from './media-types.ts';
 import { parseReference } from './reference.ts';
 import { importRootfs } from './rootfs-import.ts';
@@ -40,10 +43,12 @@ import { localReference } from './short-names.ts';
 
 /** The image store with what a registry, a builder and people need. */
 export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
+  readonly manifestLists: ManifestLists;
   readonly #mounts: ImageMounts;
 
   constructor(options: DiskImageStoreOptions) {
     super(options);
+    this.manifestLists = new DiskManifestLists(options.directory, this);
     this.#mounts = new ImageMounts(join(options.directory, 'image-mounts'));
   }
 
@@ -181,6 +186,8 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
     reference: string,
     options: { force?: boolean; noPrune?: boolean; allNames?: boolean } = {},
   ): Promise<{ untagged: string[]; deleted: string[] }> {
+    if ((await this.resolve(reference)) === undefined && (await this.manifestLists.exists(reference)))
+      return await this.manifestLists.remove(reference);
     const image = await this.inspect(reference);
     const removed = { untagged: [] as string[], deleted: [] as string[] };
     const nameMeant = await this.nameMeant(image, reference);
@@ -358,7 +365,7 @@ export class DiskImageLibrary extends DiskImageStore implements ImageLibrary {
     return await pullImage(this, reference, options);
   }
 
-  async push(reference: string, options: PushOptions = {}): Promise<{ digest: string }> {
+  async push(reference: string, options: PushOptions = {}): Promise<PushedImage> {
     const { pushImage } = await import('./registry/push.ts');
     return await pushImage(this, reference, options);
   }

@@ -62,6 +62,12 @@ const image: readonly Flag[] = [
     'set created timestamp to the specified epoch seconds to allow for deterministic builds, defaults to current time',
     PODMAN,
   ),
+  flag(
+    'string',
+    'manifest',
+    'add the image to the specified manifest list. Creates it if it is not there.',
+    PODMAN,
+  ),
   flag('string', 'iidfile', 'file to write the image ID to', { placeholder: 'file' }),
   flag('string', 'ignorefile', 'path to an alternate .dockerignore file', PODMAN),
 ];
@@ -285,13 +291,6 @@ const refused: readonly Flag[] = [
     'logsplit',
     'split logfile to different files for each platform',
     'build one platform at a time',
-    PODMAN,
-  ),
-  refusedFlag(
-    'string',
-    'manifest',
-    'add the image to the specified manifest list.',
-    'add it with manifest add afterwards',
     PODMAN,
   ),
   refusedFlag(

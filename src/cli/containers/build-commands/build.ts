@@ -35,6 +35,11 @@ export const build: CommandDefinition<ToolContext> = {
     );
     if (options.quiet)
       context.stdout.write(`${context.program === 'docker' ? id : id.slice('sha256:'.length)}\n`);
+    const list = flags.has('manifest') ? flags.string('manifest') : undefined;
+    if (list) {
+      await images.manifestLists.create(list, { amend: true });
+      await images.manifestLists.add(list, id);
+    }
     if (flags.changed('iidfile')) await writeFile(flags.string('iidfile')!, id);
     if (flags.bool('push')) for (const name of names) await images.push(name, options.registry);
     return 0;

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { createGzip, createZstdCompress } from 'node:zlib';
 import { BadRequest, type OrreryError, systemClock } from '../../../base/index.ts';
-import type { ImageDetails, PushOptions } from '../../engine.ts';
+import type { ImageDetails, PushedImage, PushOptions } from '../../engine.ts';
 import type { DiskImageLibrary } from '../image-library.ts';
 import { decompressor } from '../layers.ts';
 import {
@@ -35,7 +35,7 @@ export async function pushImage(
   library: DiskImageLibrary,
   reference: string,
   options: PushOptions,
-): Promise<{ digest: string }> {
+): Promise<PushedImage> {
   const image = await library.inspect(reference);
   const destination = parseTransport(options.destination ?? (await ownName(library, image, reference)));
   if ('path' in destination) return await pushToPath(library, image, destination, options);
@@ -49,7 +49,9 @@ export async function pushImage(
   const client = clientFor(source, options);
   try {
     return await library.staged((staging) =>
-      new Push(library, client, source.path, image, staging, options).run(parseReference(name)),
+      new Push(library, client, source.path, image, staging, options).run(
+        options.byDigest ? { tag: undefined, digest: undefined } : parseReference(name),
+      ),
     );
   } catch (error) {
     if (!(error instanceof RegistryRefused)) throw error;
@@ -109,7 +111,7 @@ class Push {
     this.#options = options;
   }
 
-  async run(name: { tag: string | undefined; digest: string | undefined }): Promise<{ digest: string }> {
+  async run(name: { tag: string | undefined; digest: string | undefined }): Promise<PushedImage> {
     const { digest: own } = this.#image;
     const bytes = await this.#library.blobs.read(own);
     const manifest = asManifest(parseJson(bytes, own), own);
@@ -154,7 +156,7 @@ class Push {
     bytes: Buffer,
     isDocker: boolean,
     { tag, digest }: { tag: string | undefined; digest: string | undefined },
-  ): Promise<{ digest: string }> {
+  ): Promise<PushedImage> {
     this.#tell('', 'Writing manifest to image destination');
     const { createHash } = await import('node:crypto');
     const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -163,7 +165,11 @@ class Push {
       body: bytes,
     });
     answer.destroy();
-    return { digest: actual };
+    return {
+      digest: actual,
+      sizeBytes: bytes.byteLength,
+      mediaType: isDocker ? DOCKER_MANIFEST : MANIFEST,
+    };
   }
 
   /** A layer that is a plain tar here travels compressed; others as they are, unless asked for. */
