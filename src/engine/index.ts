@@ -11,7 +11,7 @@ export { type BuilderOptions, openBuilder } from './build/builder.ts';
 export { sweepBuilds } from './build/leftovers.ts';
 export type * from './build/options.ts';
 export { readJson, readText, replaceFile } from './containers/records.ts';
-export { outsideId } from './containers/user-namespace.ts';
+export { insideOwner, outsideId } from './containers/user-namespace.ts';
 export { lookUpUser } from './containers/users.ts';
 export type * from './engine.ts';
 export { applyChanges } from './images/config-changes.ts';

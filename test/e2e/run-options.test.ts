@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { whyNotHere } from './engine-fixture.ts';
 import { Tool } from './libpod-fixture.ts';
@@ -36,6 +38,60 @@ describe.skipIf(missing !== '')('options of run', () => {
       const lines = (await tool.ok(...words, `busybox ${script}`)).split('\n');
       expect(lines).toEqual([...expected, 'x.org', '/proc/mounts']);
     }
+  });
+
+  test('a user namespace of its own has its image, its volumes and its network, and others do not see in', async () => {
+    const mapped = ['--uidmap', '0:300000:2000', '--user', '33:33', '-v', 'mapped:/data'];
+    const id = await tool.ok(
+      'run',
+      '-d',
+      ...mapped,
+      IMAGE,
+      'busybox',
+      'sh',
+      '-c',
+      'busybox touch /data/f; busybox sleep 99',
+    );
+    const inside = (script: string) => tool.ok('exec', '--user', '0', id, 'busybox', 'sh', '-c', script);
+    const ids =
+      'busybox cat /proc/self/uid_map; busybox stat -c %u:%g /bin /etc/hosts /proc/1; busybox ls /sys/class/net';
+    expect((await inside(ids)).split(/\s+/).filter(Boolean)).toEqual([
+      ...['0', '300000', '2000', '0:0', '0:0', '33:33', 'eth0', 'lo'],
+    ]);
+    const volume = await tool.ok('volume', 'inspect', '--format', '{{.Mountpoint}}', 'mapped');
+    await expect.poll(async () => (await stat(join(volume, 'f')).catch(() => undefined))?.uid).toBe(300_033);
+    const [root] = (await tool.ok('inspect', '--format', '{{.GraphDriver.Data.MergedDir}}', id)).split('\n');
+    expect((await stat(dirname(root!))).mode & 0o7).toBe(0);
+    await tool.ok('cp', '/etc/hostname', `${id}:/copied`);
+    await inside('busybox touch /written');
+    expect(await inside('busybox stat -c %u /copied')).toBe('33');
+    await tool.ok('commit', '-q', id, 'localhost/of-mapped');
+    await tool.ok('rm', '-f', '-t', '0', id);
+    const owners = await tool.ok(
+      ...[
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        'localhost/of-mapped',
+        'busybox',
+        'stat',
+        '-c',
+        '%u',
+        '/copied',
+        '/written',
+      ],
+    );
+    expect(owners.split('\n')).toEqual(['33', '0']);
+  });
+
+  test('ids that this host does not give are refused', async () => {
+    const refused = async (...words: string[]) =>
+      (await tool.run('run', '--rm', ...words, IMAGE, 'busybox')).stderr;
+    expect(await refused('--subuidname', 'nobody-has-this')).toContain('no subuid ranges found for user');
+    expect(await refused('--userns', 'keep-id')).toContain('keep-id is only supported in rootless mode');
+    expect(await refused('--userns', 'auto:sise=3')).toContain('unknown option specified: "sise"');
+    expect(await refused('--uidmap', '0:1')).not.toBe('');
   });
 
   test('limits of a running container are changed in its control groups', async () => {

@@ -49,6 +49,20 @@ export function outsideId(mappings: readonly IdMapping[], id: number): number | 
   return range === undefined ? undefined : range.hostId + id - range.containerId;
 }
 
+/** The owner of a file as the inside sees it; who has no id there stays who they are outside. */
+export function insideOwner(
+  mappings: IdMappings | undefined,
+  { uid, gid }: { uid: number; gid: number },
+): { uid: number; gid: number } {
+  if (mappings === undefined) return { uid, gid };
+  const turned = (map: readonly IdMapping[]) =>
+    map.map(({ containerId, hostId, size }) => ({ containerId: hostId, hostId: containerId, size }));
+  return {
+    uid: outsideId(turned(mappings.uids), uid) ?? uid,
+    gid: outsideId(turned(mappings.gids), gid) ?? gid,
+  };
+}
+
 export interface MappedLayers {
   /** The container's own. */
   folder: string;

@@ -12,6 +12,8 @@ import {
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { OrreryError } from '../../base/index.ts';
+import { insideOwner } from '../containers/user-namespace.ts';
+import type { IdMappings } from '../engine.ts';
 import { libc } from '../system/libc.ts';
 import { END_OF_TAR, encodeTarHeader, padding, type TarEntryHeader } from './tar-header.ts';
 
@@ -29,6 +31,8 @@ export interface LayerTarOptions {
   exclude?: (path: string) => boolean;
   /** The tar is of a whole root file system, not of a layer: whiteouts of overlayfs are left out. */
   isRoot?: boolean;
+  /** Owners are written as a user namespace with these ids sees them. */
+  idMappings?: IdMappings;
 }
 
 interface Found {
@@ -73,6 +77,7 @@ async function* tarChunks(folder: string, options: LayerTarOptions): AsyncGenera
     const whitesOut = isWhiteout(info);
     if (whitesOut && options.isRoot) continue;
     const header = whitesOut ? whiteoutOf(found) : headerOf(found, first);
+    Object.assign(header, insideOwner(options.idMappings, { uid: header.uid ?? 0, gid: header.gid ?? 0 }));
     if (options.mtimeSeconds !== undefined) header.mtimeSeconds = options.mtimeSeconds;
     if (linkKey !== undefined && first === undefined && !whitesOut) firstNames.set(linkKey, found.path);
     add(encodeTarHeader(header));

@@ -21,7 +21,7 @@ export class ContainerImages {
   async diff(text: string): Promise<{ path: string; kind: 'C' | 'A' | 'D' }[]> {
     const container = await this.#store.find(text);
     const { upper, lowers } = await this.#layers(container);
-    const mounted = new Set(OWN_FILES);
+    const mounted = new Set([...OWN_FILES, ...OWN_FOLDERS]);
     for (const mount of container.stored.mounts) mounted.add(mount.destination);
     return (await changesOf(upper, lowers)).filter(({ path }) => !mounted.has(path));
   }
@@ -45,7 +45,12 @@ export class ContainerImages {
     if (shallPause) await this.#engine.pause(id);
     try {
       const own = new Set(OWN_FILES.map((path) => path.slice(1)));
-      const layer = await this.#engine.images.addLayer(layerTar(upper, { exclude: (path) => own.has(path) }));
+      const layer = await this.#engine.images.addLayer(
+        layerTar(upper, {
+          exclude: (path) => own.has(path),
+          ...(stored.idMappings && { idMappings: stored.idMappings }),
+        }),
+      );
       const now = new Date().toISOString();
       const { id: imageId } = await this.#engine.images.add({
         ...(options.reference !== undefined && { reference: options.reference }),
@@ -90,13 +95,19 @@ export class ContainerImages {
   }
 
   async export(text: string): Promise<Readable> {
-    const { id } = await this.#store.find(text);
-    return layerTar(await this.#engine.mountRoot(id), { isRoot: true });
+    const { id, stored } = await this.#store.find(text);
+    return layerTar(await this.#engine.mountRoot(id), {
+      isRoot: true,
+      ...(stored.idMappings && { idMappings: stored.idMappings }),
+    });
   }
 }
 
 /** Made empty by the runtime to mount ours on. */
 const OWN_FILES = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/etc/mtab', '/run/.containerenv'];
+
+/** What is mounted in every container: that its folder was made is no change of the container's. */
+const OWN_FOLDERS = ['/dev', '/proc', '/run', '/run/secrets', '/sys'];
 
 function configOf({ stored }: Container, image: ImageConfig, options: CommitOptions): ImageConfig {
   const { config } = stored;

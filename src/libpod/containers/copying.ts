@@ -9,6 +9,8 @@ import {
   END_OF_TAR,
   type Engine,
   encodeTarHeader,
+  type IdMappings,
+  insideOwner,
   padding,
   RootFolder,
   removeHeld,
@@ -16,6 +18,7 @@ import {
 import type { PathStat } from '../libpod.ts';
 import type { ContainerStore } from './container-store.ts';
 import type { ContainerParts } from './parts.ts';
+import { outsideIds } from './user-namespaces.ts';
 
 /**
  * Files between a container and the outside, also while it runs and changes its tree: every path is resolved by
@@ -47,7 +50,8 @@ export class Copying {
       const found = await statIn(root, inside, path);
       const source = root.find(inside, { followLast: true });
       const name = posix.basename(posix.resolve('/', path)) || '/';
-      const chunks = tarOf(source, name === '/' ? '.' : name);
+      const { idMappings } = (await this.#store.find(text)).stored;
+      const chunks = tarOf(source, name === '/' ? '.' : name, idMappings);
       return { stat: found, tar: Readable.from(closing(chunks, root), { objectMode: false }) };
     } catch (error) {
       root.close();
@@ -64,10 +68,12 @@ export class Copying {
     const { root, inside } = await this.#place(text, folder);
     try {
       root.find(inside, { followLast: true, isFolder: true });
-      const user = (await this.#store.find(text)).stored.config.User ?? '';
+      const { config, idMappings } = (await this.#store.find(text)).stored;
+      const user = config.User ?? '';
       const [uid, gid = 0] = /^\d+(?::\d+)?$/.test(user) ? user.split(':').map(Number) : [];
       const how = {
         ...(options.noOverwriteDirNonDir && { noOverwriteDirNonDir: true }),
+        ...(idMappings && { idMappings }),
         ...(options.chown && uid !== undefined && { owner: [uid, gid] as [number, number] }),
       };
       const entries = extract();
@@ -156,16 +162,18 @@ async function* closing(chunks: AsyncGenerator<Buffer>, root: RootFolder): Async
 }
 
 /** `place` is held by a descriptor; what is below it is opened step by step, and never followed. */
-async function* tarOf(place: string, name: string): AsyncGenerator<Buffer> {
+async function* tarOf(place: string, name: string, ids: IdMappings | undefined): AsyncGenerator<Buffer> {
   const info = await stat(place);
   const common = {
     name,
     mode: info.mode & 0o7777,
-    ...{ uid: info.uid, gid: info.gid, mtimeSeconds: Math.floor(info.mtimeMs / 1000) },
+    ...insideOwner(ids, info),
+    mtimeSeconds: Math.floor(info.mtimeMs / 1000),
   };
   if (info.isDirectory()) {
     yield encodeTarHeader({ ...common, type: 'directory', size: 0 });
-    for (const child of (await readdir(place)).sort()) yield* childOf(place, child, `${name}/${child}`);
+    for (const child of (await readdir(place)).sort())
+      yield* childOf(place, { child, name: `${name}/${child}` }, ids);
     return;
   }
   if (!info.isFile()) return;
@@ -181,7 +189,11 @@ async function* tarOf(place: string, name: string): AsyncGenerator<Buffer> {
   yield padding(info.size);
 }
 
-async function* childOf(place: string, child: string, name: string): AsyncGenerator<Buffer> {
+async function* childOf(
+  place: string,
+  { child, name }: { child: string; name: string },
+  ids: IdMappings | undefined,
+): AsyncGenerator<Buffer> {
   const path = `${place}/${child}`;
   let info: Awaited<ReturnType<typeof lstat>>;
   try {
@@ -191,17 +203,17 @@ async function* childOf(place: string, child: string, name: string): AsyncGenera
     throw error;
   }
   if (info.isSymbolicLink()) {
-    const { uid, gid, mtimeMs } = info;
     yield encodeTarHeader({
-      ...{ name, type: 'symlink', mode: 0o777, uid, gid, size: 0, linkname: await readlink(path) },
-      mtimeSeconds: Math.floor(mtimeMs / 1000),
+      ...{ name, type: 'symlink', mode: 0o777, size: 0, linkname: await readlink(path) },
+      ...insideOwner(ids, info),
+      mtimeSeconds: Math.floor(info.mtimeMs / 1000),
     });
     return;
   }
   if (!info.isDirectory() && !info.isFile()) return;
   const folder = new RootFolder(place);
   try {
-    yield* tarOf(folder.find(child, { followLast: false }), name);
+    yield* tarOf(folder.find(child, { followLast: false }), name, ids);
   } catch (error) {
     // Swapped for a symlink, or removed, just now.
     if (!(error instanceof NotFound) && (error as NodeJS.ErrnoException).code !== 'ELOOP') throw error;
@@ -231,14 +243,15 @@ async function unpackEntry(
   root: RootFolder,
   folder: string,
   entry: Entry,
-  options: { noOverwriteDirNonDir?: boolean; owner?: [uid: number, gid: number] },
+  options: { noOverwriteDirNonDir?: boolean; owner?: [uid: number, gid: number]; idMappings?: IdMappings },
 ): Promise<void> {
   const { header } = entry;
   const path = posix.join(folder, posix.resolve('/', header.name));
   const parent = await root.makeFolder(posix.dirname(path));
   const name = posix.basename(path);
   const at = `${parent}/${name}`;
-  const [uid, gid] = options.owner ?? [header.uid ?? 0, header.gid ?? 0];
+  const [ownerId, groupId] = options.owner ?? [header.uid ?? 0, header.gid ?? 0];
+  const { uid, gid } = outsideIds(options.idMappings, { uid: ownerId, gid: groupId });
   const mode = (header.mode ?? 0o644) & 0o7777;
   const there = path === '/' ? undefined : await lstat(at).catch(() => undefined);
   if (header.type === 'directory') {
