@@ -17,9 +17,12 @@ function direct<T extends Call>(call: T): (...args: Parameters<T>) => Promise<Re
   return async (...args) => call(...args) as ReturnType<T>;
 }
 
-/** A terminal or a pipe may have nothing to say yet, and somebody of ours may have to answer first. */
+/**
+ * A terminal or a pipe may have nothing to say yet, and somebody of ours may have to answer first. A control
+ * group takes its time with a new member, and there are many that can be asked at once.
+ */
 function isRegularPlace(path: unknown): path is string {
-  return typeof path === 'string' && !path.startsWith('/dev/') && !/^\/proc\/[^/]+\/fd\//.test(path);
+  return typeof path === 'string' && !/^\/(?:dev\/|proc\/[^/]+\/fd\/|.*\/cgroup\.procs$)/.test(path);
 }
 
 const readNow = direct(fs.readFileSync);

@@ -306,7 +306,9 @@ export class Containers {
         if (status === 'exited') return true;
         const leftMs = endMs - Date.now();
         if (leftMs <= 0) return false;
-        await Promise.race([woken, delay(Math.min(leftMs, 1000))]);
+        const timer = setTimeout(() => wake(), Math.min(leftMs, 1000));
+        // Left running it would keep a command alive that has nothing left to do.
+        await woken.finally(() => clearTimeout(timer));
       }
     };
     return { within, forget };

@@ -1,7 +1,10 @@
-import { mkdir, open } from 'node:fs/promises';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { OrreryError, systemClock } from '../../base/index.ts';
 import { libc } from './libc.ts';
+
+/** How late one who waits may learn that the lock is free. */
+const LONGEST_WAIT_MS = 20;
 
 const queues = new Map<string, Promise<unknown>>();
 
@@ -31,18 +34,28 @@ export async function withFileLock<T>(
 }
 
 async function hold<T>(path: string, work: () => Promise<T>, timeoutMs: number): Promise<T> {
-  await mkdir(dirname(path), { recursive: true });
-  const file = await open(path, 'a', 0o600);
+  const file = openLock(path);
   try {
     const endMs = Date.now() + timeoutMs;
-    for (let waitMs = 1; !libc().tryLock(file.fd); waitMs = Math.min(waitMs * 2, 50)) {
+    for (let waitMs = 1; !libc().tryLock(file); waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       if (Date.now() > endMs)
         throw new OrreryError('LockTimeout', `another process has held ${path} for ${timeoutMs} ms`);
       await systemClock.sleep(waitMs);
     }
     return await work();
   } finally {
-    await file.close();
+    closeSync(file);
+  }
+}
+
+/** At once: a command takes some twenty locks, nearly all of them free, and a detour for each is dearer than the lock. */
+function openLock(path: string): number {
+  try {
+    return openSync(path, 'a', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(dirname(path), { recursive: true });
+    return openSync(path, 'a', 0o600);
   }
 }
 

@@ -138,10 +138,14 @@ export class Lifecycle {
     const { engine, parts, starting } = this.#options;
     const { id, stored } = container;
     await starting.shareNames(container, false);
-    await parts.networks?.tearDown(id);
-    await parts.outside?.disconnect(id);
-    await engine.networks.removeNamespace(id.slice(0, 24));
-    await engine.cleanup(id);
+    const network = async () => {
+      await parts.networks?.tearDown(id);
+      await parts.outside?.disconnect(id);
+      await engine.networks.removeNamespace(id.slice(0, 24));
+    };
+    // ip(8) and nft(8) take their time, in processes of their own.
+    for (const done of await Promise.allSettled([network(), engine.cleanup(id)]))
+      if (done.status === 'rejected') throw done.reason;
     releaseSharedMemory(this.#options.store.userFolder(id));
     await starting.releaseImages(container);
     for (const mount of stored.mounts)

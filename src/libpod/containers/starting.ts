@@ -65,9 +65,12 @@ export class Starting {
     // Nobody else may have them from now on; conmon holds them after us.
     const ports = await this.#reservePorts(container);
     const own = await this.#ownUserNamespace(container);
+    const pending: Promise<unknown>[] = [];
     try {
-      await this.#initWith(container, ports, own);
+      await this.#initWith(container, ports, own, pending);
     } finally {
+      // Whatever went wrong: nobody takes down what is being made.
+      await Promise.allSettled(pending);
       ports?.close();
       own?.end();
     }
@@ -77,6 +80,16 @@ export class Starting {
     const { idMappings, hostConfig } = stored;
     if (idMappings === undefined || hostConfig.UsernsMode?.startsWith('container:')) return undefined;
     return await this.#options.engine.userNamespace(idMappings);
+  }
+
+  /** Its process waits for its start: what it is not to be without is there by then, or it ends. */
+  async #untilJoined(id: string, pending: readonly Promise<unknown>[]): Promise<void> {
+    try {
+      await Promise.all(pending);
+    } catch (error) {
+      await this.#options.engine.stop(id, 0);
+      throw error;
+    }
   }
 
   async #reservePorts({ stored }: Container): Promise<PortReservation | undefined> {
@@ -89,6 +102,7 @@ export class Starting {
     container: Container,
     ports: PortReservation | undefined,
     own: UserNamespace | undefined,
+    pending: Promise<unknown>[],
   ): Promise<void> {
     const { engine, store, parts, isRootless } = this.#options;
     const { id, stored } = container;
@@ -104,12 +118,13 @@ export class Starting {
     const sharing = await this.#sharedFolder(container, pod?.infraId);
     const imageHosts = await resolveInRoot(root, '/etc/hosts', { followLast: true });
     const nameFiles = nameFilesOf(sharing ?? folder, container, imageHosts);
-    const { network, endpoints, outside } = await this.#network(container, net, {
+    const { network, endpoints, outside, joining } = await this.#network(container, net, {
       ...{ hostname, nameFiles },
       ...(own && { existing: own.networkPath }),
     });
+    if (joining !== undefined) pending.push(joining);
     if (sharing !== undefined) await this.shareNames(container, true);
-    else if (Object.keys(endpoints).length === 0)
+    else if (joining === undefined && Object.keys(endpoints).length === 0)
       await parts.networks?.writeNameFiles({
         ...nameFiles,
         isHostNetwork: network === 'host',
@@ -160,6 +175,7 @@ export class Starting {
     } finally {
       for (const one of held) one.close();
     }
+    await this.#untilJoined(id, pending);
     // The container has its own mount of them now.
     this.#unmountImages(container);
   }
@@ -215,7 +231,7 @@ export class Starting {
     { id, name, stored }: Container,
     asked: string | undefined,
     { hostname, nameFiles, existing }: { hostname: string; nameFiles: ContainerNameFiles; existing?: string },
-  ): Promise<{ network: string; endpoints: Endpoints; outside?: OutsideResult }> {
+  ): Promise<{ network: string; endpoints: Endpoints; outside?: OutsideResult; joining?: Promise<unknown> }> {
     const { engine, parts, isRootless } = this.#options;
     if (asked !== undefined || stored.hostConfig.NetworkMode === 'none')
       return { network: asked ?? 'private', endpoints: {} };
@@ -225,18 +241,31 @@ export class Starting {
       throw new BadRequest(`the network mode ${stored.hostConfig.NetworkMode} is not supported`);
     const namespacePath = await engine.networks.createNamespace(id.slice(0, 24), existing);
     const way = outsideWayOf(stored, isRootless);
-    const endpoints = isOutside
-      ? {}
-      : await parts.networks!.setUp({
+    const joining = isOutside
+      ? undefined
+      : parts.networks!.setUp({
           ...{ containerId: id, containerName: name, namespacePath, hostname },
           networks: stored.networks,
           ports: way === undefined ? stored.ports : [],
           portsReserved: true,
           nameFiles,
         });
+    if (joining !== undefined && way === undefined && this.#mayJoinLater(stored)) {
+      // Awaited when the process is there; an error before that must not go by as nobody's.
+      joining.catch(() => undefined);
+      for (const path of [nameFiles.hostsPath, nameFiles.resolvConfPath])
+        if (path !== undefined) await writeFile(path, '', { flag: 'a', mode: 0o644 });
+      return { network: namespacePath, endpoints: {}, joining };
+    }
+    const endpoints = (await joining) ?? {};
     if (way === undefined || parts.outside === undefined) return { network: namespacePath, endpoints };
     const request = { containerId: id, namespacePath, ports: stored.ports, ...way };
     return { network: namespacePath, endpoints, outside: await parts.outside.connect(request) };
+  }
+
+  /** Links, addresses and rules are made while conmon and runc make the process; what they are written to is there. */
+  #mayJoinLater({ networks, idMappings }: StoredContainer): boolean {
+    return Object.keys(networks).length > 0 && idMappings === undefined;
   }
 
   /** Whoever joins another's network has its names too. */
