@@ -52,6 +52,17 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
     expect(words).toEqual([0, 0, user.uid, 1, 1, user.subordinate, 65_536, 1]);
   });
 
+  test('keep their number with keep-id, and their files in what is mounted; with nomap the user is not inside', async () => {
+    const kept = await output(
+      ['--network', 'none', '--userns', 'keep-id', '--volume', `${user.home}:/home/me`],
+      'id -u; stat -c %u /bin /home/me; cat /proc/self/uid_map',
+    );
+    const numbers = kept.stdout.trim().split(/\s+/).map(Number);
+    expect(numbers.slice(0, 6), kept.stderr).toEqual([user.uid, 0, user.uid, 0, 1, user.uid]);
+    const nomap = await output(['--network', 'none', '--userns', 'nomap'], 'id -u; cat /proc/self/uid_map');
+    expect(nomap.stdout.trim().split(/\s+/).map(Number)).toEqual([0, 0, 1, 65_536]);
+  });
+
   test('have their exit code told', async () => {
     expect((await output(['--network', 'none'], 'exit 7')).exitCode).toBe(7);
   });
