@@ -1,14 +1,17 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { findDebianProgram } from '../harness/debian-program.ts';
 import { startRegistry } from '../harness/registry.ts';
 import { TEST_IMAGE, writeTestImage } from './test-image.ts';
 
+const execute = promisify(execFile);
+
 /** Tags of the test image that the tests pull beside the one they begin with. */
 const OTHER_TAGS = ['00000004', 'multiimage', '20210610'];
 /** What the tests take for small images of others. */
-const ALSO_CALLED = ['quay.io/libpod/alpine:latest', 'quay.io/libpod/busybox:latest'];
+const ALSO_CALLED = ['quay.io/libpod/alpine:latest', 'quay.io/libpod/busybox:latest', 'k8s.gcr.io/pause:3.5'];
 /** Its own registry image, which `podman login`'s tests run. */
 const REGISTRY_IMAGE = 'quay.io/libpod/registry:2.8';
 const REGISTRY_CONFIG = {
@@ -18,7 +21,7 @@ const REGISTRY_CONFIG = {
 };
 
 export interface Mirror {
-  /** A registries.conf in which quay.io is found here. */
+  /** A registries.conf in which those registries are found here. */
   registriesConf: string;
   stop(): Promise<void>;
 }
@@ -33,34 +36,31 @@ export async function startMirror(options: {
   const { podman, cache, busybox, environment } = options;
   const registry = await startRegistry();
   const root = join(cache, 'mirror-root');
-  const run = (...args: string[]) =>
-    execFileSync(podman, ['--root', root, ...args], {
-      env: environment,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+  // Not synchronous: this process reads what the registry says, which would wait for it.
+  const run = (...args: string[]) => execute(podman, ['--root', root, ...args], { env: environment });
   try {
     mkdirSync(root, { recursive: true });
     for (const tag of [TEST_IMAGE.split(':')[1]!, ...OTHER_TAGS]) {
       const file = join(cache, `testimage-${tag}.tar`);
       if (!existsSync(file)) await writeTestImage(busybox, file, tag);
-      run('load', '-q', '-i', file);
+      await run('load', '-q', '-i', file);
     }
-    for (const name of ALSO_CALLED) run('tag', TEST_IMAGE, name);
+    for (const name of ALSO_CALLED) await run('tag', TEST_IMAGE, name);
     const program = await findDebianProgram('docker-registry', 'docker-registry');
     writeFileSync(join(root, 'config.yml'), JSON.stringify(REGISTRY_CONFIG));
-    run(
+    await run(
       ...['image', 'pack', '--file', `${join(root, 'config.yml')}:/etc/docker/registry/config.yml`],
       ...['--cmd', '["serve", "/etc/docker/registry/config.yml"]', '--expose', '5000/tcp'],
       ...[REGISTRY_IMAGE, program],
     );
     const tags = OTHER_TAGS.map((tag) => `${TEST_IMAGE.split(':')[0]}:${tag}`);
     for (const name of [TEST_IMAGE, ...tags, ...ALSO_CALLED, REGISTRY_IMAGE])
-      run('push', '-q', '--tls-verify=false', name, `docker://${name.replace('quay.io', registry.host)}`);
+      await run('push', '-q', '--tls-verify=false', name, `docker://${registry.host}/${name}`);
     const registriesConf = join(cache, 'registries.conf');
-    writeFileSync(
-      registriesConf,
-      `unqualified-search-registries = ["quay.io"]\n[[registry]]\nprefix = "quay.io"\nlocation = "${registry.host}"\ninsecure = true\n`,
+    const found = ['quay.io', 'k8s.gcr.io'].map(
+      (name) => `[[registry]]\nprefix = "${name}"\nlocation = "${registry.host}/${name}"\ninsecure = true\n`,
     );
+    writeFileSync(registriesConf, `unqualified-search-registries = ["quay.io"]\n${found.join('')}`);
     return { registriesConf, stop: () => registry.stop() };
   } catch (error) {
     await registry.stop();

@@ -5,7 +5,7 @@
  *
  * Everything is fetched from Debian into a cache outside of the checkout. The output of each file is kept beside it.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   createWriteStream,
@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { debianPackages } from '../foreign/packages.ts';
 import { startMirror } from './mirror.ts';
 import { TEST_IMAGE } from './test-image.ts';
@@ -95,10 +95,7 @@ function chosenFiles(): string[] {
 
 async function runFile(file: string): Promise<string> {
   // The file before may have removed it; pulled, it has the registry's digest.
-  execFileSync(podman, ['pull', '-q', TEST_IMAGE], {
-    env: environment,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  await promisify(execFile)(podman, ['pull', '-q', TEST_IMAGE], { env: environment });
   mkdirSync(join(cache, 'output'), { recursive: true });
   const output = join(cache, 'output', `${file}.tap`);
   const to = createWriteStream(output);
