@@ -1,6 +1,7 @@
 import { accessSync, closeSync, constants, readlinkSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { libc } from '../system/libc.ts';
 import { INSIDE, JOIN, MAKE } from './entry-scripts.ts';
 import { type IdRange, rootlessFacts } from './facts.ts';
 import { findHolder, isHolderAlive, nameHolder, readHolder } from './namespace-holder.ts';
@@ -32,6 +33,7 @@ export function enterNamespaces(options: EntryOptions): void {
 }
 
 function enter(options: EntryOptions): void {
+  keepHandedSockets(options.env);
   const { uid, gid } = rootlessFacts();
   const directory = userRuntimeDirectory(uid, options.env.XDG_RUNTIME_DIR);
   // Inside, the user's number is root's, and so would be their home.
@@ -42,6 +44,12 @@ function enter(options: EntryOptions): void {
   if (holder !== undefined) replaceBy(JOIN, [directory, ...holder.split(' '), ...options.command], env);
   const maps = idMaps({ uid, gid }, options);
   replaceBy(MAKE, [directory, named, ...maps.map(asArguments), INSIDE, ...options.command], env);
+}
+
+/** What systemd hands down (sd_listen_fds(3)) is for whom this process becomes; the steps on the way use 5 and above. */
+function keepHandedSockets({ LISTEN_PID: pid, LISTEN_FDS: count }: EntryOptions['env']): void {
+  if (pid !== String(process.pid)) return;
+  for (let fd = 3; fd < 3 + Math.min(Number(count) || 0, 2); fd++) libc().keepOverExec(fd);
 }
 
 /** Inside: back to the folder we were called in, and the lock is let go. */

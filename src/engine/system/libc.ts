@@ -34,6 +34,8 @@ export interface Libc {
   makeRaw(fd: number): void;
   resizeTerminal(fd: number, columns: number, rows: number): void;
   closeFd(fd: number): void;
+  /** The program that this one is replaced by has it too; Node marks all that it was given as its own. */
+  keepOverExec(fd: number): void;
   /** openat2(2) with RESOLVE_IN_ROOT: whatever anybody changes meanwhile, the result is below `root`. @returns a descriptor */
   openInRoot(root: number, path: string, flags: number): number;
 }
@@ -83,6 +85,7 @@ const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const MOUNT_ATTR_IDMAP_RDONLY = 0x00100000n | 1n;
 const RESOLVE_NO_MAGICLINKS = 2n;
 const RESOLVE_IN_ROOT = 16n;
+const F_SETFD = 2;
 const TIOCSPTLCK = 0x40045431;
 const TIOCGPTPEER = 0x5441;
 const TIOCSWINSZ = 0x5414;
@@ -130,6 +133,7 @@ function fileCalls(c: Library, errno: () => string, must: Must) {
   const mknod = c.func('int mknod(const char*, uint, unsigned long)');
   const lsetxattr = c.func('int lsetxattr(const char*, const char*, const void*, size_t, int)');
   const close = c.func('int close(int)');
+  const fcntl = c.func('int fcntl(int fd, int command, ...)') as (...args: unknown[]) => number;
   const llistxattr = c.func('long llistxattr(const char*, _Out_ void*, size_t)');
   const lgetxattr = c.func('long lgetxattr(const char*, const char*, _Out_ void*, size_t)');
   const syscall = c.func('long syscall(long, int, const char*, const void*, size_t)');
@@ -193,6 +197,7 @@ function fileCalls(c: Library, errno: () => string, must: Must) {
     setXattr: (path: string, name: string, value: Uint8Array) =>
       void must(lsetxattr(path, name, value, value.byteLength, 0), 'setxattr', `${name} of ${path}`),
     closeFd: (fd: number) => void must(close(fd), 'close', String(fd)),
+    keepOverExec: (fd: number) => void must(fcntl(fd, F_SETFD, 'int', 0), 'fcntl', String(fd)),
   };
 }
 
