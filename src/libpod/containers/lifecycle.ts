@@ -240,7 +240,15 @@ export class Lifecycle {
 
   async wait(text: string, condition: WaitCondition = 'exited'): Promise<number> {
     const { engine, store } = this.#options;
-    const id = await store.idOf(text);
+    let id: string;
+    try {
+      id = await store.idOf(text);
+    } catch (error) {
+      // Others have removed it between its start and now.
+      const known = /^[0-9a-f]{64}$/.test(text) ? await store.exitCodeOf(text) : undefined;
+      if (known === undefined || !(error instanceof NotFound)) throw error;
+      return known;
+    }
     if (['exited', 'stopped', 'not-running', 'next-exit'].includes(condition)) {
       if (condition === 'next-exit') await this.#nextRun(id);
       // Docker and Podman differ: what was made and never started is not running, but has not exited either.
@@ -249,7 +257,7 @@ export class Lifecycle {
         if (state.status === 'created' && !state.isInitialized) return 0;
       }
       const exitCode = await this.#ended(id, () => engine.ended(id));
-      if (this.#foreground.holds(id)) await this.cleanup(id);
+      if (this.#foreground.holds(id)) await this.#cleanupIfThere(id);
       return exitCode;
     }
     if (condition === 'removed') {
@@ -261,6 +269,15 @@ export class Lifecycle {
       condition === 'configured' ? 'created' : condition === 'created' ? 'initialized' : condition;
     await this.#until(id, (status) => status === wanted || (condition === 'created' && status === 'created'));
     return -1;
+  }
+
+  async #cleanupIfThere(id: string): Promise<void> {
+    try {
+      await this.cleanup(id);
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error;
+      this.#foreground.release(id);
+    }
   }
 
   /** The exit code, also of one that removes itself at its end. */

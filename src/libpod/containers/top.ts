@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { BadRequest, Conflict, runCommand } from '../../base/index.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { Container } from './stored-container.ts';
@@ -11,9 +12,9 @@ const COLUMNS: Record<string, [title: string, ps: string]> = {
   ppid: ['PPID', 'ppid'],
   pgid: ['PGID', 'pgid'],
   pcpu: ['%CPU', 'pcpu'],
-  etime: ['ELAPSED', 'etime'],
+  etime: ['ELAPSED', 'etimes'],
   tty: ['TTY', 'tty'],
-  time: ['TIME', 'time'],
+  time: ['TIME', 'cputimes'],
   args: ['COMMAND', 'args'],
   comm: ['COMMAND', 'comm'],
   nice: ['NI', 'nice'],
@@ -48,13 +49,60 @@ export async function topOf(
   const unknown = names.find((one) => COLUMNS[one] === undefined);
   if (unknown !== undefined) throw new BadRequest(`'${unknown}': unknown descriptor`);
   const columns = names.map((one) => COLUMNS[one]!);
-  const format = columns.flatMap(([, ps]) => ['-o', `${ps}:32=C`]);
+  const format = [['', 'pid'], ...columns].flatMap(([, ps]) => ['-o', `${ps}:32=C`]);
   const { stdout } = await runCommand('ps', ['-ww', ...format, '-p', pids.join(',')]);
   const rows = stdout.trimEnd().split('\n').slice(1);
+  const inside = new Map<string, Inside>();
+  for (const pid of pids) inside.set(String(pid), await insideOf(pid));
   return {
     titles: columns.map(([title]) => title),
-    processes: rows.map((row) => splitRow(row, columns.length)),
+    processes: rows.map((row) => {
+      const [pid = '', ...cells] = splitRow(row, columns.length + 1);
+      return cells.map((cell, i) => shown(names[i]!, cell, inside.get(pid), inside));
+    }),
   };
+}
+
+/** A process as its own namespace numbers it. */
+interface Inside {
+  pid: string;
+  pgid: string;
+}
+
+/** proc(5), `NSpid` and `NSpgid`: the innermost comes last. A process that has just ended has none. */
+async function insideOf(pid: number): Promise<Inside> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ESRCH') return '';
+    throw error;
+  });
+  const last = (name: string) => new RegExp(`^${name}:.*?(\\d+)$`, 'm').exec(status)?.[1] ?? '';
+  return { pid: last('NSpid'), pgid: last('NSpgid') };
+}
+
+function shown(name: string, cell: string, own: Inside | undefined, inside: Map<string, Inside>): string {
+  switch (name) {
+    case 'pid':
+      return own?.pid || cell;
+    case 'pgid':
+      return own?.pgid || cell;
+    case 'ppid':
+      // Its parent is outside of the namespace.
+      return inside.get(cell)?.pid || '0';
+    case 'pcpu':
+      return Number(cell).toFixed(3);
+    case 'etime':
+    case 'time':
+      return goSeconds(Number(cell));
+    default:
+      return cell;
+  }
+}
+
+/** As Go prints a time.Duration: `1h2m3s`. */
+function goSeconds(seconds: number): string {
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const large = hours > 0 ? `${hours}h${minutes}m` : minutes > 0 ? `${minutes}m` : '';
+  return `${large}${seconds % 60}s`;
 }
 
 function splitRow(row: string, count: number): string[] {
