@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { whyNotHere } from './engine-fixture.ts';
@@ -83,6 +83,24 @@ describe.skipIf(missing !== '')('options of run', () => {
       ],
     );
     expect(owners.split('\n')).toEqual(['33', '0']);
+  });
+
+  test("a volume with O is written over and stays as it is; with U it becomes the user's", async () => {
+    const folder = join(tool.root, 'shared');
+    await mkdir(folder);
+    await writeFile(join(folder, 'kept'), 'before');
+    const words = (flags: string, script: string) => [
+      ...['run', '--rm', '--network', 'none', '--user', '77:78', '-v', `${folder}:/v:${flags}`],
+      ...[IMAGE, 'busybox', 'sh', '-c', script],
+    ];
+    expect(await tool.ok(...words('O,U', 'echo after > /v/new; busybox ls /v; busybox cat /v/kept'))).toBe(
+      'kept\nnew\nbefore',
+    );
+    expect(await readdir(folder)).toEqual(['kept']);
+    expect(await tool.ok(...words('U', 'busybox stat -c %u:%g /v /v/kept'))).toBe('77:78\n77:78');
+    expect((await tool.run(...words('idmap', 'true'))).stderr).toContain('idmap is not supported');
+    const dangerous = ['run', '--rm', '--network', 'none', '-v', '/srv:/v:U', IMAGE, 'busybox', 'true'];
+    expect((await tool.run(...dangerous)).stderr).toContain('chowning host path "/srv" is not allowed');
   });
 
   test('ids that this host does not give are refused', async () => {

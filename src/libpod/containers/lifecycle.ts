@@ -147,7 +147,7 @@ export class Lifecycle {
     for (const done of await Promise.allSettled([network(), engine.cleanup(id)]))
       if (done.status === 'rejected') throw done.reason;
     releaseSharedMemory(this.#options.store.userFolder(id));
-    await starting.releaseImages(container);
+    await starting.releaseMounts(container);
     for (const mount of stored.mounts)
       if (mount.type === 'volume') await parts.volumes?.unmount(mount.name!, id);
     await rm(starting.markOf(id), { force: true });

@@ -154,19 +154,35 @@ function checkOptions(options: string[]): string[] {
   for (const one of options) {
     if (!BIND_OPTIONS.has(one) && !/^(?:upperdir|workdir|size|mode|uid|gid)=/.test(one))
       throw new BadRequest(`invalid option "${one}": invalid mount option`);
-    if (one === 'O' || one === 'idmap' || /^(?:upperdir|workdir)=/.test(one))
-      throw new BadRequest(`the mount option ${one} is not supported`);
+    if (one === 'idmap') throw new BadRequest(`the mount option ${one} is not supported`);
   }
+  checkOverlay(options);
   for (const group of EXCLUSIVE)
     if (options.filter((one) => group.includes(one)).length > 1)
       throw new BadRequest(`invalid argument: options ${group.join(', ')} exclude each other`);
   return options;
 }
 
+/** As Podman has it: `O` stands alone, or with `U`, or with both folders of its own. */
+function checkOverlay(options: readonly string[]): void {
+  const folders = options.filter((one) => /^(?:upperdir|workdir)=/.test(one));
+  if (!options.includes('O')) {
+    if (folders.length > 0) throw new BadRequest(`invalid option "${folders[0]}": it needs the option O`);
+    return;
+  }
+  if (folders.length === 1) throw new BadRequest('must specify both `upperdir` and `workdir`');
+  if (folders.some((one) => !/^\w+=\//.test(one)))
+    throw new BadRequest(`the folders of an overlay volume must be absolute paths: ${folders.join(', ')}`);
+  if (options.some((one) => one !== 'O' && one !== 'U' && !folders.includes(one)))
+    throw new BadRequest("can't use 'O' with other options");
+}
+
 /** Mount options of a bind as the runtime wants them. */
 export function bindOptions(options: readonly string[]): string[] {
   const known = options.filter(
-    (one) => !['z', 'Z', 'U', 'copy', 'nocopy', 'cached', 'delegated', 'consistent'].includes(one),
+    (one) =>
+      !['z', 'Z', 'U', 'O', 'copy', 'nocopy', 'cached', 'delegated', 'consistent'].includes(one) &&
+      !/^(?:upperdir|workdir)=/.test(one),
   );
   const has = (...names: string[]) => names.some((name) => known.includes(name));
   return [

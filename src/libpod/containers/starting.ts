@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BadRequest, NotFound } from '../../base/index.ts';
 import {
@@ -10,12 +10,14 @@ import {
   type OutsideResult,
   RootFolder,
   resolveInRoot,
+  rootlessFacts,
   type UserNamespace,
 } from '../../engine/index.ts';
 import type { ContainerNameFiles, PortReservation } from '../libpod.ts';
 import { completeAccounts, linkMountTable } from './account-files.ts';
 import type { ContainerStore } from './container-store.ts';
 import { nameFilesOf, writeEtcFiles } from './etc-files.ts';
+import { giveSource, overlayFolder, overlayMount } from './mount-sources.ts';
 import { namespaceFor } from './namespaces.ts';
 import { isOutsideMode, outsideWayOf } from './outside-way.ts';
 import type { ContainerParts, Endpoints } from './parts.ts';
@@ -191,7 +193,8 @@ export class Starting {
   }
 
   /** Of a container that has ended. Idempotent. */
-  async releaseImages(container: Container): Promise<void> {
+  async releaseMounts(container: Container): Promise<void> {
+    await rm(overlayFolder(this.#options.store.userFolder(container.id)), { recursive: true, force: true });
     this.#unmountImages(container);
     for (const { type, name } of container.stored.mounts)
       if (type === 'image') await this.#options.engine.images.releaseImage(name!, container.id);
@@ -322,9 +325,8 @@ export class Starting {
     const host = stored.hostConfig;
     for (const mount of stored.mounts) {
       const source = await this.#sourceOf(id, mount, root, stored);
-      mounts.push(
-        engineMount(mount, mount.subpath === undefined ? source : heldPath(source, mount.subpath, held)),
-      );
+      const place = mount.subpath === undefined ? source : heldPath(source, mount.subpath, held);
+      mounts.push(await this.#prepared(id, mount, { place, root, stored }));
     }
     const isFree = (path: string) => !stored.mounts.some((one) => one.destination === path);
     if (host.ReadonlyRootfs && stored.options.Podman?.ReadWriteTmpfs !== false)
@@ -357,6 +359,33 @@ export class Starting {
     if (mount.type === 'image')
       return await this.#options.engine.images.mountImageIn(mount.name!, this.#imageFolder(id, mount), id);
     return mount.source;
+  }
+
+  /** With what the options `U` and `O` ask for. */
+  async #prepared(
+    id: string,
+    mount: StoredMount,
+    { place, root, stored }: { place: string; root: string; stored: StoredContainer },
+  ): Promise<ContainerMount> {
+    const { idMappings, config } = stored;
+    const isChowned = mount.options.includes('U');
+    if (!isChowned && !mount.options.includes('O')) return engineMount(mount, place);
+    const user = await lookUpUser(config.User ?? '', root, []);
+    if (mount.type === 'tmpfs')
+      return engineMount(
+        { ...mount, options: [...mount.options, `uid=${user.uid}`, `gid=${user.gid}`] },
+        place,
+      );
+    const owner = outsideIds(idMappings, user);
+    if (!mount.options.includes('O')) {
+      await giveSource(place, owner);
+      return engineMount(mount, place);
+    }
+    return await overlayMount(mount, place, {
+      userFolder: this.#options.store.userFolder(id),
+      isInUserNamespace: idMappings !== undefined || rootlessFacts().isInUserNamespace,
+      ...(isChowned && { owner }),
+    });
   }
 
   /** Mounts it; one that is still empty begins with what the image has at its place. */
