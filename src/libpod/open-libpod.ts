@@ -61,7 +61,10 @@ export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
   const networks = await LocalUserNetworks.open({
     ...{ directory: join(directory, 'networks'), instance, clock, events },
     containers: () => networkedContainers(containers),
-    ...(hostNetwork !== undefined && { enterHost: () => hostNetwork.enter() }),
+    ...(hostNetwork !== undefined && {
+      enterHost: () => hostNetwork.enter(),
+      leaveHost: () => hostNetwork.releaseEntered(),
+    }),
   });
   const volumes = await LocalVolumes.open({
     ...{

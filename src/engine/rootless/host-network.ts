@@ -22,6 +22,7 @@ export const HOST_NETWORK_DNS = '10.0.2.3';
  */
 export class RootlessHostNetwork {
   readonly #outbound: OutboundWay;
+  #hasEntered = false;
 
   /** @param self program and script that start ourselves */
   constructor(self: readonly string[]) {
@@ -31,8 +32,15 @@ export class RootlessHostNetwork {
   /** Program and arguments that run another one there; makes it when it is not there. */
   async enter(): Promise<readonly string[]> {
     const place = this.#place();
+    this.#hasEntered = true;
     if ((await mountsBelow(place.pin)).length === 0) await withFileLock(place.lock, () => this.#make(place));
     return ['nsenter', `--net=${place.pin}`, '--'];
+  }
+
+  /** As `release`, for who has looked into it only: others may be about to join a container. */
+  async releaseEntered(): Promise<void> {
+    if (this.#hasEntered) await this.release();
+    this.#hasEntered = false;
   }
 
   /** Takes it away when no container is joined to a network in it any more. No error when it is not there. */

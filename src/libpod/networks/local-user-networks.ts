@@ -40,6 +40,8 @@ export interface LocalUserNetworksOptions {
   events: Pick<Events, 'append'>;
   /** Program and arguments that enter the namespace which stands for the host to an ordinary user. */
   enterHost?: () => Promise<readonly string[]>;
+  /** Lets go of it when nothing is in it. */
+  leaveHost?: () => Promise<void>;
   /** Where aardvark-dns may be; none: names are in /etc/hosts alone. */
   nameServerPrograms?: readonly string[];
 }
@@ -97,10 +99,15 @@ export class LocalUserNetworks implements UserNetworks {
   }
 
   async create(options: CreateNetwork): Promise<NetworkConfig> {
-    const before = options.ignore === true && options.Name !== undefined && (await this.exists(options.Name));
-    const definition = await this.#definitions.create(options);
-    if (!before) await this.#tell('create', definition.Name, definition.Id);
-    return definition;
+    try {
+      const before =
+        options.ignore === true && options.Name !== undefined && (await this.exists(options.Name));
+      const definition = await this.#definitions.create(options);
+      if (!before) await this.#tell('create', definition.Name, definition.Id);
+      return definition;
+    } finally {
+      await this.#options.leaveHost?.();
+    }
   }
 
   async list(filters: Filters = {}): Promise<NetworkConfig[]> {
@@ -127,20 +134,24 @@ export class LocalUserNetworks implements UserNetworks {
   }
 
   async remove(network: string, options: { force?: boolean; timeoutSeconds?: number } = {}): Promise<void> {
-    const definition = await this.#definitions.find(network);
-    if (definition.Name === DEFAULT_NETWORK)
-      throw new BadRequest(`default network ${DEFAULT_NETWORK} cannot be removed`);
-    const users = (await this.#options.containers().list()).filter((one) =>
-      one.networks.includes(definition.Name),
-    );
-    if (users.length > 0 && options.force !== true)
-      throw new Conflict(
-        `${JSON.stringify(network)} has associated containers with it. Use -f to forcibly delete containers and pods: network is being used`,
-        { details: { exitCode: 2 } },
+    try {
+      const definition = await this.#definitions.find(network);
+      if (definition.Name === DEFAULT_NETWORK)
+        throw new BadRequest(`default network ${DEFAULT_NETWORK} cannot be removed`);
+      const users = (await this.#options.containers().list()).filter((one) =>
+        one.networks.includes(definition.Name),
       );
-    for (const user of users) await this.#removeContainer(user, options);
-    await this.#definitions.remove(definition);
-    await this.#tell('remove', definition.Name, definition.Id);
+      if (users.length > 0 && options.force !== true)
+        throw new Conflict(
+          `${JSON.stringify(network)} has associated containers with it. Use -f to forcibly delete containers and pods: network is being used`,
+          { details: { exitCode: 2 } },
+        );
+      for (const user of users) await this.#removeContainer(user, options);
+      await this.#definitions.remove(definition);
+      await this.#tell('remove', definition.Name, definition.Id);
+    } finally {
+      await this.#options.leaveHost?.();
+    }
   }
 
   async connect(network: string, container: string, settings: EndpointSettings = {}): Promise<void> {
@@ -177,20 +188,24 @@ export class LocalUserNetworks implements UserNetworks {
   }
 
   async prune(filters: Filters = {}): Promise<string[]> {
-    const used = await this.#usedNames();
-    const fits = networkFilter(filters, {
-      nowMs: this.#options.clock.now(),
-      isUsed: (network) => used.has(network.Name),
-      forPrune: true,
-    });
-    const removed: string[] = [];
-    for (const definition of await this.#definitions.list()) {
-      if (used.has(definition.Name) || definition.Name === DEFAULT_NETWORK || !fits(definition)) continue;
-      await this.#definitions.remove(definition);
-      await this.#tell('remove', definition.Name, definition.Id);
-      removed.push(definition.Name);
+    try {
+      const used = await this.#usedNames();
+      const fits = networkFilter(filters, {
+        nowMs: this.#options.clock.now(),
+        isUsed: (network) => used.has(network.Name),
+        forPrune: true,
+      });
+      const removed: string[] = [];
+      for (const definition of await this.#definitions.list()) {
+        if (used.has(definition.Name) || definition.Name === DEFAULT_NETWORK || !fits(definition)) continue;
+        await this.#definitions.remove(definition);
+        await this.#tell('remove', definition.Name, definition.Id);
+        removed.push(definition.Name);
+      }
+      return removed;
+    } finally {
+      await this.#options.leaveHost?.();
     }
-    return removed;
   }
 
   async setUp(request: NetworkSetUp): Promise<Record<string, NetworkEndpoint>> {
@@ -241,17 +256,23 @@ export class LocalUserNetworks implements UserNetworks {
 
   /** Everything of this instance on the host. */
   async reset(): Promise<void> {
-    for (const record of await this.#records.containers())
-      await this.#containers.tearDown(record.request.containerId);
-    await this.#nameServer.stop();
-    const own = new RegExp(`^(?:orr${this.#options.instance}p\\d+|ov${this.#options.instance}[0-9a-f]{7})$`);
-    await removeLinks(
-      this.#host,
-      (await this.#host.linkNames()).filter((name) => own.test(name.split('@')[0]!)),
-    );
-    await this.#table.remove();
-    for (const definition of await this.#definitions.list())
-      if (definition.Name !== DEFAULT_NETWORK) await this.#definitions.remove(definition);
+    try {
+      for (const record of await this.#records.containers())
+        await this.#containers.tearDown(record.request.containerId);
+      await this.#nameServer.stop();
+      const own = new RegExp(
+        `^(?:orr${this.#options.instance}p\\d+|ov${this.#options.instance}[0-9a-f]{7})$`,
+      );
+      await removeLinks(
+        this.#host,
+        (await this.#host.linkNames()).filter((name) => own.test(name.split('@')[0]!)),
+      );
+      await this.#table.remove();
+      for (const definition of await this.#definitions.list())
+        if (definition.Name !== DEFAULT_NETWORK) await this.#definitions.remove(definition);
+    } finally {
+      await this.#options.leaveHost?.();
+    }
   }
 
   /** What processes that died have left of containers that are not there any more; each in a line. */
