@@ -136,7 +136,7 @@ function firstSubordinate(name: string): number {
   return Number(line.split(':')[1]);
 }
 
-function ended(child: ChildProcess, options: RunOptions): Promise<UserRun> {
+export function ended(child: ChildProcess, options: RunOptions): Promise<UserRun> {
   return new Promise((resolve, reject) => {
     let stdout = '';
     let stderr = '';
@@ -159,15 +159,23 @@ function ended(child: ChildProcess, options: RunOptions): Promise<UserRun> {
 }
 
 function processesOf(ids: { uid: number; from: number; to: number }): { pid: number; command: string }[] {
+  return processesWhere((pid) => {
+    const { uid } = statSync(`/proc/${pid}`);
+    return uid === ids.uid || (uid >= ids.from && uid < ids.to);
+  });
+}
+
+export function processesWhere(
+  holds: (pid: number, command: string) => boolean,
+): { pid: number; command: string }[] {
   const found: { pid: number; command: string }[] = [];
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
+    const pid = Number(name);
     try {
-      const { uid } = statSync(`/proc/${name}`);
       const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
       // What has ended and is not reaped yet has no command line.
-      const isTheirs = uid === ids.uid || (uid >= ids.from && uid < ids.to);
-      if (isTheirs && command !== '') found.push({ pid: Number(name), command });
+      if (command !== '' && holds(pid, command)) found.push({ pid, command });
     } catch (error) {
       if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
