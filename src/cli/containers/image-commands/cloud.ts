@@ -3,7 +3,7 @@ import type { ToolContext } from '../context.ts';
 
 /** `image pack` and `image check` are ours alone: neither Docker nor Podman has them. */
 export const pack: CommandDefinition<ToolContext> = {
-  usage: '[options] NAME[:TAG] PROGRAM [PROGRAM...]',
+  usage: '[options] NAME PROGRAM [PROGRAM...]',
   description: 'Make a minimal image from programs of this host and the shared libraries they need.',
   examples: ['image pack local/node "$(which node)"'],
   flags: [

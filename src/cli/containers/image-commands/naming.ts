@@ -1,4 +1,4 @@
-import { anyArgs, type CommandDefinition, minimumArgs } from '../../grammar/index.ts';
+import { type CommandDefinition, minimumArgs } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 
 const one = (args: readonly string[]) =>
@@ -47,10 +47,10 @@ export const exists: CommandDefinition<ToolContext> = {
 };
 
 export const sign: CommandDefinition<ToolContext> = {
-  usage: '[options] IMAGE [IMAGE...]',
+  usage: 'IMAGE [IMAGE...]',
   description: 'Create a signature file that can be used later to verify the image. Not supported.',
   flags: [],
-  args: anyArgs,
+  args: minimumArgs(1),
   run: async () => {
     const { BadRequest } = await import('../../../base/index.ts');
     throw new BadRequest('images are not signed here: image sign is not supported', {

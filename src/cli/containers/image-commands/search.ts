@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { BadRequest } from '../../../base/index.ts';
 import type { SearchResult } from '../../../engine/index.ts';
-import { type CommandDefinition, flag } from '../../grammar/index.ts';
+import { type CommandDefinition, exactArgs, flag } from '../../grammar/index.ts';
 import { goJson } from '../../templates/go-json.ts';
 import { asksForJson, headersOf, renderReport } from '../../templates/report.ts';
 import { goStruct } from '../../templates/values.ts';
@@ -25,7 +25,7 @@ export const search: CommandDefinition<ToolContext> = {
     flag('bool', 'list-tags', 'List the tags of the input registry', { tools: ['podman'] }),
     ...registryFlags.filter((one) => one.name !== 'signature-policy' && one.name !== 'disable-content-trust'),
   ],
-  args: (args) => (args.length === 1 ? undefined : 'search requires exactly one argument'),
+  args: exactArgs(1),
   run: async ({ args, flags, path }, context) => {
     const listTags = flags.bool('list-tags');
     const filters = flags.strings('filter');

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { BadRequest, Conflict } from '../../../base/index.ts';
-import { anyArgs, type CommandDefinition, flag, minimumArgs } from '../../grammar/index.ts';
+import { type CommandDefinition, exactArgs, flag, minimumArgs } from '../../grammar/index.ts';
 import { orreryVersion } from '../../version.ts';
 import type { ToolContext } from '../context.ts';
 
@@ -45,7 +45,7 @@ function refused(what: string, remedy: string): CommandDefinition<ToolContext> {
     usage: '{CONTAINER|POD}',
     description: `${what} are not written: ${remedy}.`,
     flags: [],
-    args: anyArgs,
+    args: exactArgs(1),
     run: async ({ program, path }) => {
       throw new Conflict(`${program} ${path} is not supported: ${remedy}`);
     },

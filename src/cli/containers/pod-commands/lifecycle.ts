@@ -157,10 +157,10 @@ export const prune: CommandDefinition<ToolContext> = {
 };
 
 export const clone: CommandDefinition<ToolContext> = {
-  usage: '[options] POD NAME',
+  usage: 'POD NAME',
   description: 'Create an exact copy of a pod and the containers within it',
   flags: [],
-  args: anyArgs,
+  args: exactArgs(2),
   run: async ({ program }) => {
     throw new Conflict(
       `${program} pod clone is not supported: write the pod with '${program} kube generate', change its name and play it with '${program} kube play'`,

@@ -2,7 +2,7 @@ import { type CommandDefinition, noArgs, refusedFlag } from '../../grammar/index
 import type { ToolContext } from '../context.ts';
 
 export const migrate: CommandDefinition<ToolContext> = {
-  usage: '[options]',
+  usage: '',
   description:
     'Stop all running containers, so that the next command makes new namespaces, with the ids that /etc/subuid and /etc/subgid name by then.',
   flags: [
