@@ -144,9 +144,10 @@ describe.skipIf(missing !== '')('the command line of containers', () => {
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([5, null]);
     const removed = start(['run', ...quick, '--name', 'removed', ...sh('echo READY; busybox sleep 20')]);
+    const end = once(removed, 'exit');
     await once(removed.stdout, 'data');
     await ok('rm', '-f', '-t', '0', 'removed');
-    expect(await once(removed, 'exit')).toEqual([137, null]);
+    expect(await end).toEqual([137, null]);
   });
 
   test('stop says when the container did not listen', async () => {
