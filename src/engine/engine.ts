@@ -429,6 +429,8 @@ export interface ImageLibrary extends ImageStore {
   add(image: NewImage): Promise<LoadedImage>;
   /** A layer's tar becomes a blob and an unpacked folder, kept at least until `add` names it or an hour has passed. */
   addLayer(tar: Readable): Promise<NewLayer>;
+  /** Deletes all that no image leads to, also the finished steps of a build that was cut off. */
+  sweep(): Promise<void>;
   /** The manifest as it came, and the config blob, byte for byte. */
   raw(reference: string): Promise<{ manifest: Buffer; config: Buffer }>;
   /** Every image with what people are told of it, newest first. */
@@ -469,10 +471,7 @@ export interface ImageLibrary extends ImageStore {
   /** Folders of its unpacked layers, top first, for an overlay. @throws NotFound */
   layerFolders(image: Image): Promise<{ diffIds: string[]; names: string[] }>;
   /** What a registry has under a full name; nothing is kept. @throws NotFound */
-  lookUpManifest(
-    name: string,
-    options?: RegistryAccess & { signal?: AbortSignal },
-  ): Promise<RemoteManifest>;
+  lookUpManifest(name: string, options?: RegistryAccess & { signal?: AbortSignal }): Promise<RemoteManifest>;
   login(
     registry: string,
     credentials: { username: string; password: string },

@@ -427,6 +427,13 @@ export class DiskImageStore implements ImageStore {
     });
   }
 
+  async sweep(): Promise<void> {
+    await this.#locked(async () => {
+      await this.#pins.forgetAbandoned();
+      await this.#sweep();
+    });
+  }
+
   /** Deletes blobs and layers that no name leads to, unless it cannot be told. Call under the lock. */
   async #sweep(): Promise<void> {
     const keep = new Set<string>();

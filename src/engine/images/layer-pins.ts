@@ -62,6 +62,13 @@ export class LayerPins {
     return (await this.#read()).map(({ pin }) => pin).filter((pin) => pin.boot !== bootId());
   }
 
+  /** Also what a build that was cut off could go on with; not what a living process has made. */
+  async forgetAbandoned(): Promise<void> {
+    for (const { name } of await this.#read())
+      if (!isProcessAlive(name.split(':').slice(0, 2).join(':')))
+        await rm(join(this.#folder, name), { force: true });
+  }
+
   async #holds(name: string): Promise<boolean> {
     if (isProcessAlive(name.split(':').slice(0, 2).join(':'))) return true;
     try {

@@ -134,6 +134,7 @@ export class LocalSystem implements LibpodSystem {
     await volumes.reset();
     await this.#options.sweepBuilds();
     await engine.reset();
+    await engine.images.sweep();
   }
 
   async boot(): Promise<string[]> {
