@@ -10,6 +10,10 @@ import { podmanImage } from './image-inspect.ts';
 
 export const inspect: CommandDefinition<ToolContext> = {
   usage: '[options] IMAGE [IMAGE...]',
+  templateFields:
+    'ID Digest RepoTags RepoDigests Parent Comment Created Config Version Author Architecture Os Size VirtualSize GraphDriver RootFS Labels Annotations ManifestType User History NamesHistory'.split(
+      ' ',
+    ),
   description: 'Displays the low-level information of an image identified by name or ID.',
   examples: ['image inspect alpine', 'image inspect --format "imageId: {{.Id}}" alpine'],
   flags: [flag('string', 'format,f', 'Format the output to a Go template or json', { default: 'json' })],

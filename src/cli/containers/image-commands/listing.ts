@@ -208,6 +208,7 @@ function jsonOf({ image, repository, tag }: Row): object {
 
 export const history: CommandDefinition<ToolContext> = {
   usage: '[options] IMAGE',
+  templateFields: 'ID Created CreatedAt CreatedSince CreatedBy Size Comment Tags'.split(' '),
   description: 'Displays the history of an image.',
   examples: ['history quay.io/fedora/fedora'],
   flags: [

@@ -11,6 +11,7 @@ import { registryAccess, registryFlags } from './registry-access.ts';
 
 export const search: CommandDefinition<ToolContext> = {
   usage: '[options] TERM',
+  templateFields: 'Index Name Description Stars Official Automated Tag'.split(' '),
   description:
     'Search registries for a given image. Can search all the default registries or a specific registry.',
   examples: ['search --filter=is-official --limit 3 alpine', 'search registry.fedoraproject.org/'],

@@ -96,8 +96,9 @@ export const reload: CommandDefinition<ToolContext> = {
   run: async ({ args, flags }, context) => {
     const isAll = flags.bool('all');
     const isLatest = flags.bool('latest');
-    if ((isAll || isLatest) && args.length > 0)
-      throw new BadRequest('no arguments are needed with --all or --latest');
+    if (isAll && isLatest) throw new BadRequest('--all and --latest cannot be used together');
+    if (isLatest && args.length > 0) throw new BadRequest('--latest and containers cannot be used together');
+    if (isAll && args.length > 0) throw new BadRequest('no arguments are needed with --all');
     if (!isAll && !isLatest && args.length === 0)
       throw new BadRequest('you must provide at least one name or id');
     const { containers, networks } = await context.libpod();

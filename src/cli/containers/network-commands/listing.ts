@@ -70,6 +70,10 @@ const FIELDS = [
 
 export const inspect: CommandDefinition<ToolContext> = {
   usage: '[options] NETWORK [NETWORK...]',
+  templateFields:
+    'Name ID Driver NetworkInterface Created Subnets Routes IPv6Enabled Internal DNSEnabled Labels Options IPAMOptions'.split(
+      ' ',
+    ),
   description: 'Displays the network configuration for one or more networks.',
   examples: ['network inspect podman'],
   flags: [

@@ -10,6 +10,10 @@ import { choosePods, latestPodFlag } from './selection.ts';
 
 export const inspect: CommandDefinition<ToolContext> = {
   usage: '[options] POD [POD...]',
+  templateFields:
+    'ID Name Created CreateCommand ExitPolicy State Hostname Labels Namespace CreateCgroup CgroupParent CgroupPath CreateInfra InfraContainerID InfraConfig SharedNamespaces NumContainers Containers'.split(
+      ' ',
+    ),
   description:
     'Display the configuration for a pod by name or id\n\nBy default, this will render all results in a JSON array.',
   examples: ['pod inspect podID'],

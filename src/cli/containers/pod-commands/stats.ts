@@ -5,6 +5,7 @@ import { choosePods, latestPodFlag } from './selection.ts';
 
 export const stats: CommandDefinition<ToolContext> = {
   usage: '[options] [POD...]',
+  templateFields: 'CPU MemUsage MemUsageBytes Mem NetIO BlockIO PIDS Pod CID Name'.split(' '),
   description:
     'Display the containers’ resource-usage statistics of one or more running pods; of all pods when none is named.',
   examples: ['pod stats --no-stream', 'pod stats a69b23034235 named-pod'],

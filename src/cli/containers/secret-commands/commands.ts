@@ -70,6 +70,7 @@ Updated at:        {{.UpdatedAt}}`;
 
 export const inspect: CommandDefinition<ToolContext> = {
   usage: '[options] SECRET [SECRET...]',
+  templateFields: 'ID CreatedAt UpdatedAt Spec'.split(' '),
   description: 'Display detail information on one or more secrets',
   examples: ['secret inspect MYSECRET'],
   flags: [

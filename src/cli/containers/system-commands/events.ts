@@ -10,6 +10,8 @@ import { parseMoment } from '../moments.ts';
 
 export const events: CommandDefinition<ToolContext> = {
   usage: '[options]',
+  templateFields:
+    'Type Status ID Name Image Network Time Attributes ContainerExitCode Details HealthStatus'.split(' '),
   description:
     'Monitor podman events.\n\nBy default, streaming mode is used, printing new events as they occur. Previous events can be listed via --since and --until.',
   examples: ['events', 'events --filter event=create', 'events --format {{.Image}}', 'events --since 1h30s'],

@@ -51,6 +51,10 @@ const FIELDS = [
 
 export const inspect: CommandDefinition<ToolContext> = {
   usage: '[options] VOLUME [VOLUME...]',
+  templateFields:
+    'Name Driver Mountpoint CreatedAt Status Labels Scope Options UID GID Anonymous MountCount NeedsCopyUp NeedsChown'.split(
+      ' ',
+    ),
   description:
     'Display detailed information on one or more volumes. Use a Go template to change the format from JSON.',
   examples: [
