@@ -88,5 +88,7 @@ test('keeps the group of terminals only where it has an id', () => {
 test('says that limits are ignored when one is asked for', () => {
   expect(ignoredLimits({ pidsLimit: 5 }, USER)).toMatch(/^Resource limits are not supported and ignored/);
   expect(ignoredLimits({ pidsLimit: undefined, oomScoreAdj: 5 }, USER)).toBeUndefined();
+  expect(ignoredLimits({ pidsLimit: 5 }, USER, false)).toContain('on cgroups V1 rootless systems');
+  expect(ignoredLimits({ pidsLimit: 5 }, USER, true)).not.toContain('V1');
   expect(ignoredLimits({ pidsLimit: 5 }, ROOT)).toBeUndefined();
 });

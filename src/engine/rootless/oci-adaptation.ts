@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isMapped, type RootlessFacts } from './facts.ts';
 
 interface Mount {
@@ -107,11 +108,18 @@ function deviceMounts(config: AdaptableConfig, asked: readonly AskedDevice[]): M
     }));
 }
 
-/** Podman's line about limits that an ordinary user cannot give; undefined when they asked for none. */
-export function ignoredLimits(resources: object, facts: RootlessFacts): string | undefined {
+/** Podman's line about limits that an ordinary user cannot give (ours where cgroups are of version 2); undefined when they asked for none. */
+export function ignoredLimits(
+  resources: object,
+  facts: RootlessFacts,
+  isUnified = existsSync('/sys/fs/cgroup/cgroup.controllers'),
+): string | undefined {
   if (!facts.isRootless) return undefined;
   const isAsked = Object.entries(resources).some(
     ([name, value]) => name !== 'oomScoreAdj' && value !== undefined,
   );
-  return isAsked ? 'Resource limits are not supported and ignored on cgroups V1 rootless systems' : undefined;
+  if (!isAsked) return undefined;
+  return isUnified
+    ? "Resource limits are not supported and ignored: an ordinary user's containers have no control group"
+    : 'Resource limits are not supported and ignored on cgroups V1 rootless systems';
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { arch, availableParallelism, freemem, hostname, release, totalmem, uptime } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { runCommand } from '../../../base/index.ts';
+import { type RootlessFacts, rootlessFacts } from '../../../engine/rootless/index.ts';
 import { type CommandDefinition, flag, noArgs } from '../../grammar/index.ts';
 import { goJson } from '../../templates/go-json.ts';
 import { asksForJson, renderReport } from '../../templates/report.ts';
@@ -55,20 +56,27 @@ async function infoReport(context: ToolContext): Promise<Fields> {
 
 async function hostFields(context: ToolContext): Promise<Fields> {
   const os = osRelease();
+  const facts = rootlessFacts();
   const hasUnified = existsSync('/sys/fs/cgroup/cgroup.controllers');
   return {
     arch: arch() === 'x64' ? 'amd64' : arch(),
     buildahVersion: '1.28.0',
     cgroupManager: 'cgroupfs',
     cgroupVersion: hasUnified ? 'v2' : 'v1',
-    cgroupControllers: hasUnified
-      ? readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8').trim().split(' ')
-      : [],
+    // None is an ordinary user's: their containers have no control groups.
+    cgroupControllers:
+      hasUnified && !facts.isRootless
+        ? readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8').trim().split(' ')
+        : [],
     conmon: await programFields('conmon', context),
     cpus: availableParallelism(),
     distribution: { distribution: os.ID ?? 'unknown', version: os.VERSION_ID ?? 'unknown' },
     eventLogger: context.libpodOptions().events?.backend ?? 'file',
     hostname: hostname(),
+    idMappings: {
+      gidmap: facts.isRootless ? facts.gidMap.map(mappingFields) : null,
+      uidmap: facts.isRootless ? facts.uidMap.map(mappingFields) : null,
+    },
     kernel: release(),
     linkmode: 'dynamic',
     logDriver: 'k8s-file',
@@ -93,6 +101,10 @@ async function hostFields(context: ToolContext): Promise<Fields> {
     swapTotal: memoryField('SwapTotal'),
     uptime: `${Math.floor(uptime() / 3600)}h ${Math.floor((uptime() % 3600) / 60)}m ${Math.floor(uptime() % 60)}.00s`,
   };
+}
+
+function mappingFields({ inner, outer, length }: RootlessFacts['uidMap'][number]): Fields {
+  return { container_id: inner, host_id: outer, size: length };
 }
 
 /** The runtime that runs containers now: the configured one's name is kept. */
@@ -192,6 +204,9 @@ const TEMPLATE_NAMES: Record<string, string> = {
   seccompProfilePath: 'SECCOMPProfilePath',
   selinuxEnabled: 'SELinuxEnabled',
   capabilities: 'DefaultCapabilities',
+  idMappings: 'IDMappings',
+  gidmap: 'GIDMap',
+  uidmap: 'UIDMap',
 };
 
 /** In templates fields have Go's names: `.Host.OCIRuntime.Name`; a map keeps its keys. */
