@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OrdinaryUser, ordinaryUser, whyNoOrdinaryUser } from '../harness/ordinary-user.ts';
@@ -175,6 +176,35 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
     },
   );
 
+  test('share one process that leads outside where nobody may open /dev/net/tun, and not to the loopback', async () => {
+    const { stdout: isAllowed } = await user.run(['sh', '-c', 'exec 3<>/dev/net/tun && echo allowed']);
+    if (isAllowed !== '') return;
+    const listening = createServer((socket) => socket.end('greeting'));
+    await new Promise<void>((resolve) => listening.listen(0, '0.0.0.0', resolve));
+    const { port } = listening.address() as { port: number };
+    const hold = 'setInterval(() => 0, 1000)';
+    for (const name of ['one', 'two']) {
+      const made = await orrery('run', '-d', '--name', name, 'localhost/server', '-e', hold);
+      expect(made).toMatchObject({ exitCode: 0, stderr: '' });
+    }
+    const relays = () => user.processes().filter((one) => one.command.includes('outbound-relay'));
+    expect(relays()).toHaveLength(1);
+    const ask = (host: string) =>
+      `require('net').connect(${port}, '${host}').on('data', (d) => console.log(String(d))).on('error', (e) => console.log(e.code))`;
+    const node = user.program[0]!.split('/').at(-1)!;
+    const hostAddress = Object.values(networkInterfaces())
+      .flatMap((list) => list ?? [])
+      .find((one) => !one.internal && one.family === 'IPv4')?.address;
+    if (hostAddress !== undefined)
+      expect((await orrery('exec', 'one', node, '-e', ask(hostAddress))).stdout).toBe('greeting\n');
+    expect((await orrery('exec', 'two', node, '-e', ask('127.0.0.1'))).stdout).toBe('ECONNREFUSED\n');
+    await orrery('rm', '--force', '--time', '0', 'one');
+    expect(relays()).toHaveLength(1);
+    await orrery('rm', '--force', '--time', '0', 'two');
+    await until(() => user.processes().length === 0);
+    listening.close();
+  });
+
   test('refuse by name what this host does not allow', async () => {
     const { stdout } = await user.run(['sh', '-c', 'exec 3<>/dev/net/tun && echo allowed']);
     if (stdout !== '') return;
@@ -182,9 +212,7 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
     expect(asked.exitCode).not.toBe(0);
     expect(asked.stderr).toMatch(/slirp4netns: .*(?:not installed|\/dev\/net\/tun).*\((?:as root: |apt-get)/);
     const limited = await orrery('create', '--network', 'none', '--memory', '64m', IMAGE, '-c', 'true');
-    expect(limited.stderr).toContain(
-      'Resource limits are not supported and ignored on cgroups V1 rootless systems',
-    );
+    expect(limited.stderr).toContain('Resource limits are not supported and ignored');
   });
 
   test('kill -9 of everything leaves nothing that the next command does not make good', async () => {
@@ -225,7 +253,7 @@ async function answerAt(port: number): Promise<string> {
       const response = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
       return await response.text();
     } catch (error) {
-      if (tries > 100) throw error;
+      if (tries > 600) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -233,7 +261,7 @@ async function answerAt(port: number): Promise<string> {
 
 async function until(holds: () => boolean): Promise<void> {
   for (let tries = 0; !holds(); tries++) {
-    if (tries > 200) throw new Error('it does not come to hold within 10 s');
+    if (tries > 600) throw new Error('it does not come to hold within 30 s');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

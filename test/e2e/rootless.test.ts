@@ -105,12 +105,23 @@ describe.skipIf(why !== '')("an ordinary user's namespaces", { timeout: 120_000 
   });
 
   test('many that begin at once make one pair, not several', async () => {
-    const runs = await Promise.all(
-      [1, 2, 3, 4, 5, 6].map(() =>
-        orrery('unshare', 'sh', '-c', 'readlink /proc/self/ns/user /proc/self/ns/mnt; sleep 2'),
-      ),
+    // Each stays until it is told, so that all of them live at once.
+    const children = [1, 2, 3, 4, 5, 6].map(() =>
+      user.start([
+        ...user.program,
+        'unshare',
+        'sh',
+        '-c',
+        'readlink /proc/self/ns/user /proc/self/ns/mnt; read line',
+      ]),
     );
-    expect(new Set(runs.map((run) => run.stdout)).size).toBe(1);
+    const ends = children.map((child) => once(child, 'close'));
+    const seen = await Promise.all(
+      children.map(async (child) => ((await once(child.stdout!, 'data')) as [Buffer])[0].toString()),
+    );
+    for (const child of children) child.stdin!.end();
+    await Promise.all(ends);
+    expect(new Set(seen.map((text) => text.split('\n')[0])).size).toBe(1);
   });
 
   test('a holder that the file does not name is found', async () => {
