@@ -228,7 +228,8 @@ async function idleMemory(tool: Tool): Promise<void> {
   for (const pid of processes()) {
     if (before.has(pid)) continue;
     const name = commandOf(pid);
-    if (name === undefined || name === 'sleep' || name === 'busybox') continue;
+    // Others of this machine come and go; whatever a tool leaves has its folder among its arguments.
+    if (name === undefined || !argumentsOf(pid).includes(folder)) continue;
     bytes += pssOf(pid);
     names.add(name);
   }
@@ -251,6 +252,15 @@ function commandOf(pid: number): string | undefined {
   } catch {
     // It ended between the listing and now.
     return undefined;
+  }
+}
+
+function argumentsOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    // It ended between the listing and now.
+    return '';
   }
 }
 
