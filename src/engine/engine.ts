@@ -339,8 +339,6 @@ export interface ExecOptions {
   /** Where the process id is written. */
   pidFile?: string;
   preserveFds?: number;
-  /** Both streams are stdout's, in the order they were written. */
-  oneStream?: boolean;
   /** The terminal's size from its first instant; `resize` may come too late for a process that asks at once. */
   terminalSize?: { columns: number; rows: number };
 }

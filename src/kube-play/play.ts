@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { AlreadyExists, BadRequest, messageOf, NotFound } from '../base/index.ts';
 import type { Image, RegistryAccess } from '../engine/index.ts';
 import type { corev1 } from '../kube/index.ts';
@@ -22,6 +23,8 @@ export interface PlayOptions {
   endpoints: NonNullable<NonNullable<PodSettings['networkingConfig']>['EndpointsConfig']>;
   addresses: string[];
   macAddresses: string[];
+  /** A container that ends with the last of the pods and goes with them (`--service-container`). */
+  service?: boolean;
   start: boolean;
   replace: boolean;
   logDriver?: string;
@@ -69,9 +72,18 @@ export async function playKube(libpod: Libpod, options: PlayOptions): Promise<Pl
         : 'YAML document does not contain any supported kube kind',
     );
   if (played.some((one) => needsNetwork(one, options))) await ensureNetwork(libpod);
+  const service = options.service && played.length > 0 ? await createService(libpod, options.content) : {};
   for (const [index, one] of played.entries())
-    report.pods.push(await playPod(libpod, one, configMaps, index, options));
+    report.pods.push(
+      await playPod(libpod, one, configMaps, index, { ...options, pods: { ...options.pods, ...service } }),
+    );
   return report;
+}
+
+/** Its name is made of the YAML, as Podman's is: whoever has the file finds it. */
+async function createService(libpod: Libpod, content: string): Promise<{ serviceId: string }> {
+  const name = `${createHash('sha256').update(content).digest('hex').slice(0, 12)}-service`;
+  return { serviceId: await libpod.pods.createService(name) };
 }
 
 /** Stops and removes the pods of the YAML. Volumes of claims, and secrets, stay. */

@@ -8,6 +8,7 @@ export interface PodSettings {
   networkingConfig?: CreateOptions['NetworkingConfig'];
   noHosts?: boolean;
   userns?: string;
+  serviceId?: string;
 }
 
 /** A pod as the container tool makes it: what its containers share. */
@@ -41,6 +42,7 @@ export function podOptions({ pod }: PlayedPod, settings: PodSettings): CreatePod
     hostConfig,
     ...(!usesHost && settings.networkingConfig && { networkingConfig: settings.networkingConfig }),
     ...(settings.noHosts && { noHosts: true }),
+    ...(settings.serviceId !== undefined && { serviceId: settings.serviceId }),
   };
 }
 

@@ -174,6 +174,8 @@ export interface PodmanOptions {
   Pod?: string;
   /** This is the container that holds the pod's namespaces. */
   IsInfra?: boolean;
+  /** It lives as long as one of the pods that were played with it. */
+  IsService?: boolean;
   InitContainerType?: 'always' | 'once';
   Secrets?: {
     Source: string;

@@ -230,8 +230,6 @@ export interface Execs {
       detach?: boolean;
       /** A detached one goes on when this process ends; then nobody learns its exit code. */
       outlivesUs?: boolean;
-      /** Both streams come through stdout, in the order they were written. */
-      oneStream?: boolean;
       terminalSize?: { columns: number; rows: number };
     },
   ): Promise<ExecSession | undefined>;
@@ -559,6 +557,8 @@ export interface PodConfig {
   /** Of `net`, `ipc`, `uts`, `pid`, `user`, `cgroup`. */
   sharedNamespaces: string[];
   infraId?: string;
+  /** It runs while this pod, or another that was played with it, does; it goes with the last of them. */
+  serviceId?: string;
   cgroupParent: string;
   exitPolicy: 'continue' | 'stop';
   restartPolicy?: string;
@@ -585,6 +585,7 @@ export interface CreatePod {
   infraConmonPidFile?: string;
   replace?: boolean;
   createCommand?: string[];
+  serviceId?: string;
 }
 
 export type PodStatus = 'Created' | 'Running' | 'Degraded' | 'Paused' | 'Stopped' | 'Exited' | 'Dead';
@@ -596,6 +597,8 @@ export interface PodListEntry extends PodConfig {
 }
 
 export interface Pods {
+  /** A container for pods to come, which name it as their `serviceId`. @returns its id */
+  createService(name: string): Promise<string>;
   create(options: CreatePod): Promise<string>;
   start(pod: string): Promise<string>;
   stop(pod: string, options?: { timeoutSeconds?: number }): Promise<string>;

@@ -126,7 +126,7 @@ function healthChecks(given: {
     actions: {
       exec: async (id, command) => {
         const exec = await containers.exec.create(id, { Cmd: command });
-        return (await containers.exec.start(exec, { oneStream: true }))!;
+        return (await containers.exec.start(exec))!;
       },
       kill: (id) => containers.kill(id),
       stop: async (id) => void (await containers.stop(id)),

@@ -133,9 +133,7 @@ interface RawSession {
 function openPipeSession(runc: string, args: string[], options: ExecOptions): RawSession {
   const kept = Array.from({ length: options.preserveFds ?? 0 }, (_, i) => 3 + i);
   const stdio: StdioOptions = [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', ...kept];
-  const child = options.oneStream
-    ? spawn('/bin/sh', ['-c', 'exec "$0" "$@" 2>&1', runc, ...args], { stdio, env: {} })
-    : spawn(runc, args, { stdio, env: {} });
+  const child = spawn(runc, args, { stdio, env: {} });
   // A process that ends before reading all its input is no failure of the session.
   child.stdin?.on('error', () => undefined);
   return {

@@ -60,7 +60,6 @@ export class ExecSessions implements Execs {
       ...(options.Privileged && { privileged: true }),
       ...(options.PreserveFds && { preserveFds: options.PreserveFds }),
       ...(how.terminalSize && { terminalSize: how.terminalSize }),
-      ...(how.oneStream && { oneStream: true }),
     };
     if (how.detach && how.outlivesUs) {
       const pid = await this.#engine.execDetached(containerId, asked);

@@ -24,6 +24,8 @@ export interface LifecycleOptions {
 }
 
 const POLL_MS = 100;
+/** How long is waited for the end of what was killed: dockerd's time. */
+const KILL_MS = 10_000;
 
 /** Starts, stops, waits for and removes containers; each step under the container's lock, each safe to repeat. */
 export class Lifecycle {
@@ -214,6 +216,22 @@ export class Lifecycle {
       );
     await engine.kill(id, signal);
     await this.#event(container, 'kill', { signal });
+    // Nothing outlives this one: who removes it next is not to find it running still.
+    if (/^(?:SIG)?KILL$|^9$/i.test(signal)) await this.#endsSoon(id);
+  }
+
+  async #endsSoon(id: string): Promise<void> {
+    const { engine, clock } = this.#options;
+    const enough = new AbortController();
+    const late = clock.sleep(KILL_MS, enough.signal).catch((reason: unknown) => {
+      if (!enough.signal.aborted) throw reason;
+    });
+    // One that removes itself may be gone by then.
+    const ended = engine.ended(id).catch((error: unknown) => {
+      if (!(error instanceof NotFound)) throw error;
+    });
+    await Promise.race([ended, late]);
+    enough.abort();
   }
 
   async pause(text: string): Promise<void> {
@@ -384,6 +402,15 @@ export class Lifecycle {
     });
   }
 
+  async #checkService({ id, stored }: Container, { ofPod }: RemoveOptions): Promise<void> {
+    if (ofPod || !stored.options.Podman?.IsService) return;
+    const pods = ((await this.#options.parts.pods?.list()) ?? []).filter((pod) => pod.serviceId === id);
+    if (pods.length > 0)
+      throw new Conflict(
+        `container ${id} is the service container of pod(s) ${pods.map((pod) => pod.id).join(',')} and cannot be removed without removing the pod(s)`,
+      );
+  }
+
   async #checkRemoval(container: Container, options: RemoveOptions): Promise<void> {
     const { id, state, stored } = container;
     const { store } = this.#options;
@@ -391,6 +418,7 @@ export class Lifecycle {
       throw new Conflict(
         `container ${id} is the infra container of pod ${stored.podId} and cannot be removed without removing the pod`,
       );
+    await this.#checkService(container, options);
     const dependents = (await store.list()).filter((one) => one.stored.dependencies.includes(id));
     if (dependents.length > 0 && !options.depend)
       throw new Conflict(

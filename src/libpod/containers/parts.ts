@@ -20,7 +20,7 @@ export interface ContainerParts {
   outside?: Pick<RootlessOutside, 'connect' | 'disconnect'>;
   volumes?: Pick<Volumes, 'create' | 'inspect' | 'exists' | 'mount' | 'unmount' | 'remove' | 'prepare'>;
   secrets?: Pick<Secrets, 'read' | 'inspect'>;
-  pods?: Pick<Pods, 'inspect' | 'idOf'>;
+  pods?: Pick<Pods, 'inspect' | 'idOf' | 'list'>;
   lifecycle?: ContainerLifecycle;
 }
 

@@ -219,23 +219,24 @@ export class HealthChecks {
   }
 }
 
-/** Both streams in the order of arrival, without the last newline; no more than anybody keeps. */
+/**
+ * What it printed, then what it complained of, without the last newline; no more than anybody keeps. In which order
+ * it wrote on the two nobody knows: the runtime copies each by itself.
+ */
 async function collectOutput(session: ExecSession): Promise<string> {
-  let text = '';
-  const take = (chunk: Buffer) => {
-    if (text.length < 4096) text += chunk.toString();
-  };
   const streams = [session.stdout, session.stderr].filter((stream) => stream !== undefined);
-  await Promise.all(
+  const texts = await Promise.all(
     streams.map(
       (stream) =>
-        new Promise<void>((resolve) => {
-          stream.on('data', take);
-          stream.once('close', resolve);
-          stream.once('end', resolve);
-          stream.once('error', () => resolve());
+        new Promise<string>((resolve) => {
+          let text = '';
+          const end = () => resolve(text);
+          stream.on('data', (chunk: Buffer) => {
+            if (text.length < 4096) text += chunk.toString();
+          });
+          for (const event of ['close', 'end', 'error']) stream.once(event, end);
         }),
     ),
   );
-  return text.replace(/\n+$/, '');
+  return texts.join('').replace(/\n+$/, '');
 }

@@ -57,6 +57,7 @@ export class LocalPods implements Pods {
       labels: options.labels ?? {},
       sharedNamespaces: shared,
       cgroupParent,
+      ...(options.serviceId !== undefined && { serviceId: options.serviceId }),
       exitPolicy: options.exitPolicy ?? 'continue',
       options,
     };
@@ -69,6 +70,7 @@ export class LocalPods implements Pods {
       await idFile?.writeFile(id);
     } catch (error) {
       await records.remove(id);
+      await this.#removeService(pod);
       throw error;
     } finally {
       await idFile?.close();
@@ -80,6 +82,7 @@ export class LocalPods implements Pods {
   async start(nameOrId: string): Promise<string> {
     const pod = await this.#options.records.find(nameOrId);
     const members = await this.#membersOf(pod.id);
+    if (pod.serviceId !== undefined) await this.#options.containers.start(pod.serviceId);
     await this.#each('starting', members.filter(isInfra), (one) => this.#options.containers.start(one.id));
     const rest = members.filter((one) => !isInfra(one));
     const ordinary = await startInitContainers(this.#options.containers, rest);
@@ -153,6 +156,7 @@ export class LocalPods implements Pods {
     // The hook of its infra container may have done so before.
     if (!(await this.exists(pod.id))) return pod.id;
     await this.#options.records.remove(pod.id);
+    await this.#removeService(pod);
     await this.#tell(pod, 'remove');
     return pod.id;
   }
@@ -201,11 +205,42 @@ export class LocalPods implements Pods {
       await this.#options.containers.stop(infra.id, { timeoutSeconds: 0 });
   }
 
+  async createService(name: string): Promise<string> {
+    const { containers, images, pauseImage } = this.#options;
+    const Image = await ensurePauseImage(images, pauseImage);
+    const { id } = await containers.create({
+      Name: name,
+      Config: { Image },
+      HostConfig: { NetworkMode: 'none', ReadonlyRootfs: true },
+      Podman: { IsService: true, ImageVolumes: 'ignore', ReadWriteTmpfs: false },
+    });
+    return id;
+  }
+
+  /** Its infra container has ended: with the last of the pods that have it, their service container ends. */
+  async infraEnded(podId: string): Promise<void> {
+    const pod = (await this.#options.records.list()).find(({ id }) => id === podId);
+    if (pod?.serviceId === undefined) return;
+    const sharing = (await this.list()).filter(({ serviceId }) => serviceId === pod.serviceId);
+    const runs = sharing.some(({ infraId, containers }) =>
+      containers.some(({ id, status }) => id === infraId && status === 'running'),
+    );
+    if (!runs) await this.#options.containers.stop(pod.serviceId, { timeoutSeconds: 0 });
+  }
+
+  async #removeService({ serviceId }: PodConfig): Promise<void> {
+    if (serviceId === undefined) return;
+    if ((await this.#options.records.list()).some((other) => other.serviceId === serviceId)) return;
+    if (!(await this.#options.containers.exists(serviceId))) return;
+    await this.#options.containers.remove(serviceId, { force: true, ofPod: true, timeoutSeconds: 0 });
+  }
+
   /** A container was removed; with its infra container a pod goes. */
   async containerRemoved(id: string): Promise<void> {
     const pod = (await this.#options.records.list()).find(({ infraId }) => infraId === id);
     if (pod === undefined) return;
     await this.#options.records.remove(pod.id);
+    await this.#removeService(pod);
     await this.#tell(pod, 'remove');
   }
 

@@ -4,13 +4,14 @@ import type { Container } from '../containers/stored-container.ts';
 import type { HealthChecks } from '../health/health-checks.ts';
 import { healthCheckPlan } from '../health/health-config.ts';
 import type { HealthState } from '../libpod.ts';
+import type { LocalPods } from '../pods/local-pods.ts';
 import { restartDecision } from '../restarts/restart-decision.ts';
 import type { Restarts } from '../restarts/restarts.ts';
 
 export interface ContainerHooksOptions {
   restarts: Restarts;
   health: HealthChecks;
-  pods: { containerEnded(podId: string): Promise<void>; containerRemoved(id: string): Promise<void> };
+  pods: Pick<LocalPods, 'containerEnded' | 'containerRemoved' | 'infraEnded'>;
 }
 
 /** What happens to a container's health checks, its restart policy and its pod when it starts, ends and goes. */
@@ -46,7 +47,8 @@ export class ContainerHooks implements ContainerLifecycle {
   async ended(container: Container): Promise<void> {
     await this.#options.health.end(container.id);
     const { podId, isInfra } = container.stored;
-    if (podId === undefined || isInfra) return;
+    if (podId === undefined) return;
+    if (isInfra) return await this.#options.pods.infraEnded(podId);
     if ((await this.#decide(container)) === 'stay') await this.#options.pods.containerEnded(podId);
   }
 

@@ -46,7 +46,7 @@ export function inspectedContainer(container: ContainerInspect, imageDigest: str
     NetworkSettings: inspectedNetworks(container),
     Namespace: '',
     IsInfra: container.isInfra,
-    IsService: false,
+    IsService: container.options.Podman?.IsService === true,
     Config: configOf(container),
     HostConfig: inspectedHostConfig(container),
     ID: () => container.id,

@@ -10,11 +10,11 @@ import {
   type FlagValues as Flags,
   FlagValues,
   flag,
-  refusedFlag,
 } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { networkFlags } from '../create/create-flags.ts';
 import { parseNetworks } from '../create/networks.ts';
+import { registryAccess } from '../image-commands/registry-access.ts';
 
 const LONGEST_ANNOTATION = 63;
 
@@ -46,16 +46,7 @@ const playFlags: readonly Flag[] = [
   flag('string', 'seccomp-profile-root', 'Directory path for seccomp profiles', {
     default: '/var/lib/kubelet/seccomp',
   }),
-  refusedFlag(
-    'bool',
-    'service-container',
-    'Starts a service container before all pods',
-    'systemd units are not written',
-    {
-      acceptedValues: ['false'],
-      hidden: true,
-    },
-  ),
+  flag('bool', 'service-container', 'Starts a service container before all pods', { hidden: true }),
   flag('string', 'signature-policy', 'Pathname of signature policy file (not usually used)', {
     hidden: true,
   }),
@@ -87,6 +78,7 @@ export const play: CommandDefinition<ToolContext> = {
     const build = await builderOf(flags, context);
     const report = await playKube(await context.libpod(), {
       ...(await playOptions(flags, { content, annotations })),
+      registry: registryAccess(context, flags),
       ...(build && { build }),
       warn: (line) => warnings.push(line),
     });
@@ -180,6 +172,7 @@ async function builderOf(flags: Flags, context: ToolContext): Promise<PlayOption
     await builder.build({
       context: { folder },
       tags: [image],
+      registry: registryAccess(context, flags),
       onOutput: (text) => context.stderr.write(text),
       ...(runtime !== undefined && { run: { runtime } }),
     });
@@ -201,11 +194,10 @@ async function hasContainerfile(folder: string): Promise<boolean> {
 async function playOptions(
   flags: Flags,
   { content, annotations }: { content: string; annotations: Record<string, string> },
-): Promise<Omit<PlayOptions, 'warn' | 'build'>> {
+): Promise<Omit<PlayOptions, 'warn' | 'build' | 'registry'>> {
   const text = (name: string) => flags.string(name) || undefined;
   const given = flags.changed('network') ? new Map([['network', [...flags.strings('network')]]]) : new Map();
   const networks = parseNetworks(new FlagValues(networkFlags, given as Map<string, string[]>));
-  const [username, ...password] = (text('creds') ?? '').split(':');
   return {
     content,
     annotations,
@@ -220,6 +212,7 @@ async function playOptions(
     endpoints: networks.endpoints,
     addresses: [...flags.strings('ip')],
     macAddresses: [...flags.strings('mac-address')],
+    service: flags.bool('service-container'),
     start: flags.bool('start'),
     replace: flags.bool('replace'),
     ...(text('log-driver') !== undefined && { logDriver: text('log-driver')! }),
@@ -232,14 +225,5 @@ async function playOptions(
       ),
     }),
     seccompRoot: flags.string('seccomp-profile-root')!,
-    registry: {
-      ...(text('authfile') !== undefined && { authFile: text('authfile')! }),
-      ...(text('cert-dir') !== undefined && { certDir: text('cert-dir')! }),
-      ...(text('signature-policy') !== undefined && { signaturePolicy: text('signature-policy')! }),
-      ...(flags.changed('tls-verify') && { tlsVerify: flags.bool('tls-verify') }),
-      ...(text('creds') !== undefined && {
-        credentials: { username: username!, password: password.join(':') },
-      }),
-    },
   };
 }

@@ -8,6 +8,7 @@ import type { ToolContext } from '../context.ts';
 import { createFlags, networkFlags } from '../create/create-flags.ts';
 import { createOptionsOf } from '../create/create-options.ts';
 import { jsonArray } from '../create/health.ts';
+import { registryAccess } from '../image-commands/registry-access.ts';
 
 /** Flags of a container's that are the infra container's here. */
 const INFRA_FLAGS = [
@@ -149,5 +150,6 @@ function containerLike(
 
 async function pullInfraImage(reference: string, context: ToolContext): Promise<void> {
   const images = await context.images();
-  if ((await images.resolve(reference)) === undefined) await images.pull(reference, { policy: 'missing' });
+  if ((await images.resolve(reference)) === undefined)
+    await images.pull(reference, { ...registryAccess(context), policy: 'missing' });
 }
