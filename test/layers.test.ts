@@ -26,6 +26,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const DOORS = new Set([
   'engine/execution.ts',
   'engine/rootless/index.ts',
+  'engine/rootless/outbound-relay.ts',
+  'engine/rootless/outbound-sockets.ts',
   'engine/rootless/port-relay.ts',
   'libpod/events/index.ts',
   'libpod/health/index.ts',
