@@ -18,7 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, delimiter, join, resolve } from 'node:path';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { debianPackages } from '../foreign/packages.ts';
 import { startMirror } from './mirror.ts';
@@ -57,7 +57,8 @@ const data = resolve(values.data ?? join(cache, 'data'));
 const podman = values.podman ?? linkedAsPodman();
 const environment: NodeJS.ProcessEnv = {
   ...process.env,
-  PATH: `${join(tools, 'usr/bin')}${delimiter}${process.env.PATH}`,
+  // Some tests say plain `podman`.
+  PATH: [dirname(podman), join(tools, 'usr/bin'), process.env.PATH].join(delimiter),
   LD_LIBRARY_PATH: `${join(tools, 'usr/lib/x86_64-linux-gnu')}${delimiter}${join(tools, 'usr/lib/aarch64-linux-gnu')}`,
   ORRERY_DATA_DIR: data,
   PODMAN: podman,
