@@ -1,6 +1,6 @@
 import { appendFile, chmod, lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ContainerMount, resolveInRoot } from '../../engine/index.ts';
+import { type ContainerMount, resolveInRoot, rootlessFacts } from '../../engine/index.ts';
 import type { Container } from './stored-container.ts';
 
 /** What `--user` names: `1234`, `1234:56`, `name:group`. */
@@ -65,7 +65,7 @@ export async function completeAccounts(
   const asked = { user, ...(group ? { group } : {}) };
   const [passwd, groups] = await Promise.all([readIn(root, '/etc/passwd'), readIn(root, '/etc/group')]);
   if (passwd === undefined || groups === undefined) return NOTHING;
-  const entry = podman.PasswdEntry;
+  const entry = podman.PasswdEntry ?? (await keptEntry(stored.hostConfig.UsernsMode));
   const facts = { passwd, group: groups, home: home || '/', ...(entry ? { entry } : {}) };
   const lines = {
     passwd: { before: passwd, line: passwdLine(asked, facts) },
@@ -81,6 +81,15 @@ export async function completeAccounts(
   }
   const isBound = mounts.some((one) => one.destination === '/etc/passwd');
   return { accounts: mounts, home: isBound ? [`HOME=${facts.home}`] : [] };
+}
+
+/** Who keeps their number inside keeps their name too: the host's line, with the container's home. */
+async function keptEntry(mode = ''): Promise<string | undefined> {
+  if (!/^keep-id(?::|$)/.test(mode)) return undefined;
+  const { uid } = rootlessFacts();
+  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  const own = lines.find((fields) => fields[2] === String(uid));
+  return own && `${own[0]}:*:$UID:$GID:${own[4]}:$HOME:/bin/sh`;
 }
 
 const NOTHING = { accounts: [], home: [] };
