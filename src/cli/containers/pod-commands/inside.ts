@@ -50,6 +50,8 @@ export const logs: CommandDefinition<ToolContext> = {
   ],
   args: anyArgs,
   run: async ({ args, flags }, context) => {
+    if (flags.bool('latest') && args.length > 0)
+      throw new BadRequest('--latest and pods cannot be used together');
     if (args.length > 1) throw new BadRequest('requires exactly 1 arg');
     const libpod = await context.libpod();
     const { id } = await chooseOnePod(libpod, flags, args, 'specify at least one pod name or ID to log');
