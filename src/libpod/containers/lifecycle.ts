@@ -214,10 +214,16 @@ export class Lifecycle {
       throw new Conflict(
         `can only kill running containers. ${id} is in state ${statusOf(container.state)}: container state improper`,
       );
+    const isEnd = /^(?:SIG)?KILL$|^9$/i.test(signal);
+    if (isEnd) {
+      // As stop: its restart policy does not bring back what people ended.
+      await this.#options.parts.lifecycle?.stoppedByUser(id);
+      await store.changeRun(id, { stoppedByUser: true });
+    }
     await engine.kill(id, signal);
     await this.#event(container, 'kill', { signal });
     // Nothing outlives this one: who removes it next is not to find it running still.
-    if (/^(?:SIG)?KILL$|^9$/i.test(signal)) await this.#endsSoon(id);
+    if (isEnd) await this.#endsSoon(id);
   }
 
   async #endsSoon(id: string): Promise<void> {
