@@ -11,9 +11,6 @@ import { OutboundWay } from './outbound-way.ts';
 import { defaultWay, findOutsideProgram } from './outside-programs.ts';
 import { slirpOptions, startSlirp } from './slirp4netns.ts';
 
-/** The name server and the address of the outside, seen from there (slirp4netns(1)). */
-export const HOST_NETWORK_DNS = '10.0.2.3';
-
 /**
  * The network namespace that stands for the host to an ordinary user's networks: bridges, pairs and rules are
  * made in it, with the rights of the user namespace's root. One for all commands of the user; it is pinned

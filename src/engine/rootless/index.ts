@@ -6,6 +6,4 @@
  * it; no process is kept for that; no helper of root's but newuidmap and newgidmap.
  */
 export { enterNamespaces } from './entry.ts';
-export { isMapped, type RootlessFacts, rootlessFacts } from './facts.ts';
-export { enteredDirectory, nameHolder } from './namespace-holder.ts';
-export { userRuntimeDirectory } from './runtime-directory.ts';
+export { type RootlessFacts, rootlessFacts } from './facts.ts';
