@@ -9,6 +9,7 @@ import { libc } from '../../src/engine/system/libc.ts';
 import { detachMount } from '../../src/engine/system/mounts.ts';
 import { whyNotHere } from '../e2e/engine-fixture.ts';
 import { Tool } from '../e2e/libpod-fixture.ts';
+import { findBusybox } from '../harness/debian-packages.ts';
 import { type Registry, startRegistry } from '../harness/registry.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
@@ -141,7 +142,7 @@ describe.skipIf(missing !== '')('two at once, and a full disk', () => {
     libc().mount('tmpfs', root, 'tmpfs', 0, 'size=24m,mode=0755');
     const tool = new Tool(root);
     try {
-      await tool.ok('image', 'pack', '--entrypoint', '[]', 'localhost/box', '/bin/busybox');
+      await tool.ok('image', 'pack', '--entrypoint', '[]', 'localhost/box', await findBusybox());
       const ballast = join(root, 'ballast');
       const { stdout } = await run('df', ['--output=avail', '-k', root]);
       const free = Number(stdout.trim().split('\n').at(-1)) * 1024;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { checkout } from '../harness/cloud.ts';
+import { findBusybox } from '../harness/debian-packages.ts';
 import { whyNotHere } from './engine-fixture.ts';
 
 const IMAGE = 'localhost/box';
@@ -54,7 +55,7 @@ describe.skipIf(missing !== '')('the command line of containers', () => {
     folder = mkdtempSync(join(tmpdir(), 'container-cli-'));
     podman = join(folder, 'podman');
     symlinkSync(join(checkout, 'dist', 'bin', 'orrery'), podman);
-    await ok('image', 'pack', '--entrypoint', '[]', IMAGE, '/bin/busybox');
+    await ok('image', 'pack', '--entrypoint', '[]', IMAGE, await findBusybox());
   }, 60_000);
 
   afterEach(async () => {

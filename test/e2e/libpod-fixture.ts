@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { findBusybox } from '../harness/debian-packages.ts';
 
 export interface Ran {
   code: number;
@@ -19,7 +20,7 @@ export class Tool {
 
   static async open(): Promise<Tool> {
     const tool = new Tool(await mkdtemp(join(tmpdir(), 'libpod-')));
-    await tool.ok('image', 'pack', '--entrypoint', '[]', 'localhost/box', '/bin/busybox');
+    await tool.ok('image', 'pack', '--entrypoint', '[]', 'localhost/box', await findBusybox());
     return tool;
   }
 

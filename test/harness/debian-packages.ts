@@ -43,6 +43,13 @@ export function onPath(program: string): string | undefined {
     .find((path) => existsSync(path));
 }
 
+/** A busybox: this host's, or that of Debian's package. */
+export async function findBusybox(): Promise<string> {
+  const found = onPath('busybox');
+  if (found !== undefined) return found;
+  return join(await unpackPackages('busybox-static', ['busybox-static']), 'bin', 'busybox');
+}
+
 /** The real `docker` client: of the PATH, or of Debian's package. */
 export async function findDocker(): Promise<string> {
   const found = onPath('docker');
