@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   linkSync,
+  lutimesSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
@@ -105,6 +106,8 @@ test.runIf(isRoot)('turns overlay marks into whiteouts and back, and keeps binar
   rmSync(join(upper, 'capable'));
   const again = join(folder, 'again');
   mkdirSync(again);
+  // As if it had been deleted at another time.
+  lutimesSync(join(upper, 'gone'), 1, 1);
   await unpackLayer(layerTar(upper), again);
   expect((await bytesOf(again)).equals(await bytesOf(upper))).toBe(true);
 });

@@ -118,9 +118,10 @@ export function isOpaque(folder: string): boolean {
   return MARKS.some((mark) => libc().getXattr(folder, `${mark}opaque`)?.toString() === 'y');
 }
 
-function whiteoutOf({ path, info }: Found): TarEntryHeader {
+/** The moment of a deletion is nobody's business: it would only make two layers of the same content differ. */
+function whiteoutOf({ path }: Found): TarEntryHeader {
   const slash = path.lastIndexOf('/') + 1;
-  return emptyFile(`${path.slice(0, slash)}.wh.${path.slice(slash)}`, Math.floor(info.mtimeMs / 1000));
+  return emptyFile(`${path.slice(0, slash)}.wh.${path.slice(slash)}`, 0);
 }
 
 function emptyFile(name: string, mtimeSeconds: number): TarEntryHeader {
