@@ -47,7 +47,7 @@ export function runSpec(facts: RunFacts): ContainerSpec {
   const { config, hostConfig: host } = stored;
   const podman = stored.options.Podman ?? {};
   const init = host.Init ? (podman.InitPath ?? initProgram()) : undefined;
-  const groups = (host.GroupAdd ?? []).filter((one) => one !== 'keep-groups');
+  const groups = host.GroupAdd ?? [];
   return {
     ...{ id, name, image: state.imageId, deferred: true, env: {}, labels: state.labels },
     process: {

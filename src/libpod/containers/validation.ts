@@ -27,6 +27,10 @@ export function validateOptions(options: CreateOptions): string[] {
   if (podman.CgroupsMode === 'split') throw new BadRequest('the cgroups mode split is not supported');
   if (host.VolumeDriver && host.VolumeDriver !== 'local')
     throw new BadRequest(`the volume driver ${host.VolumeDriver} is not supported`);
+  if ((host.GroupAdd ?? []).includes('keep-groups'))
+    throw new BadRequest(
+      "the '--group-add keep-groups' option is not supported: runc gives a process no groups of its caller",
+    );
   if (podman.Personality) throw new BadRequest('a personality is not supported');
   if (podman.SdNotifyMode && !['container', 'ignore', 'conmon'].includes(podman.SdNotifyMode))
     throw new BadRequest(

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BadRequest, parseToml, type TomlTable, type TomlValue } from '../../../base/index.ts';
 
-type Kind = 'text' | 'list' | 'bool' | 'number' | 'size' | 'table' | 'tables';
+type Kind = 'text' | 'list' | 'bool' | 'number' | 'size' | 'table';
 type Values<S> = {
   -readonly [K in keyof S]?: S[K] extends 'list'
     ? string[]
@@ -12,9 +12,7 @@ type Values<S> = {
         ? number
         : S[K] extends 'table'
           ? TomlTable
-          : S[K] extends 'tables'
-            ? TomlTable[]
-            : string;
+          : string;
 };
 
 /** Settings of containers.conf(5) that mean something here, in its own words. A size is a number or a text. */
@@ -36,7 +34,8 @@ const SETTINGS = {
     ...{ runtimes: 'table', service_destinations: 'table', service_timeout: 'number' },
     ...{ stop_timeout: 'number', volume_path: 'text' },
   },
-  network: { default_network: 'text', default_subnet: 'text', default_subnet_pools: 'tables' },
+  // Networks are made here with subnets of their own choice.
+  network: {},
 } as const satisfies Record<string, Record<string, Kind>>;
 
 /** What the files set; what none sets is absent. */
@@ -90,7 +89,7 @@ export function addText(conf: ContainersConf, text: string, file: string): void 
 
 const WORDS: Record<Kind, string> = {
   ...{ text: 'string', list: 'array of strings', bool: 'boolean', number: 'number', size: 'size' },
-  ...{ table: 'table', tables: 'array of tables' },
+  ...{ table: 'table' },
 };
 
 function settingOf(value: TomlValue, kind: Kind): unknown {
@@ -108,8 +107,6 @@ function settingOf(value: TomlValue, kind: Kind): unknown {
       return isTable(value) ? value : undefined;
     case 'list':
       return Array.isArray(value) && value.every((one) => typeof one === 'string') ? value : undefined;
-    case 'tables':
-      return Array.isArray(value) && value.every(isTable) ? value : undefined;
   }
 }
 
