@@ -21,6 +21,8 @@ const ROUNDS = 10;
 const AT_ONCE = 30;
 const LISTED = 20;
 const IDLE = 20;
+/** No work of Podman's takes so long: it waits for something that this host lacks. */
+const STALL_MS = 10_000;
 const BIG_IMAGE_BYTES = 500 << 20;
 const BIG_FILES = 2000;
 
@@ -86,7 +88,16 @@ async function bothTools(): Promise<Tool[]> {
     {
       name: 'podman',
       program: '/usr/bin/podman',
-      args: ['--runtime', 'runc', '--root', join(folder, 'podman'), '--runroot', join(folder, 'podman-run')],
+      args: [
+        '--runtime',
+        'runc',
+        '--cgroup-manager',
+        'cgroupfs',
+        '--root',
+        join(folder, 'podman'),
+        '--runroot',
+        join(folder, 'podman-run'),
+      ],
       env: { ...process.env, CONTAINERS_CONF: conf },
     },
   ];
@@ -293,7 +304,7 @@ async function rootless(): Promise<void> {
         `--regid=${uid}`,
         '--clear-groups',
         tool.program,
-        ...(tool.name === 'podman' ? tool.args.slice(0, 2) : []),
+        ...(tool.name === 'podman' ? tool.args.slice(0, 4) : []),
       ],
       env: { ...env, ...(tool.env.CONTAINERS_CONF && { CONTAINERS_CONF: tool.env.CONTAINERS_CONF }) },
     });
@@ -319,7 +330,12 @@ function results(): void {
     const theirs = median(by.get('podman') ?? []);
     const ratio = ours / theirs;
     const target = TARGETS[step];
-    const verdict = target === undefined ? '' : `≤ ${target} ${ratio <= target ? 'met' : 'not met'}`;
+    const verdict =
+      target === undefined
+        ? ''
+        : theirs > STALL_MS
+          ? `≤ ${target}: podman stalls, no comparison`
+          : `≤ ${target} ${ratio <= target ? 'met' : 'not met'}`;
     return [step, ours.toFixed(0), theirs.toFixed(0), ratio.toFixed(2), verdict];
   });
   const lines = [...tableLines(['step', 'orrery ms', 'podman ms', 'ratio', 'target'], rows), '', ...notes];
