@@ -1,6 +1,6 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, OrreryError, systemClock, writeFileAtomic } from '../../base/index.ts';
+import { type Clock, OrreryError, readIfThere, systemClock, writeFileAtomic } from '../../base/index.ts';
 import {
   type CertificateRequest,
   isUsable,
@@ -198,13 +198,4 @@ async function ensurePair(
   await writeFileAtomic(keyPath, pair.key, { mode: 0o600 });
   await writeFileAtomic(certificatePath, pair.certificate);
   return pair;
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

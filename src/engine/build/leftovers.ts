@@ -1,6 +1,5 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeTree } from '../../base/index.ts';
+import { namesIn, removeTree } from '../../base/index.ts';
 import { requirePrograms } from '../requirements.ts';
 import { detachMount, mountsBelow } from '../system/mounts.ts';
 import { isProcessAlive } from '../system/process-identity.ts';
@@ -20,15 +19,6 @@ export async function sweepBuilds(directory: string): Promise<string[]> {
     swept.push(folder);
   }
   return swept;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 async function deleteContainers(state: string): Promise<void> {

@@ -4,6 +4,7 @@ import { chmod, chown, lstat, mkdir, open, readdir, stat, writeFile } from 'node
 import { dirname, join, relative } from 'node:path';
 import { BadRequest, messageOf, OrreryError } from '../../base/index.ts';
 import type { IdMapping, IdMappings, UserNamespace } from '../engine.ts';
+import { exists } from '../images/blobs.ts';
 import { libc, SystemCallFailed } from '../system/libc.ts';
 import { detachMount } from '../system/mounts.ts';
 import { mountRoot } from './root-filesystem.ts';
@@ -79,7 +80,7 @@ export async function mapLayers(asked: MappedLayers): Promise<{ layersFolder: st
   const { folder, layersFolder, layerNames } = asked;
   const copy = join(folder, 'shifted', 'upper');
   const copied = { layersFolder, names: [relative(layersFolder, copy), ...layerNames] };
-  if (await isThere(join(folder, 'shifted', 'whole'))) return copied;
+  if (await exists(join(folder, 'shifted', 'whole'))) return copied;
   const point = join(folder, 'layers');
   if (await mountShifted(point, asked)) return { layersFolder: point, names: [...layerNames] };
   await copyShifted(asked);
@@ -150,15 +151,5 @@ export async function openWay(folder: string, mappings: IdMappings): Promise<voi
   for (let i = 0; i < 3; i++, above = dirname(above)) {
     const { mode } = await stat(above);
     if ((mode & 0o001) === 0) await chmod(above, (mode & 0o7777) | 0o011);
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
   }
 }

@@ -1,6 +1,6 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../../base/index.ts';
+import { namesIn, readIfThere, writeFileAtomic } from '../../base/index.ts';
 import type { ImageUser } from './image-store.ts';
 
 /** What a container's record tells about the image it stands on. */
@@ -23,7 +23,7 @@ export class ImageHolders {
 
   async add(instance: string, engineDirectory: string): Promise<void> {
     const path = join(this.#folder, instance);
-    if ((await readIfThere(path)) === engineDirectory) return;
+    if ((await readIfThere(path))?.trim() === engineDirectory) return;
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await writeFileAtomic(path, engineDirectory, { mode: 0o600 });
   }
@@ -42,7 +42,7 @@ export class ImageHolders {
     const uses: ContainerUse[] = [];
     for (const instance of await namesIn(this.#folder)) {
       if (!/^[0-9a-f]{6}$/.test(instance)) continue;
-      const directory = await readIfThere(join(this.#folder, instance));
+      const directory = (await readIfThere(join(this.#folder, instance)))?.trim();
       if (directory !== undefined) uses.push(...(await usesOf(directory)));
     }
     return uses;
@@ -54,27 +54,9 @@ async function usesOf(engineDirectory: string): Promise<ContainerUse[]> {
   const uses: ContainerUse[] = [];
   for (const id of await namesIn(containers)) {
     if (!/^[0-9a-f]{64}$/.test(id)) continue;
-    const text = await readIfThere(join(containers, id, 'record.json'));
+    const text = (await readIfThere(join(containers, id, 'record.json')))?.trim();
     // Empty after a power failure: a container that is no more uses nothing.
     if (text) uses.push(JSON.parse(text) as ContainerUse);
   }
   return uses;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

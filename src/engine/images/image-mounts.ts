@@ -1,6 +1,6 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeTree } from '../../base/index.ts';
+import { namesIn, removeTree } from '../../base/index.ts';
 import { isRootMounted, mountRoot, unmountRoot } from '../containers/root-filesystem.ts';
 import { libc } from '../system/libc.ts';
 
@@ -74,14 +74,5 @@ export class ImageMounts {
 
   #folderOf(imageId: string): string {
     return join(this.#folder, imageId.slice('sha256:'.length));
-  }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
   }
 }

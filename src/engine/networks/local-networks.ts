@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { BadRequest, NotFound, runCommand } from '../../base/index.ts';
+import { BadRequest, NotFound, namesIn, runCommand } from '../../base/index.ts';
 import { readJson, replaceFile } from '../containers/records.ts';
 import type { NetworkAttachment, NetworkResult, Networks } from '../engine.ts';
 import { rootlessFacts } from '../rootless/facts.ts';
@@ -271,15 +271,6 @@ function checkedFileName(name: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,200}$/.test(name))
     throw new BadRequest(`${JSON.stringify(name)} is not a name for a network namespace`);
   return name;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 async function isPortOf(link: string, bridge: string): Promise<boolean> {

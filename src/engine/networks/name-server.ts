@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readIfThere } from '../../base/index.ts';
 import { processArguments } from '../system/process-identity.ts';
 import type { NetworkHost } from './network-host.ts';
 
@@ -111,15 +112,6 @@ export function nameFile(network: NamedNetwork): string {
     ),
     '',
   ].join('\n');
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 async function firstProgram(paths: readonly string[]): Promise<string | undefined> {

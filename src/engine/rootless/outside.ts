@@ -1,6 +1,6 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OrreryError } from '../../base/index.ts';
+import { namesIn, OrreryError } from '../../base/index.ts';
 import { readJson, replaceFile } from '../containers/records.ts';
 import { isProcessAlive, processIdentity } from '../system/process-identity.ts';
 import { OUTBOUND_ADDRESS, OUTBOUND_DNS, OUTBOUND_GATEWAY, OutboundWay } from './outbound-way.ts';
@@ -145,12 +145,7 @@ export class RootlessOutside {
   }
 
   async #files(): Promise<string[]> {
-    try {
-      return (await readdir(this.#folder)).filter((name) => name.endsWith('.json'));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
+    return (await namesIn(this.#folder)).filter((name) => name.endsWith('.json'));
   }
 
   async #write(containerId: string, record: OutsideRecord): Promise<void> {

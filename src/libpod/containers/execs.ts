@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BadRequest, Conflict, NotFound } from '../../base/index.ts';
+import { BadRequest, Conflict, NotFound, namesIn } from '../../base/index.ts';
 import { type Engine, type ExecSession, isProcessAlive, processIdentity } from '../../engine/index.ts';
 import type { ExecCreateOptions, ExecInspect, Execs } from '../libpod.ts';
 import type { ContainerStore } from './container-store.ts';
@@ -177,13 +177,4 @@ function environment(lines: readonly string[]): Record<string, string> {
       return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
     }),
   );
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '../../base/index.ts';
 import { isProcessAlive, processIdentity } from '../../engine/index.ts';
 
 /**
@@ -41,11 +42,6 @@ export class PendingStarts {
   }
 
   async #names(): Promise<string[]> {
-    try {
-      return await readdir(this.#folder);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
+    return await namesIn(this.#folder);
   }
 }

@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '../../base/index.ts';
 import type { PodmanOptions } from '../create-options.ts';
 import type { HealthState } from '../libpod.ts';
 import type { HealthCheckPlan } from './health-config.ts';
@@ -58,12 +59,7 @@ export class HealthRecords {
   }
 
   async #names(): Promise<string[]> {
-    try {
-      return (await readdir(this.folder)).filter((name) => /^[0-9a-f]{64}\.json$/.test(name));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
+    return (await namesIn(this.folder)).filter((name) => /^[0-9a-f]{64}\.json$/.test(name));
   }
 
   #path(id: string): string {

@@ -1,6 +1,6 @@
-import { link, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BadRequest, OrreryError } from '../../base/index.ts';
+import { BadRequest, linkUnlessThere, OrreryError } from '../../base/index.ts';
 import {
   canonicalAddress,
   IpRange,
@@ -147,14 +147,4 @@ export function boundsOf(subnet: Subnet, range: IpRange): { first: bigint; last:
   if (Start !== undefined && Start !== '' && range.offsetOf(Start) > first) first = range.offsetOf(Start);
   if (End !== undefined && End !== '' && range.offsetOf(End) < last) last = range.offsetOf(End);
   return { first, last };
-}
-
-async function linkUnlessThere(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AlreadyExists, NotFound, syncFolder, writeFileAtomic } from '../../base/index.ts';
+import { AlreadyExists, NotFound, namesIn, syncFolder, writeFileAtomic } from '../../base/index.ts';
 import { withFileLock } from '../../engine/index.ts';
 import type { PodConfig } from '../libpod.ts';
 
@@ -60,12 +60,7 @@ export class PodRecords {
   }
 
   async #names(): Promise<string[]> {
-    try {
-      return (await readdir(this.#folder)).filter((name) => /^[0-9a-f]{64}\.json$/.test(name));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
+    return (await namesIn(this.#folder)).filter((name) => /^[0-9a-f]{64}\.json$/.test(name));
   }
 
   async #read(id: string): Promise<PodConfig | undefined> {

@@ -1,7 +1,7 @@
 import { readFileSync, watch } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, systemClock, writeFileAtomic } from '../../base/index.ts';
+import { type Clock, namesIn, systemClock, writeFileAtomic } from '../../base/index.ts';
 import { isProcessAlive, processIdentity, withFileLock } from '../../engine/index.ts';
 
 /** What is remembered of one container's restarts, in a file of its own. */
@@ -107,7 +107,7 @@ export class Restarts {
   /** Containers that nobody starts again though they wait for it: their process was killed. */
   async abandoned(): Promise<string[]> {
     const ids: string[] = [];
-    for (const name of await readdirOrNone(this.#folder)) {
+    for (const name of await namesIn(this.#folder)) {
       if (!name.endsWith('.json')) continue;
       const waiting = (await readBook(join(this.#folder, name)))?.waiting;
       if (waiting !== undefined && !isHeld(waiting)) ids.push(name.slice(0, -'.json'.length));
@@ -186,15 +186,6 @@ async function readBook(path: string): Promise<RestartBook | undefined> {
     return JSON.parse(await readFile(path, 'utf8')) as RestartBook;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-export async function readdirOrNone(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   AlreadyExists,
@@ -7,6 +7,7 @@ import {
   type Clock,
   Conflict,
   NotFound,
+  namesIn,
   writeFileAtomic,
 } from '../../base/index.ts';
 import { readJson, withFileLock } from '../../engine/index.ts';
@@ -159,12 +160,7 @@ export class LocalSecrets implements Secrets {
   }
 
   async #knownFiles(): Promise<string[]> {
-    try {
-      return (await readdir(this.#folder)).filter((name) => name.endsWith('.json'));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
+    return (await namesIn(this.#folder)).filter((name) => name.endsWith('.json'));
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {

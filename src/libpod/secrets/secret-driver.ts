@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BadRequest, NotFound, OrreryError, writeFileAtomic } from '../../base/index.ts';
+import { BadRequest, NotFound, namesIn, OrreryError, writeFileAtomic } from '../../base/index.ts';
 
 /** Where the bytes of secrets are. */
 export interface SecretDriver {
@@ -38,12 +38,7 @@ export class FileSecretDriver implements SecretDriver {
   }
 
   async ids(): Promise<string[]> {
-    try {
-      return await readdir(this.#folder);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
+    return await namesIn(this.#folder);
   }
 }
 

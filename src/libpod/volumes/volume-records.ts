@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AlreadyExists, NotFound, removeTree, syncFolder, writeFileAtomic } from '../../base/index.ts';
+import {
+  AlreadyExists,
+  NotFound,
+  namesIn,
+  removeTree,
+  syncFolder,
+  writeFileAtomic,
+} from '../../base/index.ts';
 import { isProcessAlive, processIdentity, readJson, replaceFile } from '../../engine/index.ts';
 import type { VolumeConfig } from '../libpod.ts';
 import type { VolumeSettings } from './volume-options.ts';
@@ -101,7 +108,7 @@ export class VolumeRecords {
     const boot = await bootId();
     const folder = join(this.#folder, name, 'uses');
     const held: string[] = [];
-    for (const user of await namesIn(folder)) {
+    for (const user of await finishedNames(folder)) {
       const text = await readJson<{ boot: string }>(join(folder, user));
       if (text?.boot === boot) held.push(user);
     }
@@ -149,11 +156,6 @@ async function bootId(): Promise<string> {
   return await boot;
 }
 
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter((name) => !name.endsWith('.tmp'));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
+async function finishedNames(folder: string): Promise<string[]> {
+  return (await namesIn(folder)).filter((name) => !name.endsWith('.tmp'));
 }
