@@ -8,6 +8,7 @@ export * from './backoff.ts';
 export * from './clock.ts';
 export * from './errors.ts';
 export * from './files.ts';
+export * from './human-duration.ts';
 export * from './log.ts';
 export * from './metrics.ts';
 export * from './processes.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { binarySize, humanDuration, humanSize } from './human-units.ts';
+import { humanDuration } from '../../base/index.ts';
+import { binarySize, humanSize } from './human-units.ts';
 import { asksForJson, headersOf, renderReport } from './report.ts';
 import { alignColumns } from './tab-writer.ts';
 import { GoDuration, GoTime } from './times.ts';

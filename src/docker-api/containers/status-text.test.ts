@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { humanDuration, statusText } from './status-text.ts';
+import { humanDuration } from '../../base/index.ts';
+import { statusText } from './status-text.ts';
 
 test.each([
   [500, 'Less than a second'],

@@ -1,3 +1,4 @@
+import { humanDuration } from '../../base/index.ts';
 import type { ContainerStatus } from '../../libpod/index.ts';
 
 /** Docker's words for Podman's states. */
@@ -36,22 +37,4 @@ export function statusText(facts: StatusFacts, nowMs: number): string {
     default:
       return 'Created';
   }
-}
-
-/** As docker/go-units' HumanDuration: the largest unit only. */
-export function humanDuration(ms: number): string {
-  const seconds = Math.trunc(ms / 1000);
-  if (seconds < 1) return 'Less than a second';
-  if (seconds === 1) return '1 second';
-  if (seconds < 60) return `${seconds} seconds`;
-  const minutes = Math.trunc(seconds / 60);
-  if (minutes === 1) return 'About a minute';
-  if (minutes < 60) return `${minutes} minutes`;
-  const hours = Math.round(ms / 3_600_000);
-  if (hours === 1) return 'About an hour';
-  if (hours < 48) return `${hours} hours`;
-  if (hours < 24 * 7 * 2) return `${Math.trunc(hours / 24)} days`;
-  if (hours < 24 * 30 * 2) return `${Math.trunc(hours / 24 / 7)} weeks`;
-  if (hours < 24 * 365 * 2) return `${Math.trunc(hours / 24 / 30)} months`;
-  return `${Math.trunc(hours / 24 / 365)} years`;
 }

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { CommandFailed, OrreryError, runCommand } from '../../base/index.ts';
 import { withFileLock } from '../system/lock.ts';
 import { enteredDirectory } from './namespace-holder.ts';
+import { readyOrComplaint } from './relay-answer.ts';
 
 /** Where the relay listens inside a network namespace. */
 export interface OutboundPorts {
@@ -90,9 +90,9 @@ export class OutboundWay {
   async #begin(socket: string, namespacePath: string): Promise<object> {
     const [file, ...args] = [...this.#self, 'role', 'outbound-relay', socket];
     const child = spawn(file!, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
-    const complaint = collect(child.stderr);
+    const complaint = readyOrComplaint(child.stderr);
     const said = await Promise.race([
-      collect(child.stdout),
+      readyOrComplaint(child.stdout),
       new Promise<string>((resolve) => child.once('error', (error) => resolve(error.message))),
     ]);
     const answer = said === 'ready' ? await ask(socket, { join: namespacePath }) : undefined;
@@ -145,15 +145,4 @@ async function ask(path: string, question: object): Promise<object | undefined> 
   const answer = JSON.parse(text) as { error?: string };
   if (answer.error === undefined) return answer;
   throw new OrreryError('NetworkFailed', `nothing is carried outside: ${answer.error}`);
-}
-
-function collect(stream: Readable): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    stream.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-      if (text.endsWith('ready\n')) resolve('ready');
-    });
-    stream.once('close', () => resolve(text.trim()));
-  });
 }

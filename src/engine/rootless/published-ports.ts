@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
 import { BadRequest, OrreryError } from '../../base/index.ts';
 import { parseAddress } from '../networks/ip-range.ts';
 import { libc, SystemCallFailed } from '../system/libc.ts';
 import type { RelayedPort } from './port-relay.ts';
+import { readyOrComplaint } from './relay-answer.ts';
 
 /** As a relay can have them. @throws BadRequest for a protocol that none carries */
 export function relayable(
@@ -40,9 +40,9 @@ export async function startPortRelay(start: PortRelayStart): Promise<number> {
       stdio: ['ignore', 'pipe', 'pipe', ...held],
       cwd: '/',
     });
-    const complaint = collect(child.stderr!);
+    const complaint = readyOrComplaint(child.stderr!);
     const answer = await Promise.race([
-      collect(child.stdout!),
+      readyOrComplaint(child.stdout!),
       new Promise<string>((resolve) => child.once('error', (error) => resolve(error.message))),
     ]);
     if (answer !== 'ready')
@@ -53,17 +53,6 @@ export async function startPortRelay(start: PortRelayStart): Promise<number> {
   } finally {
     for (const fd of held) libc().closeFd(fd);
   }
-}
-
-function collect(stream: Readable): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    stream.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-      if (text.endsWith('ready\n')) resolve('ready');
-    });
-    stream.once('close', () => resolve(text.trim()));
-  });
 }
 
 function openPorts(ports: readonly RelayedPort[]): number[] {

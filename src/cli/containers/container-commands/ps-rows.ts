@@ -1,5 +1,6 @@
+import { humanDuration } from '../../../base/index.ts';
 import type { ContainerListEntry, PublishedPort } from '../../../libpod/index.ts';
-import { humanDuration, humanSize } from '../../templates/human-units.ts';
+import { humanSize } from '../../templates/human-units.ts';
 import { GoTime } from '../../templates/times.ts';
 import { GoNil, goStruct, NIL_MAP, NIL_SLICE } from '../../templates/values.ts';
 

@@ -1,8 +1,8 @@
-import { BadRequest } from '../../../base/index.ts';
+import { BadRequest, humanDuration } from '../../../base/index.ts';
 import { type ImageDetails, imageFilter, isIntermediate } from '../../../engine/index.ts';
 import { type CommandDefinition, type FlagValues, flag, maximumArgs } from '../../grammar/index.ts';
 import { goJson } from '../../templates/go-json.ts';
-import { humanDuration, humanSize } from '../../templates/human-units.ts';
+import { humanSize } from '../../templates/human-units.ts';
 import { asksForJson, hasTable, headersOf, renderReport } from '../../templates/report.ts';
 import { GoTime } from '../../templates/times.ts';
 import { goStruct } from '../../templates/values.ts';

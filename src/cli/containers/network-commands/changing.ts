@@ -1,10 +1,8 @@
-import { BadRequest, NotFound } from '../../../base/index.ts';
 import { type CommandDefinition, flag, minimumArgs, noArgs } from '../../grammar/index.ts';
 import { confirm } from '../container-commands/confirm.ts';
-import { forEachNamed, withExitCode } from '../container-commands/several.ts';
 import type { ToolContext } from '../context.ts';
 import { parseFilters } from './labels.ts';
-import { removalExitCode } from './listing.ts';
+import { checkTimeOfForce, removeNamed } from './remove-named.ts';
 
 export const rm: CommandDefinition<ToolContext> = {
   usage: '[options] NETWORK [NETWORK...]',
@@ -18,28 +16,9 @@ export const rm: CommandDefinition<ToolContext> = {
   ],
   args: minimumArgs(1),
   run: async ({ args, flags }, context) => {
-    const force = flags.bool('force');
-    if (flags.changed('time') && !force)
-      throw new BadRequest('--force option must be specified to use the --time option');
+    checkTimeOfForce(flags);
     const { networks } = await context.libpod();
-    let exitCode: number | undefined;
-    try {
-      await forEachNamed(context, args, async (name) => {
-        try {
-          await networks.remove(name, {
-            force,
-            ...(flags.changed('time') && { timeoutSeconds: flags.number('time')! }),
-          });
-          context.stdout.write(`${name}\n`);
-        } catch (error) {
-          if (force && error instanceof NotFound) return;
-          exitCode = removalExitCode(error) ?? exitCode;
-          throw error;
-        }
-      });
-    } catch (error) {
-      throw exitCode === undefined ? error : withExitCode(error, exitCode);
-    }
+    await removeNamed(context, networks, args, flags);
     return 0;
   },
 };

@@ -1,8 +1,8 @@
-import { BadRequest } from '../../../base/index.ts';
+import { BadRequest, humanDuration } from '../../../base/index.ts';
 import type { PodListEntry } from '../../../libpod/index.ts';
 import { type CommandDefinition, type FlagValues, flag, noArgs } from '../../grammar/index.ts';
 import { goJson } from '../../templates/go-json.ts';
-import { humanDuration } from '../../templates/human-units.ts';
+
 import { asksForJson, renderReport } from '../../templates/report.ts';
 import { GoTime } from '../../templates/times.ts';
 import { goStruct, NIL_MAP } from '../../templates/values.ts';

@@ -1,4 +1,4 @@
-import { BadRequest, Conflict, messageOf, NotFound } from '../../../base/index.ts';
+import { BadRequest, Conflict, humanDuration, messageOf, NotFound } from '../../../base/index.ts';
 import type { SecretConfig } from '../../../libpod/index.ts';
 import {
   anyArgs,
@@ -9,7 +9,7 @@ import {
   noArgs,
 } from '../../grammar/index.ts';
 import { goJson } from '../../templates/go-json.ts';
-import { humanDuration } from '../../templates/human-units.ts';
+
 import { headersOf, renderReport } from '../../templates/report.ts';
 import { GoTime } from '../../templates/times.ts';
 import { goStruct } from '../../templates/values.ts';

@@ -1,8 +1,8 @@
-import { BadRequest } from '../../../base/index.ts';
+import { BadRequest, humanDuration } from '../../../base/index.ts';
 import type { SystemUsage } from '../../../libpod/index.ts';
 import { type CommandDefinition, flag, noArgs } from '../../grammar/index.ts';
 import { goJson } from '../../templates/go-json.ts';
-import { humanDuration, humanSize } from '../../templates/human-units.ts';
+import { humanSize } from '../../templates/human-units.ts';
 import { asksForJson, renderReport } from '../../templates/report.ts';
 import { goStruct } from '../../templates/values.ts';
 import type { ToolContext } from '../context.ts';

@@ -1,11 +1,10 @@
-import { BadRequest, NotFound } from '../../../base/index.ts';
+import { BadRequest } from '../../../base/index.ts';
 import { anyArgs, type CommandDefinition, flag, noArgs } from '../../grammar/index.ts';
 import { humanSize } from '../../templates/human-units.ts';
 import { confirm } from '../container-commands/confirm.ts';
-import { forEachNamed, withExitCode } from '../container-commands/several.ts';
 import type { ToolContext } from '../context.ts';
 import { parseFilters } from '../network-commands/labels.ts';
-import { removalExitCode } from '../network-commands/listing.ts';
+import { checkTimeOfForce, removeNamed } from '../network-commands/remove-named.ts';
 
 export const rm: CommandDefinition<ToolContext> = {
   usage: '[options] VOLUME [VOLUME...]',
@@ -21,31 +20,12 @@ export const rm: CommandDefinition<ToolContext> = {
   ],
   args: anyArgs,
   run: async ({ args, flags }, context) => {
-    const force = flags.bool('force');
     if (args.length > 0 === flags.bool('all'))
       throw new BadRequest('choose either one or more volumes or all');
-    if (flags.changed('time') && !force)
-      throw new BadRequest('--force option must be specified to use the --time option');
+    checkTimeOfForce(flags);
     const { volumes } = await context.libpod();
     const names = flags.bool('all') ? (await volumes.list()).map((one) => one.Name) : args;
-    let exitCode: number | undefined;
-    try {
-      await forEachNamed(context, names, async (name) => {
-        try {
-          await volumes.remove(name, {
-            force,
-            ...(flags.changed('time') && { timeoutSeconds: flags.number('time')! }),
-          });
-          context.stdout.write(`${name}\n`);
-        } catch (error) {
-          if (force && error instanceof NotFound) return;
-          exitCode = removalExitCode(error) ?? exitCode;
-          throw error;
-        }
-      });
-    } catch (error) {
-      throw exitCode === undefined ? error : withExitCode(error, exitCode);
-    }
+    await removeNamed(context, volumes, names, flags);
     return 0;
   },
 };
