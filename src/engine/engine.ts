@@ -37,8 +37,11 @@ export interface Engine {
   pathsOf(id: string): Promise<ContainerPaths>;
   /** Ids of those whose name or id this is, else whose id begins so. */
   find(nameOrBeginning: string): Promise<string[]>;
-  /** Resolves as soon as it has ended. @throws NotFound when it is removed before */
-  ended(id: string): Promise<ContainerState>;
+  /**
+   * Resolves as soon as it has ended.
+   * @throws NotFound when it is removed before, or before that was seen; the reason of `signal` when that fires
+   */
+  ended(id: string, signal?: AbortSignal): Promise<ContainerState>;
   /** Of the host's numbering. */
   processesOf(id: string): Promise<number[]>;
   /** Everything its cgroup counts; undefined when it does not run. */

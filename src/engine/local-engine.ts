@@ -113,7 +113,7 @@ function assemble(images: DiskImageLibrary, containers: Containers, networks: Lo
     unmountRoot: (id) => containers.unmountRoot(id),
     pathsOf: (id) => containers.pathsOf(id),
     find: (text) => containers.records.find(text),
-    ended: (id) => containers.ended(id),
+    ended: (id, signal) => containers.ended(id, signal),
     userNamespace: (mappings) => holdUserNamespace(mappings),
     processesOf: (id) => containers.processesOf(id),
     statistics: (id) => containers.statistics(id),

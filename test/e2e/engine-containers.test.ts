@@ -296,6 +296,24 @@ describe.skipIf(reason !== '')(`containers${reason && ` (skipped: ${reason})`}`,
     expect({ names: await shared('names'), events: await shared('events') }).toEqual(before);
   });
 
+  test('who waits for an end hears of a removal at once, or stops waiting', async () => {
+    const ids = await Promise.all(Array.from({ length: 20 }, () => fixture.run('exec sleep 100')));
+    const waiting = ids.map((id) =>
+      fixture.engine.ended(id).then(
+        () => 'ended',
+        (error) => error.code,
+      ),
+    );
+    await Promise.all(ids.map((id) => fixture.engine.remove(id, { force: true })));
+    for (const heard of await Promise.all(waiting)) expect(['ended', 'NotFound']).toContain(heard);
+    const id = await fixture.run('exec sleep 100');
+    const stop = new AbortController();
+    const stopped = expect(fixture.engine.ended(id, stop.signal)).rejects.toThrow('enough');
+    stop.abort(new Error('enough'));
+    await stopped;
+    await fixture.engine.remove(id, { force: true });
+  });
+
   test('a log that was renamed goes on in a new file, without a line lost', async () => {
     const id = await fixture.run('i=0; while :; do echo line $i; i=$((i+1)); done');
     const { logPath } = await fixture.engine.inspect(id);

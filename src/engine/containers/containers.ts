@@ -291,8 +291,14 @@ export class Containers {
   }
 
   /** Resolves true as soon as the container has exited, whoever ended it. */
-  #untilExited(record: ContainerRecord): { within(timeoutMs: number): Promise<boolean>; forget(): void } {
+  #untilExited(record: ContainerRecord): {
+    within(timeoutMs: number): Promise<boolean>;
+    /** Makes `within` answer now. */
+    stop(): void;
+    forget(): void;
+  } {
     let wake: () => void = () => undefined;
+    let stopped = false;
     const forget = this.#watcher.listen((id) => {
       if (id === record.id) wake();
     });
@@ -305,22 +311,29 @@ export class Containers {
         const status = (await this.#ifThere(() => this.#states.read(record)))?.status ?? 'exited';
         if (status === 'exited') return true;
         const leftMs = endMs - Date.now();
-        if (leftMs <= 0) return false;
+        if (leftMs <= 0 || stopped) return false;
         const timer = setTimeout(() => wake(), Math.min(leftMs, 1000));
         // Left running it would keep a command alive that has nothing left to do.
         await woken.finally(() => clearTimeout(timer));
       }
     };
-    return { within, forget };
+    const stop = () => {
+      stopped = true;
+      wake();
+    };
+    return { within, stop, forget };
   }
 
-  async ended(id: string): Promise<ContainerState> {
+  async ended(id: string, signal?: AbortSignal): Promise<ContainerState> {
     const record = await this.records.read(id);
+    signal?.throwIfAborted();
     const ended = this.#untilExited(record);
+    signal?.addEventListener('abort', ended.stop);
     try {
-      while (!(await ended.within(60_000)));
+      while (!(await ended.within(60_000))) signal?.throwIfAborted();
       return await this.#states.read(record);
     } finally {
+      signal?.removeEventListener('abort', ended.stop);
       ended.forget();
     }
   }

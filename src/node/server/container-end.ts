@@ -11,11 +11,7 @@ export async function containerEnd(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    if ((await context.engine.inspect(id)).status === 'exited') return;
-    // The watch begins with the state of now, so an end since then is not missed.
-    for await (const state of context.engine.watch(signal)) {
-      if (state.id === id && state.status === 'exited') return;
-    }
+    await context.engine.ended(id, signal);
   } catch (error) {
     if (signal.aborted || error instanceof NotFound) return;
     context.log.error('cannot learn when a container ends', { container: id, error });
