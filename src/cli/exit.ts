@@ -1,4 +1,5 @@
 import { BadRequest, messageOf, OrreryError } from '../base/index.ts';
+import { visibleLines } from './visible-text.ts';
 
 /** Exit codes of the `orrery` command: 0 done, 1 failed, 2 the command line was wrong, 3 not running (status). */
 export const EXIT = { ok: 0, failed: 1, usage: 2, notRunning: 3 } as const;
@@ -8,7 +9,7 @@ export function reportError(
   error: unknown,
   write: (text: string) => void = (text) => process.stderr.write(text),
 ): number {
-  write(`error: ${messageOf(error)}\n`);
+  write(`error: ${visibleLines(messageOf(error))}\n`);
   if (error instanceof OrreryError && error.hint !== undefined) write(`hint: ${error.hint}\n`);
   if (process.env.ORRERY_DEBUG !== undefined && error instanceof Error && error.stack !== undefined)
     write(`${error.stack}\n`);

@@ -1,3 +1,4 @@
+import { visibleLines, visibleText } from '../visible-text.ts';
 import { FunctionError, TEMPLATE_FUNCTIONS } from './functions.ts';
 import { lineOf } from './lexer.ts';
 import {
@@ -18,14 +19,16 @@ import { GoNil, type GoValue, isMap, isTrue, printed, structType, typeName } fro
 
 /**
  * What the template makes of `data`, by the rules of Go's text/template.
+ * @param isTable control characters of the data are shown, not written: a cell stays in its line
  * @throws TemplateError, after as much of the output as there was is given to `write`
  */
 export function executeTemplate(
   template: ParsedTemplate,
   data: GoValue,
   write: (text: string) => void,
+  isTable = false,
 ): void {
-  new Execution(template, write).run(data);
+  new Execution(template, write, isTable).run(data);
 }
 
 /** `{{break}}` and `{{continue}}` on their way to their `{{range}}`. */
@@ -53,11 +56,13 @@ class Execution {
   private templateName: string;
   private readonly template: ParsedTemplate;
   private readonly write: (text: string) => void;
+  private readonly isTable: boolean;
 
-  constructor(template: ParsedTemplate, write: (text: string) => void) {
+  constructor(template: ParsedTemplate, write: (text: string) => void, isTable: boolean) {
     this.template = template;
     this.templateName = template.name;
     this.write = write;
+    this.isTable = isTable;
   }
 
   run(data: GoValue): void {
@@ -76,7 +81,7 @@ class Execution {
         return;
       case 'action': {
         const value = this.pipe(node.pipe, dot);
-        if (node.pipe.variables.length === 0) this.write(printed(value));
+        if (node.pipe.variables.length === 0) this.write(this.cell(node.pipe, printed(value)));
         return;
       }
       case 'break':
@@ -96,6 +101,13 @@ class Execution {
           else if (node.otherwise) this.walkAll(node.otherwise, dot);
         });
     }
+  }
+
+  /** A constant is the template's own, tabs and all; so are those that a function puts between its arguments. */
+  private cell(pipe: Pipe, text: string): string {
+    const last = pipe.commands.at(-1)?.operands[0];
+    if (!this.isTable || last?.kind === 'constant') return text;
+    return last?.kind === 'function' ? visibleLines(text) : visibleText(text);
   }
 
   private scope(work: () => void): void {

@@ -42,6 +42,17 @@ test('an escape inside of a string of the template is the template’s', () => {
   expect(renderReport({ ...REPORT, format: '{{"\\n"}}' })).toBe('\n\n');
 });
 
+test('a table shows control characters of the data, a template writes them', () => {
+  const rows = [goStruct('psReporter', { ID: 'a', Names: 'x\x1b[2J\u009by\n\u202ez', Labels: { k: '\r' } })];
+  const report = { ...REPORT, rows };
+  expect(renderReport(report)).toBe('CONTAINER ID  NAMES\na             x\\x1b[2J\\u009by\\n\\u202ez\n');
+  expect(renderReport({ ...report, format: 'table {{.ID}} {{.Labels}}' })).toContain('map[k:\\r]');
+  expect(
+    renderReport({ ...report, format: 'table {{.ID}}{{"\\t"}}{{upper .Names}}', hasNoHeading: true }),
+  ).toBe('a           X\\x1b[2J\\u009bY\n\\u202eZ\n');
+  expect(renderReport({ ...report, format: '{{.Names}}' })).toBe('x\x1b[2J\u009by\n\u202ez\n');
+});
+
 test('errors name the place in the template as Podman has it', () => {
   expect(() => renderReport({ ...REPORT, format: '{{.Foo}}' })).toThrow(
     `template: ps:1:13: executing "ps" at <.Foo>: can't evaluate field Foo in type psReporter`,

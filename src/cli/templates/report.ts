@@ -29,7 +29,8 @@ export interface Report {
 
 /**
  * A list as Podman prints it, by its report package's rules: a template is applied to each row (unless it
- * ranges by itself), `table` and the command's own columns are aligned and get a row of headers.
+ * ranges by itself), `table` and the command's own columns are aligned and get a row of headers, and show
+ * control characters; a format of the user's gets the data as it is.
  * @throws TemplateError
  */
 export function renderReport(report: Report): string {
@@ -39,7 +40,7 @@ export function renderReport(report: Report): string {
   const pieces: string[] = [];
   if (isTable && !report.hasNoHeading && report.headers)
     executeTemplate(template, [report.headers], (text) => pieces.push(text));
-  executeTemplate(template, report.rows, (text) => pieces.push(text));
+  executeTemplate(template, report.rows, (text) => pieces.push(text), isTable);
   return isTable ? alignColumns(pieces.join('')) : pieces.join('');
 }
 

@@ -1,6 +1,7 @@
 import { BadRequest } from '../../../base/index.ts';
 import { anyArgs, type CommandDefinition, flag } from '../../grammar/index.ts';
 import { alignColumns } from '../../templates/tab-writer.ts';
+import { visibleText } from '../../visible-text.ts';
 import type { ToolContext } from '../context.ts';
 import { chooseOne, latestFlag } from './selection.ts';
 
@@ -36,7 +37,7 @@ Format Descriptors:
       container,
       rest.length > 0 ? [...rest] : undefined,
     );
-    const lines = [titles, ...processes].map((cells) => `${cells.join('\t')}\n`);
+    const lines = [titles, ...processes].map((cells) => `${cells.map(visibleText).join('\t')}\n`);
     context.stdout.write(alignColumns(lines.join('')));
     return 0;
   },

@@ -2,6 +2,7 @@ import { BadRequest, NotFound } from '../../../base/index.ts';
 import type { Libpod, LogLine, PodListEntry } from '../../../libpod/index.ts';
 import { anyArgs, type CommandDefinition, type FlagValues, flag } from '../../grammar/index.ts';
 import { alignColumns } from '../../templates/tab-writer.ts';
+import { visibleText } from '../../visible-text.ts';
 import type { ToolContext } from '../context.ts';
 import { parseMoment } from '../moments.ts';
 import { chooseOnePod, latestPodFlag } from './selection.ts';
@@ -27,7 +28,7 @@ export const top: CommandDefinition<ToolContext> = {
       tables.push(await libpod.containers.top(container.id, rest.length > 0 ? [...rest] : undefined));
     const titles = tables[0]?.titles ?? [];
     const rows = [titles, ...tables.flatMap(({ processes }) => processes)];
-    context.stdout.write(alignColumns(rows.map((row) => `${row.join('\t')}\n`).join('')));
+    context.stdout.write(alignColumns(rows.map((row) => `${row.map(visibleText).join('\t')}\n`).join('')));
     return 0;
   },
 };

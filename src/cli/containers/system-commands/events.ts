@@ -5,6 +5,7 @@ import { type CommandDefinition, flag, noArgs } from '../../grammar/index.ts';
 import { asksForJson, renderReport } from '../../templates/report.ts';
 import { GoTime } from '../../templates/times.ts';
 import { goStruct, NIL_MAP } from '../../templates/values.ts';
+import { visibleText } from '../../visible-text.ts';
 import type { ToolContext } from '../context.ts';
 import { parseMoment } from '../moments.ts';
 
@@ -63,7 +64,7 @@ function shown(
   options: { format: string | undefined; truncate: boolean; program: string },
 ): string {
   const { format } = options;
-  if (format === undefined) return `${eventToText(event, options)}\n`;
+  if (format === undefined) return `${visibleText(eventToText(event, options))}\n`;
   if (asksForJson(format)) return `${eventToJson(event)}\n`;
   return renderReport({ name: 'events', rows: [eventRow(event)], format, columns: '' });
 }
