@@ -1,5 +1,4 @@
-import { BadRequest } from '../../base/index.ts';
-import { parseGoDuration } from '../grammar/index.ts';
+import { BadRequest, parseGoDurationMs } from '../../base/index.ts';
 
 /**
  * A moment as people give it to `--since` and `--until`: RFC 3339 (also without zone, time or seconds), Unix
@@ -8,7 +7,7 @@ import { parseGoDuration } from '../grammar/index.ts';
  * @returns milliseconds @throws BadRequest
  */
 export function parseMoment(text: string, now: number, isBefore: boolean): number {
-  const duration = parseGoDuration(text);
+  const duration = parseGoDurationMs(text);
   if (duration !== undefined) return isBefore ? now - duration : now + duration;
   if (/^-?\d+(?:\.\d+)?$/.test(text)) return Number(text) * 1000;
   const match =

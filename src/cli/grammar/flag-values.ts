@@ -1,5 +1,5 @@
+import { parseGoDurationMs } from '../../base/index.ts';
 import type { Flag } from './flag.ts';
-import { parseGoDuration } from './go-values.ts';
 
 /** What was given for each flag; asking for one that the command does not have is a mistake in our code. */
 export class FlagValues {
@@ -64,7 +64,7 @@ export class FlagValues {
   /** Milliseconds. */
   durationMs(name: string): number | undefined {
     const value = this.string(name);
-    return value === undefined ? undefined : parseGoDuration(value);
+    return value === undefined ? undefined : parseGoDurationMs(value);
   }
 
   /** Names of all that were given, in the order of the table. */

@@ -1,24 +1,5 @@
+import { parseGoDurationNs } from '../../base/index.ts';
 import type { Flag, FlagKind } from './flag.ts';
-
-const UNITS_MS: Record<string, number> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
-/** Go's time.ParseDuration. @returns milliseconds, or undefined when it is none. */
-export function parseGoDuration(text: string): number | undefined {
-  if (/^[+-]?0$/.test(text)) return 0;
-  if (!/^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
-  let ms = 0;
-  for (const [, number, unit] of text.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)/g))
-    ms += Number(number) * UNITS_MS[unit!]!;
-  return text.startsWith('-') ? -ms : ms;
-}
 
 /** One line of CSV (RFC 4180), as pflag's stringSlice reads its values. @returns undefined when quotes are not right. */
 export function parseCsvLine(line: string): string[] | undefined {
@@ -52,7 +33,7 @@ export function complaintAbout(kind: FlagKind, value: string): string | undefine
     case 'float':
       return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(value) ? undefined : say('ParseFloat');
     case 'duration':
-      if (parseGoDuration(value) !== undefined) return undefined;
+      if (parseGoDurationNs(value) !== undefined) return undefined;
       return /^[+-]?[\d.]+$/.test(value)
         ? `time: missing unit in duration ${JSON.stringify(value)}`
         : `time: invalid duration ${JSON.stringify(value)}`;

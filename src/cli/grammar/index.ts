@@ -3,5 +3,5 @@ export * from './command.ts';
 export * from './command-line.ts';
 export * from './flag.ts';
 export * from './flag-values.ts';
-export { parseCsvLine, parseGoDuration } from './go-values.ts';
+export { parseCsvLine } from './go-values.ts';
 export { UsageError } from './usage-error.ts';

@@ -1,4 +1,4 @@
-import { BadRequest } from '../../base/index.ts';
+import { BadRequest, parseGoDurationMs } from '../../base/index.ts';
 
 /** Docker's zero time. */
 export const NO_TIME = '0001-01-01T00:00:00Z';
@@ -6,29 +6,11 @@ export const NO_TIME = '0001-01-01T00:00:00Z';
 /** `1700000000`, `1700000000.123456789`, RFC 3339, or a duration back from now (`10m`, `1h30m`). @returns ms since 1970. @throws BadRequest */
 export function parseTime(text: string, nowMs: number): number {
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  const duration = parseDuration(text);
+  const duration = parseGoDurationMs(text);
   if (duration !== undefined) return nowMs - duration;
   const parsed = Date.parse(text);
   if (Number.isNaN(parsed)) throw new BadRequest(`invalid time "${text}"`);
   return parsed;
-}
-
-const UNIT_MS: Record<string, number> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
-function parseDuration(text: string): number | undefined {
-  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
-  let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g))
-    total += Number(amount) * UNIT_MS[unit!]!;
-  return total;
 }
 
 /** The same instant in UTC with its nanoseconds kept: `…T10:00:00.123456789+02:00` → `…T08:00:00.123456789Z`. */

@@ -66,6 +66,8 @@ test.each([
   ['SHELL bash', 'SHELL requires the arguments to be in JSON form'],
   ['EXPOSE http', 'invalid containerPort: http'],
   ['HEALTHCHECK --foo=1 CMD x', 'unknown flag: foo'],
+  ['HEALTHCHECK --interval=-1s CMD x', 'invalid duration "-1s"'],
+  ['HEALTHCHECK --timeout=5 CMD x', 'invalid duration "5"'],
   ['USER', 'USER requires at least one argument'],
 ])('refuses %s', (line, message) => {
   expect(() => configAfter(line)).toThrow(message);

@@ -1,7 +1,6 @@
 import { posix } from 'node:path';
-import { BadRequest } from '../../base/index.ts';
+import { BadRequest, parseGoDurationNs } from '../../base/index.ts';
 import type { ImageConfig } from '../engine.ts';
-import { parseDurationNs } from './durations.ts';
 import type { ImageState } from './options.ts';
 import { asExecForm, type Instruction } from './parse.ts';
 import { unknownFlag } from './stages.ts';
@@ -173,12 +172,20 @@ function healthcheckOf(instruction: Instruction): NonNullable<ImageConfig['Healt
     Test: exec === undefined ? ['CMD-SHELL', rest] : ['CMD', ...exec],
   };
   for (const { name, value = '' } of instruction.flags) {
-    if (name === 'interval') check.Interval = parseDurationNs(value);
-    else if (name === 'timeout') check.Timeout = parseDurationNs(value);
-    else if (name === 'start-period') check.StartPeriod = parseDurationNs(value);
-    else if (name === 'start-interval') check.StartInterval = parseDurationNs(value);
+    if (name === 'interval') check.Interval = healthTimeNs(value);
+    else if (name === 'timeout') check.Timeout = healthTimeNs(value);
+    else if (name === 'start-period') check.StartPeriod = healthTimeNs(value);
+    else if (name === 'start-interval') check.StartInterval = healthTimeNs(value);
     else if (name === 'retries' && /^\d+$/.test(value)) check.Retries = Number(value);
     else throw unknownFlag(instruction, name);
   }
   return check;
+}
+
+/** @throws BadRequest also for a time below zero */
+function healthTimeNs(text: string): number {
+  const nanoseconds = parseGoDurationNs(text);
+  if (nanoseconds === undefined || nanoseconds < 0)
+    throw new BadRequest(`time: invalid duration ${JSON.stringify(text)}`);
+  return nanoseconds;
 }

@@ -1,6 +1,6 @@
-import { BadRequest, messageOf } from '../../../base/index.ts';
+import { BadRequest, messageOf, parseGoDurationMs } from '../../../base/index.ts';
 import type { WaitCondition } from '../../../libpod/index.ts';
-import { anyArgs, type CommandDefinition, flag, parseGoDuration } from '../../grammar/index.ts';
+import { anyArgs, type CommandDefinition, flag } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { choose, latestFlag } from './selection.ts';
 
@@ -23,7 +23,7 @@ export const wait: CommandDefinition<ToolContext> = {
   args: anyArgs,
   run: async ({ args, flags, program, path }, context) => {
     const interval = flags.string('interval')!;
-    if ((parseGoDuration(interval) ?? parseGoDuration(`${interval}ms`)) === undefined)
+    if ((parseGoDurationMs(interval) ?? parseGoDurationMs(`${interval}ms`)) === undefined)
       throw new BadRequest(`time: invalid duration ${JSON.stringify(interval)}`);
     if (!flags.bool('latest') && args.length === 0)
       throw new BadRequest(

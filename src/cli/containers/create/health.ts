@@ -1,6 +1,6 @@
-import { BadRequest } from '../../../base/index.ts';
+import { BadRequest, parseGoDurationNs } from '../../../base/index.ts';
 import type { HealthConfig } from '../../../libpod/index.ts';
-import { type FlagValues, parseGoDuration } from '../../grammar/index.ts';
+import type { FlagValues } from '../../grammar/index.ts';
 
 /** `--health-cmd`, `--health-interval`, `--no-healthcheck` …; undefined leaves the image's. @throws BadRequest */
 export function parseHealth(flags: FlagValues): HealthConfig | undefined {
@@ -34,12 +34,12 @@ export function parseHealth(flags: FlagValues): HealthConfig | undefined {
 }
 
 function duration(name: string, text: string): number {
-  const milliseconds = parseGoDuration(text);
-  if (milliseconds === undefined) {
+  const nanoseconds = parseGoDurationNs(text);
+  if (nanoseconds === undefined) {
     const why = /^[+-]?[\d.]+$/.test(text) ? 'missing unit in' : 'invalid';
     throw new BadRequest(`invalid healthcheck-${name}: time: ${why} duration ${JSON.stringify(text)}`);
   }
-  return Math.round(milliseconds * 1e6);
+  return nanoseconds;
 }
 
 /** A JSON array is the program and its arguments; anything else is for the shell, unless it begins with Docker's words. */
