@@ -18,6 +18,8 @@ const LOOK_EVERY_MS = 60_000;
 export async function watchHealth(options: HealthMonitorOptions, signal: AbortSignal): Promise<void> {
   const { records, clock } = options;
   const running = new Set<string>();
+  /** When a check ended that could not be run or noted: its container's record does not tell. */
+  const brokenAtMs = new Map<string, number>();
   let wake = Promise.withResolvers<void>();
   const ring = () => wake.resolve();
   const watcher = watch(records.folder, ring);
@@ -29,16 +31,20 @@ export async function watchHealth(options: HealthMonitorOptions, signal: AbortSi
       const busy = new Set(running);
       const watched = (await records.watched()).filter(isRunning);
       if (watched.length === 0 && running.size === 0) return;
+      const ids = new Set(watched.map(({ id }) => id));
+      for (const id of brokenAtMs.keys()) if (!ids.has(id)) brokenAtMs.delete(id);
       let nextMs = clock.now() + LOOK_EVERY_MS;
       for (const record of watched) {
         if (busy.has(record.id)) continue;
-        const dueMs = nextCheckMs(record.state, record.plan, record.startedAtMs) ?? Number.POSITIVE_INFINITY;
+        const dueMs = nextCheckMs(record, brokenAtMs.get(record.id)) ?? Number.POSITIVE_INFINITY;
         if (dueMs > clock.now()) {
           nextMs = Math.min(nextMs, dueMs);
           continue;
         }
         running.add(record.id);
-        void checkOnce(options, record).finally(() => {
+        void checkOnce(options, record).then((isDone) => {
+          if (isDone) brokenAtMs.delete(record.id);
+          else brokenAtMs.set(record.id, clock.now());
           running.delete(record.id);
           ring();
         });
@@ -51,13 +57,15 @@ export async function watchHealth(options: HealthMonitorOptions, signal: AbortSi
   }
 }
 
-async function checkOnce(options: HealthMonitorOptions, record: HealthRecord): Promise<void> {
+/** @returns whether it was run, and its result noted */
+async function checkOnce(options: HealthMonitorOptions, record: HealthRecord): Promise<boolean> {
   try {
     await options.check(record);
+    return true;
   } catch (error) {
     // The container ended meanwhile, or could not be stopped: the next look finds out.
     options.log.warn('a health check could not be run', { container: record.id, error: messageOf(error) });
-    await options.clock.sleep(1000);
+    return false;
   }
 }
 

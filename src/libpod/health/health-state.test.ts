@@ -35,10 +35,18 @@ test('keeps the last five results and the beginning of what they said', () => {
 });
 
 test('is checked an interval after the start, then after the end of each check', () => {
-  expect(nextCheckMs(STARTING, plan, 1000)).toBe(6000);
-  expect(nextCheckMs(run(STARTING, 0, 7000), plan, 1000)).toBe(7010 + 5000);
-  expect(nextCheckMs(STARTING, { ...plan, startPeriodMs: 60_000, startIntervalMs: 500 }, 1000)).toBe(1500);
-  expect(nextCheckMs(STARTING, { ...plan, intervalMs: 0 }, 1000)).toBeUndefined();
+  const record = { state: STARTING, plan, startedAtMs: 1000 };
+  expect(nextCheckMs(record)).toBe(6000);
+  expect(nextCheckMs({ ...record, state: run(STARTING, 0, 7000) })).toBe(7010 + 5000);
+  const eager = { ...plan, startPeriodMs: 60_000, startIntervalMs: 500 };
+  expect(nextCheckMs({ ...record, plan: eager })).toBe(1500);
+  expect(nextCheckMs({ ...record, plan: { ...plan, intervalMs: 0 } })).toBeUndefined();
+});
+
+test('a check that left no result counts as one for when the next comes', () => {
+  const record = { state: run(STARTING, 0, 7000), plan, startedAtMs: 1000 };
+  expect(nextCheckMs(record, 9000)).toBe(9000 + 5000);
+  expect(nextCheckMs(record, 6000)).toBe(7010 + 5000);
 });
 
 test("the container's settings win over the image's, and what neither says is the default", () => {

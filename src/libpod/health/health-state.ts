@@ -38,15 +38,17 @@ export function nextHealthState(
   return { Status: FailingStreak >= plan.retries ? 'unhealthy' : state.Status, FailingStreak, Log };
 }
 
-/** When it is to be checked next: an interval after the last check ended, or after the start. */
+/**
+ * When it is to be checked next: an interval after the last check ended, or after the start.
+ * @param brokenAtMs when a check ended that left no result
+ */
 export function nextCheckMs(
-  state: HealthState,
-  plan: HealthCheckPlan,
-  startedAtMs: number,
+  { state, plan, startedAtMs }: { state: HealthState; plan: HealthCheckPlan; startedAtMs: number },
+  brokenAtMs = 0,
 ): number | undefined {
   if (plan.intervalMs <= 0) return undefined;
   const last = state.Log.at(-1);
-  const fromMs = last === undefined ? startedAtMs : Math.max(startedAtMs, Date.parse(last.End));
+  const fromMs = Math.max(startedAtMs, brokenAtMs, last === undefined ? 0 : Date.parse(last.End));
   const isStarting = state.Status === 'starting' && fromMs < startedAtMs + plan.startPeriodMs;
   return fromMs + (isStarting && plan.startIntervalMs > 0 ? plan.startIntervalMs : plan.intervalMs);
 }
