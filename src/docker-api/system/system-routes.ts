@@ -43,35 +43,17 @@ async function ping(x: Exchange): Promise<void> {
 }
 
 async function version({ facts }: ApiContext, x: Exchange): Promise<void> {
-  const { kernel } = await readHostFacts();
-  const arch = goArchitecture();
+  const engine = {
+    ...{ ApiVersion: API_VERSION, MinAPIVersion: MIN_API_VERSION, GitCommit: facts.gitCommit },
+    ...{ GoVersion: `node ${process.version}`, Os: 'linux', Arch: goArchitecture() },
+    KernelVersion: (await readHostFacts()).kernel,
+  };
   x.send(200, {
     Platform: { Name: 'Orrery' },
     Version: facts.version,
-    ApiVersion: API_VERSION,
-    MinAPIVersion: MIN_API_VERSION,
-    GitCommit: facts.gitCommit,
-    GoVersion: `node ${process.version}`,
-    Os: 'linux',
-    Arch: arch,
-    KernelVersion: kernel,
+    ...engine,
     BuildTime: '',
-    Components: [
-      {
-        Name: 'Engine',
-        Version: facts.version,
-        Details: {
-          ApiVersion: API_VERSION,
-          MinAPIVersion: MIN_API_VERSION,
-          GitCommit: facts.gitCommit,
-          GoVersion: `node ${process.version}`,
-          Os: 'linux',
-          Arch: arch,
-          KernelVersion: kernel,
-          Experimental: 'false',
-        },
-      },
-    ],
+    Components: [{ Name: 'Engine', Version: facts.version, Details: { ...engine, Experimental: 'false' } }],
   });
 }
 
