@@ -1,5 +1,5 @@
 import type { apidiscoveryv2, metav1, Resource } from '../../kube/index.ts';
-import type { ResourceCatalog } from '../registry/catalog.ts';
+import type { Catalog } from '../registry/catalog.ts';
 import type { ServedGroup } from './served-groups.ts';
 
 /**
@@ -7,7 +7,7 @@ import type { ServedGroup } from './served-groups.ts';
  * v2 and v2beta1 have the same fields. Source: k8s.io/api/apidiscovery/v2.
  */
 export function aggregatedDiscovery(
-  catalog: ResourceCatalog,
+  catalog: Catalog,
   groups: readonly ServedGroup[],
   legacy: boolean,
   version: 'v2' | 'v2beta1',
@@ -23,7 +23,7 @@ export function aggregatedDiscovery(
 }
 
 function groupDiscovery(
-  catalog: ResourceCatalog,
+  catalog: Catalog,
   { name, versions }: ServedGroup,
 ): apidiscoveryv2.APIGroupDiscovery {
   const metadata = { ...(name !== '' && { name }), creationTimestamp: null };

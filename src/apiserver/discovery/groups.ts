@@ -1,5 +1,5 @@
 import type { metav1, Resource } from '../../kube/index.ts';
-import type { ResourceCatalog } from '../registry/catalog.ts';
+import type { Catalog } from '../registry/catalog.ts';
 import { groupVersion } from '../storage/object-storage.ts';
 import type { ServedGroup } from './served-groups.ts';
 
@@ -34,7 +34,7 @@ function groupOf({ name, versions: served }: ServedGroup): metav1.APIGroup {
 
 /** GET /api/v1, /apis/<group>/<version> */
 export function apiResourceList(
-  catalog: ResourceCatalog,
+  catalog: Catalog,
   group: string,
   version: string,
 ): metav1.APIResourceList | undefined {

@@ -14,7 +14,7 @@ import { fingerprint } from '../encoding/fingerprint.ts';
 import { formatOf, parseAccept } from '../encoding/negotiation.ts';
 import { notAcceptable, pathNotFound } from '../errors.ts';
 import { type ApiRequest, type ApiResponse, encodeText, jsonResponse } from '../http/messages.ts';
-import type { ResourceCatalog } from '../registry/catalog.ts';
+import type { Catalog } from '../registry/catalog.ts';
 
 const V2_PROTOBUF = new Set([
   'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
@@ -50,21 +50,25 @@ interface Document {
 
 /** Documents are made at the first request for them and kept: most servers are asked for two or three. */
 export class OpenApiDocuments {
-  readonly #catalog: ResourceCatalog;
+  readonly #catalog: Catalog;
   readonly #loadDescriptions: () => Promise<Descriptions>;
   readonly #whole: WholeResources;
   readonly #remote: RemoteOpenApi | undefined;
+  readonly #prefix: string;
   readonly #documents = new Map<string, Promise<Document>>();
   /** What each document was made of, and its hash once it is known. */
   readonly #sources = new Map<string, { members: readonly object[]; etag?: string; sizeBytes: number }>();
 
   constructor(
-    catalog: ResourceCatalog,
+    catalog: Catalog,
     loadDescriptions: () => Promise<Descriptions>,
     whole: WholeResources = async (resources) => resources,
     remote?: RemoteOpenApi,
+    /** What stands before every path of the workspace it is about. */
+    prefix = '',
   ) {
     this.#remote = remote;
+    this.#prefix = prefix;
     this.#catalog = catalog;
     this.#whole = whole;
     this.#loadDescriptions = loadDescriptions;
@@ -146,7 +150,7 @@ export class OpenApiDocuments {
       const known = this.#sources.get(path);
       const isKnown = known?.etag !== undefined && sameMembers(known.members, resources);
       const etag = isKnown ? known.etag : (await this.#v3(path)).etag;
-      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${etag}` };
+      paths[path] = { serverRelativeURL: `${this.#prefix}/openapi/v3/${path}?hash=${etag}` };
       await new Promise((resolve) => setImmediate(resolve));
     }
     for (const [path, serverRelativeURL] of this.#remote?.openApiV3Urls() ?? [])

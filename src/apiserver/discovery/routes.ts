@@ -7,7 +7,7 @@ import { PROTOBUF } from '../encoding/protobuf-types.ts';
 import { printYaml } from '../encoding/yaml.ts';
 import { methodNotAllowed, pathNotFound } from '../errors.ts';
 import { type ApiRequest, type ApiResponse, encodeText, jsonResponse } from '../http/messages.ts';
-import type { ResourceCatalog } from '../registry/catalog.ts';
+import type { Catalog } from '../registry/catalog.ts';
 import { aggregatedDiscovery } from './aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './groups.ts';
 import type { Monitoring } from './monitoring.ts';
@@ -16,7 +16,7 @@ import { type RemoteDiscovery, servedGroups } from './served-groups.ts';
 import type { VersionInfo } from './version.ts';
 
 export interface RouteParts {
-  catalog: ResourceCatalog;
+  catalog: Catalog;
   remote: RemoteDiscovery;
   openApi: OpenApiDocuments;
   openId: OpenIdDocuments;

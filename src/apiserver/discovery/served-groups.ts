@@ -1,6 +1,6 @@
 import type { apidiscoveryv2 } from '../../kube/index.ts';
 import type { RegisteredVersion } from '../aggregation/api-services.ts';
-import { compareVersions, type ResourceCatalog } from '../registry/catalog.ts';
+import { type Catalog, compareVersions } from '../registry/catalog.ts';
 import { priorityOf } from './group-priorities.ts';
 
 /** What extension API servers add to discovery. */
@@ -28,7 +28,7 @@ type Ranked = ServedVersion & { group: number; priority: number };
  * (yet) is ranked as its APIService would be.
  * Source: k8s.io/kube-aggregator/pkg/apis/apiregistration/v1/helper SortedByGroupAndVersion.
  */
-export function servedGroups(catalog: ResourceCatalog, remote: RemoteDiscovery): ServedGroup[] {
+export function servedGroups(catalog: Catalog, remote: RemoteDiscovery): ServedGroup[] {
   const registered = new Map<string, RegisteredVersion>();
   for (const one of remote.registrations()) registered.set(`${one.group}/${one.version}`, one);
   const groups = new Map<string, Ranked[]>();

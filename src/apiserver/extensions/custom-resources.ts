@@ -18,6 +18,7 @@ import { fingerprint } from '../encoding/fingerprint.ts';
 import { decodeText, encodeText } from '../http/messages.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
 import type { ResourceRequestInfo } from '../request-info/request-info.ts';
+import { addressOf } from '../storage/keys.ts';
 import { type ObjectStorage, WriteRace } from '../storage/object-storage.ts';
 import type { WebhookClient } from '../webhooks/webhook-client.ts';
 import { ConversionWebhook } from './conversion-webhook.ts';
@@ -45,6 +46,7 @@ export interface ServedResource {
 /** What is kept of every definition: names and hashes, not schemas. */
 interface Entry {
   key: string;
+  workspace: string;
   name: string;
   group: string;
   revision: number;
@@ -251,17 +253,20 @@ export class CustomResources {
     const crd = JSON.parse(decodeText(stored.value)) as CustomResourceDefinition;
     const next = structuredClone(crd);
     const now = new Date(this.#parts.clock.now());
-    if (!isConditionTrue(crd, 'Terminating')) reconcileStatus(next, this.#others(crd), now);
+    if (!isConditionTrue(crd, 'Terminating')) reconcileStatus(next, this.#others(addressOf(key).workspace, crd), now);
     this.#serve(key, next, { revision: modRevision, sizeBytes: stored.value.length });
     if (!equalJson(crd.status, next.status)) await this.#store(key, next, modRevision);
     else if (isConditionTrue(crd, 'Terminating') && crd.metadata.finalizers?.includes(CLEANUP_FINALIZER))
       this.#remove(key, signal);
   }
 
-  #others(crd: CustomResourceDefinition): CustomResourceDefinition[] {
+  #others(workspace: string, crd: CustomResourceDefinition): CustomResourceDefinition[] {
     const { group } = crd.spec;
     return [...this.#entries.values()]
-      .filter((entry) => entry.group === group && entry.name !== crd.metadata.name)
+      .filter(
+        (entry) =>
+          entry.workspace === workspace && entry.group === group && entry.name !== crd.metadata.name,
+      )
       .map(({ acceptedNames }) => ({ status: { acceptedNames } }) as CustomResourceDefinition);
   }
 
@@ -280,8 +285,10 @@ export class CustomResources {
     const resources = isServed
       ? spec.versions.filter(({ served }) => served).map((version) => summarizeCustomResource(crd, version))
       : [];
+    const { workspace } = addressOf(key);
     const entry: Entry = {
       key,
+      workspace,
       name: crd.metadata.name,
       group: spec.group,
       revision,
@@ -301,7 +308,7 @@ export class CustomResources {
       return;
     }
     for (const resource of resources) this.#owners.set(resource, entry);
-    this.#parts.catalog.setCustom(key, resources);
+    this.#parts.catalog.setCustom(workspace, key, resources);
   }
 
   async #store(key: string, crd: CustomResourceDefinition, revision: number): Promise<void> {
@@ -318,7 +325,7 @@ export class CustomResources {
     if (entry === undefined) return undefined;
     entry.closing.abort();
     this.#entries.delete(key);
-    this.#parts.catalog.setCustom(key, []);
+    this.#parts.catalog.setCustom(entry.workspace, key, []);
     return entry;
   }
 
@@ -326,7 +333,7 @@ export class CustomResources {
   async #gone(key: string, signal: AbortSignal): Promise<void> {
     const gone = this.#forget(key);
     for (const entry of [...this.#entries.values()]) {
-      if (entry.namesAccepted || entry.group !== gone?.group) continue;
+      if (entry.namesAccepted || entry.group !== gone?.group || entry.workspace !== gone.workspace) continue;
       const stored = await this.#parts.storage.store.get(entry.key);
       if (stored !== undefined) await this.#applyStored(stored, signal);
     }
@@ -359,6 +366,7 @@ export class CustomResources {
       const { catalog, clock, log, authorizer } = this.#parts;
       const admission = new AdmissionChain([]);
       await removeInstances({ storage, catalog, clock, log, authorizer, admission }, resource, {
+        workspace: entry.workspace,
         signal,
         log,
       });

@@ -9,16 +9,16 @@ const SERVER: User = { name: 'system:apiserver', groups: ['system:masters'] };
 const RETRY_MS = 5000;
 
 /**
- * Deletes every object of a definition that goes, in all workspaces, and resolves when the last is gone: those that
+ * Deletes every object of a definition that goes, in its workspace, and resolves when the last is gone: those that
  * have finalizers are waited for. Source: k8s.io/apiextensions-apiserver/pkg/controller/finalizer.
  */
 export async function removeInstances(
   registry: Registry,
   resource: Resource,
-  options: { signal: AbortSignal; log: Log },
+  options: { workspace: string; signal: AbortSignal; log: Log },
 ): Promise<void> {
-  const { signal, log } = options;
-  const prefix = registry.storage.prefixOf(resource, '*');
+  const { workspace, signal, log } = options;
+  const prefix = registry.storage.prefixOf(resource, workspace);
   const { store } = registry.storage;
   while (!signal.aborted) {
     const { items, revision } = await store.list({ prefix });

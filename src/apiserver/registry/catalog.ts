@@ -1,71 +1,160 @@
-import type { Resource } from '../../kube/index.ts';
+import { type Resource, ROOT_WORKSPACE } from '../../kube/index.ts';
 
-/** Everything that is served, by group, version and name. */
-export class ResourceCatalog {
+/** What is served in one workspace, by group, version and name. */
+export interface Catalog {
+  readonly all: readonly Resource[];
+  /** Rises with every change of what is served. */
+  readonly generation: number;
+  find(group: string, version: string, name: string): Resource | undefined;
+  /** The resource in the version it is stored in: the first one. */
+  findStored(group: string, name: string): Resource | undefined;
+  /** Groups in order of appearance, each with its versions, those of custom resources best first. */
+  groups(): ReadonlyMap<string, readonly string[]>;
+}
+
+/** Few resources share a name: two steps of a look-up without making a key for it. */
+type ByName = Map<string, readonly Resource[]>;
+
+/**
+ * Everything that is served: what is built in, the same everywhere, and what definitions add in their workspace.
+ * Itself it is what the first workspace serves. Nothing is held for a workspace that adds nothing.
+ */
+export class ResourceCatalog implements Catalog {
   readonly #builtin: readonly Resource[];
-  /** By definition. */
-  readonly #custom = new Map<string, readonly Resource[]>();
-  /** Few share a name: two steps of a look-up without making a key for it. */
-  readonly #byName = new Map<string, readonly Resource[]>();
-  #all: readonly Resource[] | undefined;
-  #groups: Map<string, string[]> | undefined;
+  readonly #builtinByName: ByName = new Map();
+  readonly #builtinGroups: ReadonlySet<string>;
+  readonly #layers = new Map<string, Layer>();
+  readonly #bare: Layer;
+  readonly #first: Layer;
+  #everywhere: { generation: number; catalog: Catalog } | undefined;
   #generation = 0;
 
   constructor(resources: readonly Resource[]) {
     this.#builtin = resources;
-    for (const resource of resources) this.#add(resource);
+    for (const resource of resources) add(this.#builtinByName, resource);
+    this.#builtinGroups = new Set(resources.map(({ group }) => group));
+    this.#bare = this.#layer();
+    this.#first = this.#layer();
+    this.#layers.set(ROOT_WORKSPACE, this.#first);
   }
 
   get all(): readonly Resource[] {
-    this.#all ??= [...this.#builtin, ...[...this.#custom.values()].flat()];
+    return this.#first.all;
+  }
+
+  get generation(): number {
+    return this.#first.generation;
+  }
+
+  find(group: string, version: string, name: string): Resource | undefined {
+    return this.#first.find(group, version, name);
+  }
+
+  findStored(group: string, name: string): Resource | undefined {
+    return this.#first.findStored(group, name);
+  }
+
+  groups(): ReadonlyMap<string, readonly string[]> {
+    return this.#first.groups();
+  }
+
+  /** What a workspace serves; with `*` what any does, one resource for each group, version and name. */
+  in(workspace: string): Catalog {
+    return workspace === '*' ? this.#union() : (this.#layers.get(workspace) ?? this.#bare);
+  }
+
+  /** What a definition serves in its workspace from now on; what is built in stays what it is. */
+  setCustom(workspace: string, definition: string, resources: readonly Resource[]): void {
+    let layer = this.#layers.get(workspace);
+    if (layer === undefined) {
+      if (resources.length === 0) return;
+      layer = this.#layer();
+      this.#layers.set(workspace, layer);
+    }
+    layer.set(definition, resources);
+    this.#generation++;
+    if (layer.isEmpty && layer !== this.#first) this.#layers.delete(workspace);
+  }
+
+  #layer(): Layer {
+    return new Layer(this.#builtin, this.#builtinByName, this.#builtinGroups);
+  }
+
+  #union(): Catalog {
+    if (this.#everywhere?.generation !== this.#generation) {
+      const all = new Map<string, Resource>();
+      for (const layer of this.#layers.values())
+        for (const one of layer.custom()) {
+          const id = `${one.group}/${one.version}/${one.name}`;
+          if (!all.has(id)) all.set(id, one);
+        }
+      const catalog = this.#layer();
+      catalog.generation = this.#generation;
+      catalog.set('', [...all.values()]);
+      this.#everywhere = { generation: this.#generation, catalog };
+    }
+    return this.#everywhere.catalog;
+  }
+}
+
+/** What is built in, with what the definitions of one workspace add. */
+class Layer implements Catalog {
+  readonly #builtin: readonly Resource[];
+  readonly #builtinByName: ByName;
+  readonly #builtinGroups: ReadonlySet<string>;
+  /** By definition. */
+  readonly #custom = new Map<string, readonly Resource[]>();
+  readonly #byName: ByName = new Map();
+  #all: readonly Resource[] | undefined;
+  #groups: Map<string, string[]> | undefined;
+  generation = 0;
+
+  constructor(builtin: readonly Resource[], byName: ByName, groups: ReadonlySet<string>) {
+    this.#builtin = builtin;
+    this.#builtinByName = byName;
+    this.#builtinGroups = groups;
+  }
+
+  get all(): readonly Resource[] {
+    if (this.isEmpty) return this.#builtin;
+    this.#all ??= [...this.#builtin, ...this.custom()];
     return this.#all;
   }
 
-  /** Rises with every change of what is served. */
-  get generation(): number {
-    return this.#generation;
+  get isEmpty(): boolean {
+    return this.#custom.size === 0;
   }
 
-  /** What a definition serves from now on; what is built in stays what it is. */
-  setCustom(definition: string, resources: readonly Resource[]): void {
-    for (const old of this.#custom.get(definition) ?? []) this.#remove(old);
+  custom(): Resource[] {
+    return [...this.#custom.values()].flat();
+  }
+
+  set(definition: string, resources: readonly Resource[]): void {
+    for (const old of this.#custom.get(definition) ?? []) remove(this.#byName, old);
     const added = resources.filter(
       ({ group, version, name }) => this.find(group, version, name) === undefined,
     );
-    for (const resource of added) this.#add(resource);
+    for (const resource of added) add(this.#byName, resource);
     if (added.length > 0) this.#custom.set(definition, added);
     else this.#custom.delete(definition);
     this.#all = undefined;
     this.#groups = undefined;
-    this.#generation++;
+    this.generation++;
   }
 
   find(group: string, version: string, name: string): Resource | undefined {
-    for (const one of this.#byName.get(name) ?? [])
-      if (one.group === group && one.version === version) return one;
-    return undefined;
+    const isIt = (one: Resource) => one.group === group && one.version === version;
+    return this.#builtinByName.get(name)?.find(isIt) ?? this.#byName.get(name)?.find(isIt);
   }
 
-  /** The resource in the version it is stored in: the first one. */
   findStored(group: string, name: string): Resource | undefined {
-    for (const one of this.#byName.get(name) ?? []) if (one.group === group) return one;
-    return undefined;
+    const isIt = (one: Resource) => one.group === group;
+    return this.#builtinByName.get(name)?.find(isIt) ?? this.#byName.get(name)?.find(isIt);
   }
 
-  /** Groups in order of appearance, each with its versions, those of custom resources best first. */
   groups(): ReadonlyMap<string, readonly string[]> {
     this.#groups ??= this.#collectGroups();
     return this.#groups;
-  }
-
-  #add(resource: Resource): void {
-    this.#byName.set(resource.name, [...(this.#byName.get(resource.name) ?? []), resource]);
-  }
-
-  #remove(resource: Resource): void {
-    const left = (this.#byName.get(resource.name) ?? []).filter((one) => one !== resource);
-    if (left.length > 0) this.#byName.set(resource.name, left);
-    else this.#byName.delete(resource.name);
   }
 
   #collectGroups(): Map<string, string[]> {
@@ -75,10 +164,20 @@ export class ResourceCatalog {
       if (!versions.includes(version)) versions.push(version);
       groups.set(group, versions);
     }
-    const builtin = new Set(this.#builtin.map(({ group }) => group));
-    for (const [group, versions] of groups) if (!builtin.has(group)) versions.sort(compareVersions);
+    for (const [group, versions] of groups)
+      if (!this.#builtinGroups.has(group)) versions.sort(compareVersions);
     return groups;
   }
+}
+
+function add(byName: ByName, resource: Resource): void {
+  byName.set(resource.name, [...(byName.get(resource.name) ?? []), resource]);
+}
+
+function remove(byName: ByName, resource: Resource): void {
+  const left = (byName.get(resource.name) ?? []).filter((one) => one !== resource);
+  if (left.length > 0) byName.set(resource.name, left);
+  else byName.delete(resource.name);
 }
 
 /** Stable before beta before alpha, newer before older, other names last; k8s.io/apimachinery/pkg/version. */
