@@ -133,7 +133,9 @@ function startContainerTool(word) {
   let cachedData;
   try {
     cachedData = readFileSync(compiled);
-  } catch {}
+  } catch {
+    // Not kept yet, or not readable: it is compiled, which only takes longer.
+  }
   const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
   // What runs long has thrown away compiled code by its end.
   if (cachedData === undefined || script.cachedDataRejected)
