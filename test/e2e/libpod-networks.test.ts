@@ -336,6 +336,22 @@ describe.skipIf(process.geteuid?.() !== 0)('user networks', () => {
     expect((await leftOnHost()).filter((line) => !line.startsWith('table'))).toEqual([]);
   });
 
+  test('the rules go with the last network nobody uses, and stay while somebody does', async () => {
+    for (const Name of ['a', 'b', 'c']) await networks.create({ Name });
+    await joinTo('one', { a: {} });
+    await joinTo('two', { b: {} });
+    const leave = async (name: string) => {
+      await networks.tearDown(idOf(name));
+      joined.containers = joined.containers.filter((one) => one !== name);
+    };
+    await leave('two');
+    await networks.remove('b');
+    expect(await leftOnHost()).toContain(`table inet orrery_${instance}_user`);
+    await leave('one');
+    expect(await networks.prune()).toEqual(['a', 'c']);
+    expect(await leftOnHost()).toEqual([]);
+  });
+
   test('a network in use stays; nobody removes the default one', async () => {
     await networks.create({ Name: 'a', Labels: { tier: 'x' } });
     await networks.create({ Name: 'b', Labels: { tier: 'x' } });

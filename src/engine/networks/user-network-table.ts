@@ -25,6 +25,9 @@ export interface RuledPort {
 /** The packet mark of what a container sends to this host, which is where host ports are; CNI portmap's own bit. */
 const HAIRPIN = '0x00002000';
 
+/** Each bridge leads here, and the kernel deletes no chain that something leads to: so a table in use stays. */
+const HELD = 'within_a_bridge';
+
 /**
  * The nftables table of an instance's user networks, `orrery_<instance>_user` (family inet): masquerading,
  * isolation, and host ports by DNAT, which keeps the client's address. Each container adds and takes away
@@ -109,6 +112,15 @@ export class UserNetworkTable {
     }
   }
 
+  /** Takes the table away when no bridge is in it: the kernel judges, in the transaction that would delete it. */
+  async removeUnused(): Promise<void> {
+    try {
+      await this.#apply([`delete chain inet ${this.name} ${HELD}`, `delete table inet ${this.name}`]);
+    } catch (error) {
+      if (!isAbsent(error) && !isBusy(error)) throw error;
+    }
+  }
+
   async #apply(commands: readonly string[]): Promise<void> {
     await this.#host.run('nft', ['-f', '-'], `${commands.join('\n')}\n`);
   }
@@ -119,7 +131,7 @@ export class UserNetworkTable {
       const quoted = `"${bridge.name}"`;
       return [
         element('bridges', quoted),
-        element('same', `${quoted} . ${quoted}`),
+        element('within', `${quoted} . ${quoted} : goto ${HELD}`),
         ...(bridge.isInternal ? [element('internal', quoted)] : []),
         ...(bridge.isIsolated ? [element('isolated', quoted)] : []),
         ...bridge.subnets.map((subnet) => element(subnet.includes(':') ? 'sources6' : 'sources4', subnet)),
@@ -158,7 +170,7 @@ function tableScript(table: string): string {
     forward: {
       head: 'type filter hook forward priority filter; policy accept;',
       rules: [
-        'iifname . oifname @same accept',
+        'iifname . oifname vmap @within',
         'ct state established,related accept',
         'iifname @internal drop',
         'oifname @internal drop',
@@ -167,6 +179,7 @@ function tableScript(table: string): string {
         'iifname @isolated oifname @isolated drop',
       ],
     },
+    [HELD]: { head: '', rules: ['accept'] },
     // Host ports answer on 127.0.0.1; this keeps containers from the host's loopback.
     guard: {
       head: 'type filter hook prerouting priority raw; policy accept;',
@@ -178,7 +191,7 @@ function tableScript(table: string): string {
     'set bridges { type ifname; }',
     'set internal { type ifname; }',
     'set isolated { type ifname; }',
-    'set same { type ifname . ifname; }',
+    'map within { type ifname . ifname : verdict; }',
     'set sources4 { type ipv4_addr; flags interval; }',
     'set sources6 { type ipv6_addr; flags interval; }',
     'map ports4 { type inet_proto . inet_service : ipv4_addr . inet_service; }',
@@ -205,6 +218,10 @@ function forFamily(family: 4 | 6, ip: string, protocol: string): string[] {
 
 function isAbsent(error: unknown): boolean {
   return error instanceof OrreryError && /No such file or directory/.test(error.message);
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof OrreryError && /Device or resource busy/.test(error.message);
 }
 
 function isTaken(error: unknown): boolean {

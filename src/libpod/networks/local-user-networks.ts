@@ -148,6 +148,7 @@ export class LocalUserNetworks implements UserNetworks {
         );
       for (const user of users) await this.#removeContainer(user, options);
       await this.#definitions.remove(definition);
+      await this.#leaveTable();
       await this.#tell('remove', definition.Name, definition.Id);
     } finally {
       await this.#options.leaveHost?.();
@@ -202,6 +203,7 @@ export class LocalUserNetworks implements UserNetworks {
         await this.#tell('remove', definition.Name, definition.Id);
         removed.push(definition.Name);
       }
+      await this.#leaveTable();
       return removed;
     } finally {
       await this.#options.leaveHost?.();
@@ -285,6 +287,13 @@ export class LocalUserNetworks implements UserNetworks {
       found.push(`networks of container ${request.containerId}, which is gone: taken down`);
     }
     return found;
+  }
+
+  /** Not when a container ends: saying the table anew costs the next one more than all its links. */
+  async #leaveTable(): Promise<void> {
+    // An ordinary user's goes with the namespace that it is in.
+    if (this.#options.enterHost !== undefined || (await this.#records.containers()).length > 0) return;
+    await this.#table.removeUnused();
   }
 
   async #userOf(container: string): Promise<NetworkedContainer> {
