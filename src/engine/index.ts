@@ -43,6 +43,7 @@ export { ignoredLimits } from './rootless/oci-adaptation.ts';
 export { cutOff, type OutsideRequest, type OutsideResult, RootlessOutside } from './rootless/outside.ts';
 export { defaultWay } from './rootless/outside-programs.ts';
 export { readSubordinateRanges } from './rootless/subordinate-ids.ts';
+export { isHungUp } from './system/hang-ups.ts';
 export { tryLockFile, withFileLock } from './system/lock.ts';
 export { detachMount, mountsBelow, mountTmpfs } from './system/mounts.ts';
 export { isProcessAlive, processIdentity } from './system/process-identity.ts';

@@ -46,8 +46,8 @@ export interface Containers {
   kill(container: string, signal?: string): Promise<void>;
   pause(container: string): Promise<void>;
   unpause(container: string): Promise<void>;
-  /** Resolves with its exit code as soon as the condition holds. */
-  wait(container: string, condition?: WaitCondition): Promise<number>;
+  /** Resolves with its exit code as soon as the condition holds; rejects with the signal's reason. */
+  wait(container: string, condition?: WaitCondition, signal?: AbortSignal): Promise<number>;
   remove(container: string, options?: RemoveOptions): Promise<void>;
   rename(container: string, name: string): Promise<void>;
   update(

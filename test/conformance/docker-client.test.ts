@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { whyNotHere } from '../e2e/engine-fixture.ts';
+import { checkout } from '../harness/cloud.ts';
 import { findDocker, findDockerPy, onPath } from '../harness/debian-packages.ts';
 import { PASSWORD, startRegistry, USER } from '../harness/registry.ts';
 import { type DockerApiFixture, IMAGE, startDockerApi } from './docker-api-fixture.ts';
@@ -218,6 +220,29 @@ describe.skipIf(why !== '')(`the real docker client ${why}`, () => {
       ...['--format', '{{.Action}}'],
     );
     expect(events.split('\n')).toEqual(expect.arrayContaining(['create', 'start', 'die', 'destroy']));
+  });
+
+  test('the server ends when idle, whoever left without a word while a container runs', async () => {
+    const socket = join(work, 'idle.sock');
+    const args = ['--root', api.directory, 'system', 'service', '--time=1', `unix://${socket}`];
+    const server = spawn(process.execPath, [join(checkout, 'src/cli/main.ts'), ...args], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    running.push(server);
+    const ended = once(server, 'exit');
+    await expect.poll(() => existsSync(socket), { timeout: 10_000 }).toBe(true);
+    const env = { ...environment, DOCKER_HOST: `unix://${socket}` };
+    // Both leave a request behind that is answered when the container ends; this one a hijacked connection too.
+    const attached = spawn(program, ['run', '--name', 'silent', IMAGE, 'sleep', '1000'], { env });
+    running.push(attached);
+    const left = spawn(program, ['run', '-d', '--name', 'left', IMAGE, 'sleep', '1000'], { env });
+    running.push(left);
+    expect(await once(left, 'exit')).toEqual([0, null]);
+    await expect.poll(() => said('ps', '-q'), { timeout: 10_000 }).toMatch(/\n/);
+    attached.kill('SIGKILL');
+    expect(await ended).toEqual([0, null]);
+    expect((await said('ps', '--format', '{{.Names}}')).split('\n').sort()).toEqual(['left', 'silent']);
+    await said('rm', '-f', 'left', 'silent');
   });
 
   test.skipIf(onPath('python3') === undefined)('docker-py does what its users do', async () => {

@@ -1,4 +1,4 @@
-import { BadRequest, Conflict, NotFound } from '../../base/index.ts';
+import { BadRequest, Conflict, messageOf, NotFound } from '../../base/index.ts';
 import type {
   ContainerInspect,
   ContainerResourceLimits,
@@ -243,27 +243,19 @@ const CONDITIONS: Record<string, WaitCondition> = {
 };
 
 /** The head goes out when the wait has begun: a client that starts the container then cannot miss its end. */
-async function wait({ libpod, log }: ApiContext, x: Exchange): Promise<void> {
+async function wait({ libpod }: ApiContext, x: Exchange): Promise<void> {
   const asked = x.text('condition') ?? 'not-running';
   const condition = CONDITIONS[asked];
   if (condition === undefined) throw new BadRequest(`invalid condition: "${asked}"`);
   const id = await libpod.containers.idOf(x.name());
-  const ended = libpod.containers.wait(id, condition);
+  const ended = libpod.containers.wait(id, condition, x.signal);
   x.open('application/json');
-  const gone = new Promise<undefined>((resolve) =>
-    x.signal.addEventListener('abort', () => resolve(undefined), { once: true }),
-  );
   try {
-    const code = await Promise.race([ended, gone]);
-    if (code === undefined) {
-      ended.catch((error: unknown) => log.debug('a wait that nobody reads failed', { error }));
-      return;
-    }
-    await x.write(`${JSON.stringify({ StatusCode: code })}\n`);
+    await x.write(`${JSON.stringify({ StatusCode: await ended })}\n`);
   } catch (error) {
+    if (x.signal.aborted) return;
     // Its head is sent: the failure goes into the body (ContainerWaitResponse).
-    const message = error instanceof Error ? error.message : String(error);
-    await x.write(`${JSON.stringify({ StatusCode: -1, Error: { Message: message } })}\n`);
+    await x.write(`${JSON.stringify({ StatusCode: -1, Error: { Message: messageOf(error) } })}\n`);
   }
   x.end();
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { BadRequest, type Log, messageOf } from '../../base/index.ts';
 import { Exchange } from './exchange.ts';
+import { destroyWhenHungUp } from './hang-up.ts';
 import { type Hijacked, hijackPlain, hijackUpgraded, readUpgradeBody } from './hijack.ts';
 import { publicMessage, statusOf } from './refusal.ts';
 import type { Router } from './router.ts';
@@ -33,6 +34,8 @@ export interface HttpServerOptions {
 const HEADER_LIMIT_BYTES = 64 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 300_000;
+/** Of a TCP client that closed while nothing is written, only the kernel's own questions tell. */
+const PROBE_AFTER_MS = 15_000;
 const CONNECTION_LIMIT = 4096;
 
 /**
@@ -56,6 +59,8 @@ export class DockerHttpServer {
       requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: headersTimeoutMs / 5,
+      keepAlive: true,
+      keepAliveInitialDelay: PROBE_AFTER_MS,
     };
     this.server =
       options.tls === undefined
@@ -72,6 +77,7 @@ export class DockerHttpServer {
     this.server.maxConnections = CONNECTION_LIMIT;
     // Who has sent all of its input still waits for the output.
     (this.server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+    this.server.on(options.tls === undefined ? 'connection' : 'secureConnection', destroyWhenHungUp);
     this.server.on('request', (request, response) => void this.#serve(request, response));
     this.server.on('upgrade', (request, socket, head) => void this.#serveUpgrade(request, socket, head));
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseGarbage(error, socket));
@@ -177,6 +183,8 @@ export class DockerHttpServer {
         takeSocket: parts.takeSocket,
       });
       await handler(exchange);
+      // What was not said to its end has nobody who waits for it, or no time left.
+      if (parts.signal.aborted && hijacked === undefined && !response.writableEnded) response.destroy();
     } catch (error) {
       if (parts.signal.aborted) response.destroy();
       else this.#answerError(request, response, error);

@@ -3,7 +3,7 @@ import { OrreryError } from '../../base/index.ts';
 
 /**
  * The few system calls Node lacks, through koffi. Each call is synchronous and short; none of them may be
- * given user-controlled blocking work. koffi (8 MB, 13 ms) is loaded at the first call, not at import.
+ * given user-controlled blocking work. koffi (8 MB, 2 ms) is loaded at the first call, not at import.
  */
 export interface Libc {
   mount(source: string, target: string, type: string, flags: number, data: string): void;
@@ -23,6 +23,8 @@ export interface Libc {
   connectPackets(path: string): number;
   /** undefined while the connection is being made, '' when it stands, else the error's name. */
   connectionState(fd: number): string | undefined;
+  /** Whether the other side of a stream socket has closed it: it reads no more either (poll(2), POLLHUP and POLLERR). */
+  isHungUp(fd: number): boolean;
   mknod(path: string, mode: number, major: number, minor: number): void;
   setXattr(path: string, name: string, value: Uint8Array): void;
   /** Names of the extended attributes of a file, a symlink not followed; none where the file system has none. */
@@ -72,6 +74,7 @@ const PORT_SOCKETS = {
 } as const;
 const SO_ERROR = 4;
 const POLLOUT = 4;
+const POLLERR_POLLHUP = 8 | 16;
 const O_RDWR_NOCTTY_CLOEXEC = 2 | 0o400 | 0o2000000;
 /** Of every architecture (asm-generic/unistd.h). */
 const SYS_OPENAT2 = 437;
@@ -106,13 +109,29 @@ interface Koffi {
   os: { errno: Record<string, number> };
 }
 
-function load(): Libc {
-  let koffi: Koffi;
+/**
+ * koffi's own entry looks into Node's program file for the kind of its binary, and takes ten times as long as the
+ * binary itself. What it adds to that are warnings of calls that are no longer to be used.
+ */
+function loadKoffi(): Koffi {
+  const require = createRequire(import.meta.url);
+  const { arch, platform } = process;
   try {
-    koffi = createRequire(import.meta.url)('koffi') as Koffi;
-  } catch (cause) {
-    throw new OrreryError('EngineUnavailable', 'the system call bridge (koffi) cannot be loaded', { cause });
+    return require(`@koromix/koffi-${platform}-${arch}/${platform}_${arch}/koffi.node`) as Koffi;
+  } catch (atOnce) {
+    try {
+      return require('koffi') as Koffi;
+    } catch (error) {
+      const cause = new AggregateError([atOnce, error]);
+      throw new OrreryError('EngineUnavailable', 'the system call bridge (koffi) cannot be loaded', {
+        cause,
+      });
+    }
   }
+}
+
+function load(): Libc {
+  const koffi = loadKoffi();
   const c = koffi.load(null);
   const names = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]));
   const errno = () => names.get(koffi.errno()) ?? `errno ${koffi.errno()}`;
@@ -271,6 +290,13 @@ function socketCalls(c: Library, errno: () => string, must: Must) {
       must(getsockopt(fd, SOL_SOCKET, SO_ERROR, value, length), 'getsockopt', String(fd));
       const code = value.readInt32LE(0);
       return code === 0 ? '' : code === 111 ? 'ECONNREFUSED' : `errno ${code}`;
+    },
+    isHungUp: (fd: number) => {
+      const asked = Buffer.alloc(8);
+      asked.writeInt32LE(fd, 0);
+      return (
+        must(poll(asked, 1, 0), 'poll', String(fd)) > 0 && (asked.readInt16LE(6) & POLLERR_POLLHUP) !== 0
+      );
     },
   };
 }

@@ -116,8 +116,8 @@ export class LibpodContainers implements Containers {
     return this.#lifecycle.unpause(container);
   }
 
-  wait(container: string, condition?: WaitCondition): Promise<number> {
-    return this.#lifecycle.wait(container, condition);
+  wait(container: string, condition?: WaitCondition, signal?: AbortSignal): Promise<number> {
+    return this.#lifecycle.wait(container, condition, signal);
   }
 
   remove(container: string, options?: RemoveOptions): Promise<void> {

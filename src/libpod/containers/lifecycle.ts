@@ -262,7 +262,7 @@ export class Lifecycle {
     await this.#event(container, 'unpause');
   }
 
-  async wait(text: string, condition: WaitCondition = 'exited'): Promise<number> {
+  async wait(text: string, condition: WaitCondition = 'exited', signal?: AbortSignal): Promise<number> {
     const { engine, store } = this.#options;
     let id: string;
     try {
@@ -274,24 +274,29 @@ export class Lifecycle {
       return known;
     }
     if (['exited', 'stopped', 'not-running', 'next-exit'].includes(condition)) {
-      if (condition === 'next-exit') await this.#nextRun(id);
+      if (condition === 'next-exit') await this.#nextRun(id, signal);
       // Docker and Podman differ: what was made and never started is not running, but has not exited either.
       if (condition === 'not-running') {
         const { state } = await store.load(id);
         if (state.status === 'created' && !state.isInitialized) return 0;
       }
-      const exitCode = await this.#ended(id, () => engine.ended(id));
+      const exitCode = await this.#ended(id, () => engine.ended(id, signal));
       if (this.#foreground.holds(id)) await this.#cleanupIfThere(id);
       return exitCode;
     }
     if (condition === 'removed') {
       let exitCode = 0;
-      while (await this.#isThere(id, (code) => (exitCode = code))) await this.#options.clock.sleep(POLL_MS);
+      while (await this.#isThere(id, (code) => (exitCode = code)))
+        await this.#options.clock.sleep(POLL_MS, signal);
       return (await store.exitCodeOf(id)) ?? exitCode;
     }
     const wanted =
       condition === 'configured' ? 'created' : condition === 'created' ? 'initialized' : condition;
-    await this.#until(id, (status) => status === wanted || (condition === 'created' && status === 'created'));
+    await this.#until(
+      id,
+      (status) => status === wanted || (condition === 'created' && status === 'created'),
+      signal,
+    );
     return -1;
   }
 
@@ -328,11 +333,11 @@ export class Lifecycle {
   }
 
   /** Until it runs, or has ended once more: it may have come and gone between two looks. */
-  async #nextRun(id: string): Promise<void> {
+  async #nextRun(id: string, signal?: AbortSignal): Promise<void> {
     const { state } = await this.#options.store.load(id);
     const { finishedAt } = state;
     for (let now = state; statusOf(now) !== 'running' && now.finishedAt === finishedAt; ) {
-      await this.#options.clock.sleep(POLL_MS);
+      await this.#options.clock.sleep(POLL_MS, signal);
       const next = await this.#ifThere(id);
       // One that removes itself has kept its exit code.
       if (next === undefined) return;
@@ -340,9 +345,9 @@ export class Lifecycle {
     }
   }
 
-  async #until(id: string, holds: (status: string) => boolean): Promise<void> {
+  async #until(id: string, holds: (status: string) => boolean, signal?: AbortSignal): Promise<void> {
     while (!holds(statusOf((await this.#options.store.load(id)).state)))
-      await this.#options.clock.sleep(POLL_MS);
+      await this.#options.clock.sleep(POLL_MS, signal);
   }
 
   /** What conmon has called, or the process in the foreground does: once for each end. */
