@@ -13,8 +13,8 @@ export interface Approval {
 }
 
 /** Only of protected groups. Source: k8s.io/apiextensions-apiserver/pkg/apihelpers GetAPIApprovalState. */
-export function approvalOf(crd: CustomResourceDefinition): Approval {
-  const value = crd.metadata.annotations?.[ANNOTATION];
+export function approvalOf({ metadata }: Pick<CustomResourceDefinition, 'metadata'>): Approval {
+  const value = metadata.annotations?.[ANNOTATION];
   if (!value)
     return {
       state: 'missing',

@@ -103,13 +103,7 @@ function validateSpec({ spec }: CustomResourceDefinition): FieldError[] {
   versions.forEach((version, index) => {
     const found = dns1035Label(version.name ?? '');
     if (found.length > 0) errors.push(invalid(`spec.versions[${index}].name`, version.name, found.join(',')));
-    if (version.deprecationWarning !== undefined) {
-      const field = `spec.versions[${index}].deprecationWarning`;
-      if (version.deprecated !== true)
-        errors.push(invalid(field, version.deprecationWarning, 'can only be set for deprecated versions'));
-      else if (version.deprecationWarning === '')
-        errors.push(invalid(field, version.deprecationWarning, 'must not be empty'));
-    }
+    append(errors, validateDeprecation(version, `spec.versions[${index}].deprecationWarning`));
   });
   if (new Set(versions.map(({ name }) => name)).size < versions.length)
     errors.push(invalid('spec.versions', versions, 'must contain unique version names'));
@@ -123,7 +117,17 @@ function validateSpec({ spec }: CustomResourceDefinition): FieldError[] {
   return errors;
 }
 
-function validateNames(names: CrdNames | undefined, path: string): FieldError[] {
+export function validateDeprecation(
+  { deprecated, deprecationWarning }: Pick<CrdVersion, 'deprecated' | 'deprecationWarning'>,
+  field: string,
+): FieldError[] {
+  if (deprecationWarning === undefined) return [];
+  if (deprecated !== true)
+    return [invalid(field, deprecationWarning, 'can only be set for deprecated versions')];
+  return deprecationWarning === '' ? [invalid(field, deprecationWarning, 'must not be empty')] : [];
+}
+
+export function validateNames(names: CrdNames | undefined, path: string): FieldError[] {
   if (names === undefined) return [];
   const errors: FieldError[] = [];
   const label = (field: string, value: string | undefined, mixedCase = false) => {
@@ -252,7 +256,10 @@ function validateSchemas({ spec }: CustomResourceDefinition): FieldError[] {
   return errors;
 }
 
-function validateSubresources({ subresources }: CrdVersion, path: string): FieldError[] {
+export function validateSubresources(
+  { subresources }: Pick<CrdVersion, 'subresources'>,
+  path: string,
+): FieldError[] {
   const scale = subresources?.scale;
   if (scale === undefined) return [];
   const errors: FieldError[] = [];
@@ -284,7 +291,10 @@ function validateSubresources({ subresources }: CrdVersion, path: string): Field
 const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string'];
 const COLUMN_FORMATS = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'];
 
-function validateColumns({ additionalPrinterColumns }: CrdVersion, path: string): FieldError[] {
+export function validateColumns(
+  { additionalPrinterColumns }: Pick<CrdVersion, 'additionalPrinterColumns'>,
+  path: string,
+): FieldError[] {
   return (additionalPrinterColumns ?? []).flatMap((column, index) => {
     const at = `${path}[${index}]`;
     const errors: FieldError[] = [];

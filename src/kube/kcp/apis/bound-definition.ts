@@ -1,0 +1,44 @@
+import type { CustomResourceDefinition } from '../../extensions/types.ts';
+import { CLUSTER_ANNOTATION, type Draft } from '../../object.ts';
+import type { ApiResourceSchema } from './types.ts';
+
+/** Where the definitions lie that serve what workspaces have bound: no workspace of anybody. */
+export const BOUND_DEFINITIONS_WORKSPACE = 'system:bound-crds';
+
+const BOUND = 'apis.kcp.io/bound-crd';
+const SCHEMA_CLUSTER = 'apis.kcp.io/schema-cluster';
+const SCHEMA_NAME = 'apis.kcp.io/schema-name';
+const APPROVAL = 'api-approved.kubernetes.io';
+
+/**
+ * A schema as the definition that serves it to all its consumers, named by the schema's uid. It is a copy: what is
+ * bound goes on when the provider's schema is gone. Source: pkg/reconciler/apis/apibinding generateCRD.
+ */
+export function boundDefinition(schema: ApiResourceSchema, cluster: string): Draft<CustomResourceDefinition> {
+  const { group, names, scope, versions } = schema.spec;
+  const approval = schema.metadata.annotations?.[APPROVAL];
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: {
+      name: schema.metadata.uid!,
+      annotations: {
+        [CLUSTER_ANNOTATION]: BOUND_DEFINITIONS_WORKSPACE,
+        [BOUND]: '',
+        [SCHEMA_CLUSTER]: cluster,
+        [SCHEMA_NAME]: schema.metadata.name,
+        ...(approval !== undefined && { [APPROVAL]: approval }),
+      },
+    },
+    spec: {
+      group,
+      names,
+      scope,
+      conversion: { strategy: 'None' },
+      versions: versions.map(({ schema: openAPIV3Schema, ...version }) => ({
+        ...version,
+        schema: { openAPIV3Schema },
+      })),
+    },
+  };
+}
