@@ -9,6 +9,7 @@ async function suggestions(...words: string[]): Promise<string[]> {
     globals: globalFlags,
     withDescriptions: false,
     namesOf: async (kind) => ({ CONTAINER: ['c1', 'c2'], IMAGE: ['localhost/i:1'] })[kind] ?? [],
+    pathsInside: async (kind, name, typed) => (typed === '/e' ? [`/${kind}-${name}`, '/etc/'] : ['/one']),
   });
   return output.trimEnd().split('\n');
 }
@@ -31,4 +32,11 @@ test('arguments by the usage line: containers, images, then files or nothing', a
   expect(await suggestions('exec', 'c1', '')).toEqual([':0']);
   expect(await suggestions('rename', 'a', 'b', '')).toEqual([':4']);
   expect(await suggestions('cp', '')).toEqual(['c1:', 'c2:', ':2']);
+});
+
+test('paths in the image of a container to be, and in the container of a copy', async () => {
+  expect(await suggestions('run', '-d', 'i', '/e')).toEqual(['/IMAGE-i', '/etc/', ':2']);
+  expect(await suggestions('container', 'create', 'i', '/o')).toEqual(['/one', ':0']);
+  expect(await suggestions('cp', 'c1:/e')).toEqual(['c1:/CONTAINER-c1', 'c1:/etc/', ':2']);
+  expect(await suggestions('pod', 'create', '')).not.toContain('/one');
 });

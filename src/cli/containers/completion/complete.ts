@@ -21,9 +21,13 @@ interface Suggestions {
 /** Names of things that there are: containers, images, … by the word that usage lines have for them. */
 export type NamesOf = (kind: string, toComplete: string, command: string) => Promise<string[]>;
 
+/** Paths in an image or a container that go on from what is typed; those of folders end in `/`. */
+export type PathsInside = (kind: 'IMAGE' | 'CONTAINER', name: string, typed: string) => Promise<string[]>;
+
 export interface Completion {
   tool: CommandLine<ToolContext>;
   namesOf: NamesOf;
+  pathsInside: PathsInside;
   withDescriptions: boolean;
   globals: readonly Flag[];
 }
@@ -146,15 +150,28 @@ async function argumentValues(
   { usage }: CommandDefinition<ToolContext>,
   args: readonly string[],
   toComplete: string,
-  { namesOf }: Completion,
+  { namesOf, pathsInside }: Completion,
 ): Promise<Suggestions> {
   const expected = usageArguments(usage, args.length);
   if (expected === undefined) return { words: [], directive: NO_FILES };
   const isCopy = path.split(' ').at(-1) === 'cp';
+  const colon = toComplete.indexOf(':');
+  if (isCopy && colon > 0) {
+    const paths = await pathsInside('CONTAINER', toComplete.slice(0, colon), toComplete.slice(colon + 1));
+    return suggestedPaths(paths.map((one) => toComplete.slice(0, colon + 1) + one));
+  }
+  if (/^(?:container )?(?:run|create)$/.test(path) && args.length > 0)
+    return suggestedPaths(await pathsInside('IMAGE', args[0]!, toComplete));
   const kinds = isCopy ? ['CONTAINER'] : expected.kinds;
   const names = (await Promise.all(kinds.map((kind) => namesOf(kind, toComplete, path)))).flat();
   const words = [...new Set(names)]
     .filter((name) => name.startsWith(toComplete) && !args.includes(name))
     .map((name) => ({ text: isCopy ? `${name}:` : name }));
   return { words, directive: isCopy ? NO_SPACE : expected.isFile ? DEFAULT : NO_FILES };
+}
+
+/** A space follows only what is whole: one path, no folder. */
+function suggestedPaths(paths: readonly string[]): Suggestions {
+  const isOpen = paths.length > 1 || paths.some((path) => path.endsWith('/'));
+  return { words: paths.map((text) => ({ text })), directive: isOpen ? NO_SPACE : DEFAULT };
 }

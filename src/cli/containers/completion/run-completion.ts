@@ -3,6 +3,7 @@ import { createToolContext, type ToolContext } from '../context.ts';
 import { globalFlags } from '../global-flags.ts';
 import { complete } from './complete.ts';
 import { existingNames } from './existing-names.ts';
+import { pathsInside } from './paths-inside.ts';
 
 /** Answers `__complete WORD…` and `__completeNoDesc WORD…`, which completion scripts call. */
 export async function runCompletion(
@@ -23,6 +24,7 @@ export async function runCompletion(
     globals: globalFlags,
     withDescriptions: name === '__complete',
     namesOf: (kind, toComplete, command) => existingNames(context, kind, toComplete, command),
+    pathsInside: (kind, name, typed) => pathsInside(context, kind, name, typed),
   });
   process.stdout.write(output);
   process.stderr.write(errors);
