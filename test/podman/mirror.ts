@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findDebianProgram } from '../harness/debian-program.ts';
@@ -40,12 +40,15 @@ export async function startMirror(options: {
   const run = (...args: string[]) => execute(podman, ['--root', root, ...args], { env: environment });
   try {
     mkdirSync(root, { recursive: true });
-    for (const tag of [TEST_IMAGE.split(':')[1]!, ...OTHER_TAGS]) {
+    const [repository, ownTag] = TEST_IMAGE.split(':') as [string, string];
+    // Each another image: who removes one by its id removes no other.
+    const own = ALSO_CALLED.map((_name, at) => `other-${at}`);
+    for (const tag of [ownTag, ...OTHER_TAGS, ...own]) {
       const file = join(cache, `testimage-${tag}.tar`);
-      if (!existsSync(file)) await writeTestImage(busybox, file, tag);
+      await writeTestImage(busybox, file, tag);
       await run('load', '-q', '-i', file);
     }
-    for (const name of ALSO_CALLED) await run('tag', TEST_IMAGE, name);
+    for (const [at, name] of ALSO_CALLED.entries()) await run('tag', `${repository}:${own[at]}`, name);
     const program = await findDebianProgram('docker-registry', 'docker-registry');
     writeFileSync(join(root, 'config.yml'), JSON.stringify(REGISTRY_CONFIG));
     await run(
@@ -53,7 +56,7 @@ export async function startMirror(options: {
       ...['--cmd', '["serve", "/etc/docker/registry/config.yml"]', '--expose', '5000/tcp'],
       ...[REGISTRY_IMAGE, program],
     );
-    const tags = OTHER_TAGS.map((tag) => `${TEST_IMAGE.split(':')[0]}:${tag}`);
+    const tags = OTHER_TAGS.map((tag) => `${repository}:${tag}`);
     for (const name of [TEST_IMAGE, ...tags, ...ALSO_CALLED, REGISTRY_IMAGE])
       await run('push', '-q', '--tls-verify=false', name, `docker://${registry.host}/${name}`);
     const registriesConf = join(cache, 'registries.conf');

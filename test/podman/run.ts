@@ -1,11 +1,12 @@
 /**
  * Runs Podman's own system tests (4.3.1, from Debian's source package) against `orrery` linked as `podman`:
  *
- *     npm run podman-tests [-- FILE.bats…] [-- --podman PROGRAM] [-- --filter REGEX]
+ *     npm run podman-tests [-- FILE.bats…] [-- --podman PROGRAM] [-- --filter REGEX] [-- --user]
  *
+ * `--user` runs them as an ordinary user that root makes for it, who may open /dev/net/tun as on most hosts.
  * Everything is fetched from Debian into a cache outside of the checkout. The output of each file is kept beside it.
  */
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   createWriteStream,
@@ -19,8 +20,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { debianPackages } from '../foreign/packages.ts';
+import { ordinaryUser } from '../harness/ordinary-user.ts';
 import { startMirror } from './mirror.ts';
 import { TEST_IMAGE } from './test-image.ts';
 
@@ -36,6 +38,7 @@ const { values, positionals } = parseArgs({
     podman: { type: 'string' },
     data: { type: 'string' },
     filter: { type: 'string' },
+    user: { type: 'boolean', default: false },
   },
 });
 const cache = resolve(values.cache);
@@ -49,24 +52,28 @@ const tools = debianPackages(cache, 'tools', [
   'libjq1',
   'libonig5',
   'socat',
+  'libwrap0',
   'apache2-utils',
   'libaprutil1',
   'libapr1',
 ]);
-const data = resolve(values.data ?? join(cache, 'data'));
-const podman = values.podman ?? linkedAsPodman();
-const environment: NodeJS.ProcessEnv = {
-  ...process.env,
+const user = values.user ? await ordinaryUser() : undefined;
+const data = user ? join(user.home, 'data') : resolve(values.data ?? join(cache, 'data'));
+const busybox = join(tools, 'bin/busybox');
+const own = linkedAsPodman(resolve(import.meta.dirname, '../..'), 'bin');
+// The checkout may lie where only root goes.
+const podman =
+  values.podman ?? (user ? linkedAsPodman(resolve(user.program[1]!, '../..'), 'bin-of-user') : own);
+const added: NodeJS.ProcessEnv = {
   // Some tests say plain `podman`.
-  PATH: [dirname(podman), join(tools, 'usr/bin'), process.env.PATH].join(delimiter),
+  PATH: [dirname(podman), linkedAsNc(), join(tools, 'usr/bin'), process.env.PATH].join(delimiter),
   LD_LIBRARY_PATH: `${join(tools, 'usr/lib/x86_64-linux-gnu')}${delimiter}${join(tools, 'usr/lib/aarch64-linux-gnu')}`,
   ORRERY_DATA_DIR: data,
   PODMAN: podman,
   BATS_LIBEXEC: '',
 };
-const busybox = join(tools, 'bin/busybox');
-const mirror = await startMirror({ podman: linkedAsPodman(), cache, busybox, environment });
-environment.CONTAINERS_REGISTRIES_CONF = mirror.registriesConf;
+const mirror = await startMirror({ podman: own, cache, busybox, environment: { ...process.env, ...added } });
+added.CONTAINERS_REGISTRIES_CONF = mirror.registriesConf;
 
 const total = { ok: 0, failed: 0, skipped: 0 };
 for (const file of chosenFiles()) {
@@ -82,6 +89,7 @@ for (const file of chosenFiles()) {
   total.skipped += skipped;
 }
 await mirror.stop();
+await user?.dispose();
 console.log(
   `\n${total.ok} passed, ${total.failed} failed, ${total.skipped} skipped; output in ${join(cache, 'output')}`,
 );
@@ -96,33 +104,49 @@ function chosenFiles(): string[] {
 
 async function runFile(file: string): Promise<string> {
   // The file before may have removed it; pulled, it has the registry's digest.
-  await promisify(execFile)(podman, ['pull', '-q', TEST_IMAGE], { env: environment });
+  const pull = started([podman, 'pull', '-q', TEST_IMAGE]);
+  pull.stdout!.resume();
+  pull.stderr!.pipe(process.stderr);
+  await once(pull, 'close');
   mkdirSync(join(cache, 'output'), { recursive: true });
   const output = join(cache, 'output', `${file}.tap`);
   const to = createWriteStream(output);
   const bats = join(tools, 'usr/bin/bats');
   const program = existsSync('/usr/bin/bats') ? '/usr/bin/bats' : bats;
   const filter = values.filter === undefined ? [] : ['--filter', values.filter];
-  const child = spawn('timeout', [String(FILE_TIMEOUT_S), program, '--tap', ...filter, file], {
-    cwd: system,
-    env: environment,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  child.stdout.pipe(to, { end: false });
-  child.stderr.pipe(to, { end: false });
+  const child = started(['timeout', String(FILE_TIMEOUT_S), program, '--tap', ...filter, file]);
+  child.stdout!.pipe(to, { end: false });
+  child.stderr!.pipe(to, { end: false });
   await once(child, 'close');
   to.end();
   await once(to, 'finish');
   return readFileSync(output, 'utf8');
 }
 
+/** A program where the tests are, as whom they run. */
+function started(command: readonly string[]): ChildProcess {
+  const child = user
+    ? user.start(command, { cwd: system, env: added as Record<string, string>, withTun: true })
+    : spawn(command[0]!, command.slice(1), { cwd: system, env: { ...process.env, ...added } });
+  child.stdin!.end();
+  return child;
+}
+
 /** `dist/bin/orrery` under the name that makes it speak as Podman. */
-function linkedAsPodman(): string {
-  const folder = join(cache, 'bin');
-  mkdirSync(folder, { recursive: true });
-  const link = join(folder, 'podman');
+function linkedAsPodman(checkout: string, folder: string): string {
+  return linked(folder, 'podman', join(checkout, 'dist/bin/orrery'));
+}
+
+/** @returns the folder, for a PATH */
+function linkedAsNc(): string {
+  return dirname(linked('programs', 'nc', busybox));
+}
+
+function linked(folder: string, name: string, to: string): string {
+  const link = join(cache, folder, name);
+  mkdirSync(dirname(link), { recursive: true });
   rmSync(link, { force: true });
-  symlinkSync(resolve(import.meta.dirname, '../../dist/bin/orrery'), link);
+  symlinkSync(to, link);
   return link;
 }
 

@@ -36,6 +36,35 @@ while :; do
 done
 `;
 
+/** Alpine's busybox has it, Debian's has not. The environment is the one it is given: a shell adds to its own. */
+const PRINTENV = `#!/bin/busybox sh
+environment() {
+    /bin/busybox tr '\\000' '\\012' </proc/$$/environ
+}
+if [ $# -eq 0 ]; then
+    environment
+    exit
+fi
+code=0
+for name; do
+    environment | /bin/busybox grep -q "^$name=" || code=1
+    environment | /bin/busybox sed -n "s/^$name=//p"
+done
+exit $code
+`;
+/** Small files of Alpine's base; some tests remove one, copy one, or count them. */
+const ALPINE_FILES = [
+  ...'crontabs/root fstab hostname inittab issue logrotate.d/acpid modules motd network/if-up.d/dad'.split(
+    ' ',
+  ),
+  ...'modprobe.d/aliases.conf modprobe.d/blacklist.conf modprobe.d/i386.conf modprobe.d/kms.conf'.split(' '),
+  ...'nsswitch.conf profile.d/20locale.sh profile.d/README profile.d/color_prompt.sh.disabled'.split(' '),
+  ...'protocols secfixes.d/alpine securetty services shells sysctl.conf udhcpd.conf'.split(' '),
+  ...'apk/arch apk/repositories apk/world apk/protected_paths.d/alpine-release.list'.split(' '),
+  ...['ca-certificates.conf', 'ssl/cert.pem', 'ssl/ct_log_list.cnf', 'ssl/openssl.cnf', 'ssl/certs/all.pem'],
+].map((name) => `etc/${name}`);
+const ALPINE_KEYS = Array.from({ length: 17 }, (_, at) => `usr/share/apk/keys/${at}.rsa.pub`);
+
 /**
  * What test/system/build-testimage makes from Alpine and its busybox, made from Debian's busybox-static: the same
  * files, labels and command, so that the tests find what they look for without a registry. A docker-archive.
@@ -124,6 +153,9 @@ async function rootFileSystem(busybox: string, tag: string): Promise<Buffer> {
     tar.entry({ name, mode, mtime: at }, content);
   add('bin/busybox', await readFile(busybox), 0o755);
   for (const applet of [...applets(busybox), 'bin/busybox-extras']) link(tar, applet, mtime);
+  add('bin/printenv', PRINTENV, 0o755);
+  for (const name of [...ALPINE_FILES, ...ALPINE_KEYS]) add(name, `# ${name}\n`);
+  tar.entry({ name: 'etc/mtab', type: 'symlink', linkname: '/proc/mounts', mode: 0o777, mtime });
   add('etc/os-release', OS_RELEASE);
   add('etc/alpine-release', '3.16.0\n');
   add('etc/passwd', PASSWD);
@@ -140,7 +172,9 @@ async function rootFileSystem(busybox: string, tag: string): Promise<Buffer> {
 /** Where each applet is in a full installation: `usr/bin/awk`. */
 function applets(busybox: string): string[] {
   const listed = execFileSync(busybox, ['--list-full'], { encoding: 'utf8' }).trim().split('\n');
-  return listed.filter((path) => path !== 'bin/busybox' && path !== 'linuxrc');
+  return listed.filter(
+    (path) => !['bin/busybox', 'bin/printenv', 'usr/bin/printenv', 'linuxrc'].includes(path),
+  );
 }
 
 function link(tar: Pack, name: string, mtime: Date): void {
