@@ -78,6 +78,30 @@ export const CUSTOM_RESOURCE_DEFINITIONS = ref(
 );
 export const API_SERVICES = ref('apiregistration.k8s.io', 'v1', 'apiservices', 'APIService', false);
 
+const TENANCY = 'tenancy.kcp.io';
+export const WORKSPACES = ref(TENANCY, 'v1alpha1', 'workspaces', 'Workspace', false);
+export const WORKSPACE_TYPES = ref(TENANCY, 'v1alpha1', 'workspacetypes', 'WorkspaceType', false);
+const KCP_CORE = 'core.kcp.io';
+export const LOGICAL_CLUSTERS = ref(KCP_CORE, 'v1alpha1', 'logicalclusters', 'LogicalCluster', false);
+export const SHARDS = ref(KCP_CORE, 'v1alpha1', 'shards', 'Shard', false);
+const KCP_APIS = 'apis.kcp.io';
+export const API_EXPORTS = ref(KCP_APIS, 'v1alpha2', 'apiexports', 'APIExport', false);
+export const API_BINDINGS = ref(KCP_APIS, 'v1alpha2', 'apibindings', 'APIBinding', false);
+export const API_RESOURCE_SCHEMAS = ref(
+  KCP_APIS,
+  'v1alpha1',
+  'apiresourceschemas',
+  'APIResourceSchema',
+  false,
+);
+export const API_EXPORT_ENDPOINT_SLICES = ref(
+  KCP_APIS,
+  'v1alpha1',
+  'apiexportendpointslices',
+  'APIExportEndpointSlice',
+  false,
+);
+
 /** `v1`, `apps/v1`. */
 export function apiVersionOf(resource: ResourceRef): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;

@@ -13,6 +13,7 @@ export {
 } from './certificates/certificate-request.ts';
 export * from './extensions/index.ts';
 export { defaultFlowSchemas, defaultPriorityLevels } from './flowcontrol/default-objects.ts';
+export * from './kcp/index.ts';
 export * from './object.ts';
 export * from './openapi/index.ts';
 export * from './patch/index.ts';

@@ -1,5 +1,5 @@
 import { BadRequest } from '../../base/index.ts';
-import { builtinResources, type Resource } from '../../kube/index.ts';
+import { builtinResources, kcpResources, type Resource } from '../../kube/index.ts';
 
 /** What `--runtime-config` says: `api/beta`, `group/version` or `group/version/resource`, on or off. */
 export type RuntimeConfig = ReadonlyMap<string, boolean>;
@@ -36,15 +36,19 @@ function checkKey(key: string, isOn: boolean): void {
     throw new BadRequest(`${FLAG}: ${key} is stable and cannot be switched off`);
 }
 
-/** Of two keys the more special one decides; beta versions are on when nothing is said, unlike upstream. */
+/**
+ * Of two keys the more special one decides; beta versions are on when nothing is said, unlike upstream. kcp's kinds are
+ * always there: workspaces are made of them.
+ */
 export function servedResources(config: RuntimeConfig): Resource[] {
-  return builtinResources.filter((resource) => {
+  const kubernetes = builtinResources.filter((resource) => {
     const isBeta = BETA.test(resource.version);
     const said = keysOf(resource)
       .map((key) => config.get(key))
       .find((value) => value !== undefined);
     return said ?? (isBeta ? (config.get('api/beta') ?? true) : true);
   });
+  return [...kubernetes, ...kcpResources];
 }
 
 /** Most special first. */
