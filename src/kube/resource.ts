@@ -19,6 +19,8 @@ export interface Resource {
   shortNames: readonly string[];
   categories: readonly string[];
   namespaced: boolean;
+  /** Whose API it is, of one that is bound (the hash of its APIExport): objects of different owners lie apart. */
+  identity?: string;
   verbs: readonly Verb[];
   subresources: readonly Subresource[];
   /** The structural schema: field types, list and map semantics, defaults, patch keys. */

@@ -1,5 +1,6 @@
 import { type Clock, Gone, type Log, messageOf, NotFound, OrreryError } from '../../base/index.ts';
 import {
+  BOUND_DEFINITIONS_WORKSPACE,
   CLEANUP_FINALIZER,
   type CustomResourceDefinition,
   conditionOf,
@@ -58,6 +59,8 @@ interface Entry {
   namesAccepted: boolean;
   terminating: boolean;
   resources: readonly Resource[];
+  /** The same for those who bind it, by identity. */
+  bound: Map<string, readonly Resource[]>;
   closing: AbortController;
 }
 
@@ -81,6 +84,8 @@ export class CustomResources {
   readonly #definitions: Resource;
   readonly #entries = new Map<string, Entry>();
   readonly #owners = new WeakMap<object, Entry>();
+  /** Of resources that are bound: the key of the definition. */
+  readonly #boundOwners = new WeakMap<object, string>();
   readonly #loaded = new Map<string, { served: Promise<ServedResource>; sizeBytes: number }>();
   readonly #removals = new Set<string>();
   #signal: AbortSignal | undefined;
@@ -114,14 +119,51 @@ export class CustomResources {
     return true;
   }
 
+  /**
+   * What a bound definition serves to whoever binds it under this identity: one description for all of them.
+   * Undefined when there is no such definition.
+   */
+  async bound(name: string, identity: string): Promise<readonly Resource[] | undefined> {
+    const key = this.#parts.storage.keyOf(this.#definitions, {
+      workspace: BOUND_DEFINITIONS_WORKSPACE,
+      name,
+    });
+    if (!this.#entries.has(key) && this.#signal !== undefined) {
+      const stored = await this.#parts.storage.store.get(key);
+      if (stored !== undefined) await this.#applyStored(stored, this.#signal);
+    }
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    let resources = entry.bound.get(identity);
+    if (resources === undefined) {
+      resources = entry.resources.map((resource) => ({ ...resource, identity }));
+      for (const resource of resources) this.#boundOwners.set(resource, key);
+      entry.bound.set(identity, resources);
+    }
+    return resources;
+  }
+
+  /** The definition behind a resource of the catalog. */
+  #ownerOf(resource: Resource): Entry | undefined {
+    if (resource.identity === undefined) return this.#owners.get(resource);
+    const key = this.#boundOwners.get(resource);
+    return key === undefined ? undefined : this.#entries.get(key);
+  }
+
   /** The whole of a resource of the catalog; undefined for one that no definition made. @throws NotFound */
   async served(resource: Resource): Promise<ServedResource | undefined> {
-    const entry = this.#owners.get(resource);
+    const entry = this.#ownerOf(resource);
     if (entry === undefined) return undefined;
-    const id = `${entry.key} ${entry.hash} ${entry.revision} ${resource.version}`;
+    const served = await this.#loadedOf(entry, resource.version);
+    const { identity } = resource;
+    return identity === undefined ? served : { ...served, resource: { ...served.resource, identity } };
+  }
+
+  #loadedOf(entry: Entry, version: string): Promise<ServedResource> {
+    const id = `${entry.key} ${entry.hash} ${entry.revision} ${version}`;
     let loaded = this.#loaded.get(id);
     if (loaded === undefined) {
-      loaded = { served: this.#load(entry, resource.version), sizeBytes: entry.sizeBytes };
+      loaded = { served: this.#load(entry, version), sizeBytes: entry.sizeBytes };
       loaded.served.catch(() => this.#loaded.delete(id));
     } else this.#loaded.delete(id);
     this.#loaded.set(id, loaded);
@@ -143,7 +185,7 @@ export class CustomResources {
   async whole(resources: readonly Resource[]): Promise<Resource[]> {
     const whole: Resource[] = [];
     for (const resource of resources) {
-      const entry = this.#owners.get(resource);
+      const entry = this.#ownerOf(resource);
       if (entry === undefined) whole.push(resource);
       else {
         const crd = await this.#read(entry.key);
@@ -253,7 +295,8 @@ export class CustomResources {
     const crd = JSON.parse(decodeText(stored.value)) as CustomResourceDefinition;
     const next = structuredClone(crd);
     const now = new Date(this.#parts.clock.now());
-    if (!isConditionTrue(crd, 'Terminating')) reconcileStatus(next, this.#others(addressOf(key).workspace, crd), now);
+    if (!isConditionTrue(crd, 'Terminating'))
+      reconcileStatus(next, this.#others(addressOf(key).workspace, crd), now);
     this.#serve(key, next, { revision: modRevision, sizeBytes: stored.value.length });
     if (!equalJson(crd.status, next.status)) await this.#store(key, next, modRevision);
     else if (isConditionTrue(crd, 'Terminating') && crd.metadata.finalizers?.includes(CLEANUP_FINALIZER))
@@ -261,11 +304,12 @@ export class CustomResources {
   }
 
   #others(workspace: string, crd: CustomResourceDefinition): CustomResourceDefinition[] {
+    // Those have nothing to do with each other: each is served where it is bound.
+    if (workspace === BOUND_DEFINITIONS_WORKSPACE) return [];
     const { group } = crd.spec;
     return [...this.#entries.values()]
       .filter(
-        (entry) =>
-          entry.workspace === workspace && entry.group === group && entry.name !== crd.metadata.name,
+        (entry) => entry.workspace === workspace && entry.group === group && entry.name !== crd.metadata.name,
       )
       .map(({ acceptedNames }) => ({ status: { acceptedNames } }) as CustomResourceDefinition);
   }
@@ -299,6 +343,7 @@ export class CustomResources {
       namesAccepted: isConditionTrue(crd, 'NamesAccepted'),
       terminating,
       resources,
+      bound: same ? before.bound : new Map(),
       closing: same ? before.closing : new AbortController(),
     };
     this.#entries.set(key, entry);
@@ -308,7 +353,7 @@ export class CustomResources {
       return;
     }
     for (const resource of resources) this.#owners.set(resource, entry);
-    this.#parts.catalog.setCustom(workspace, key, resources);
+    if (workspace !== BOUND_DEFINITIONS_WORKSPACE) this.#parts.catalog.setCustom(workspace, key, resources);
   }
 
   async #store(key: string, crd: CustomResourceDefinition, revision: number): Promise<void> {

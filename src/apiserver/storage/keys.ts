@@ -1,7 +1,7 @@
 import type { Resource } from '../../kube/index.ts';
 import { ALL_WORKSPACES } from '../request-info/request-info.ts';
 
-/** `/<group or "core">/<resource>/<workspace>/<namespace or "-">/<name>`; see the design, State. */
+/** `/<group or "core">/<resource>[:<identity>]/<workspace>/<namespace or "-">/<name>`; see the design, State. */
 export interface ObjectAddress {
   workspace: string;
   /** Undefined for cluster-scoped objects and for lists over all namespaces. */
@@ -11,17 +11,20 @@ export interface ObjectAddress {
 
 export const NO_NAMESPACE = '-';
 
-export function resourcePrefix(resource: Pick<Resource, 'group' | 'name'>): string {
-  return `/${resource.group === '' ? 'core' : resource.group}/${resource.name}/`;
+type Stored = Pick<Resource, 'group' | 'name' | 'identity'>;
+
+export function resourcePrefix({ group, name, identity }: Stored): string {
+  const owned = identity === undefined ? name : `${name}:${identity}`;
+  return `/${group === '' ? 'core' : group}/${owned}/`;
 }
 
-export function objectKey(resource: Pick<Resource, 'group' | 'name'>, address: ObjectAddress): string {
+export function objectKey(resource: Stored, address: ObjectAddress): string {
   return `${resourcePrefix(resource)}${address.workspace}/${address.namespace ?? NO_NAMESPACE}/${address.name}`;
 }
 
 /** All objects of a resource in all workspaces, one workspace, or one namespace; always ends in '/'. */
 export function listPrefix(
-  resource: Pick<Resource, 'group' | 'name' | 'namespaced'>,
+  resource: Stored & Pick<Resource, 'namespaced'>,
   workspace: string,
   namespace: string | undefined,
 ): string {

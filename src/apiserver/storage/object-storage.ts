@@ -52,8 +52,10 @@ export class ObjectStorage {
   }
 
   prefixOf(resource: Resource, workspace: string, namespace?: string): string {
+    const { namespaced, identity } = resource;
     const { group, name } = resource.storage ?? resource;
-    return listPrefix({ group, name, namespaced: resource.namespaced }, workspace, namespace);
+    const stored = { group, name, namespaced, ...(identity !== undefined && { identity }) };
+    return listPrefix(stored, workspace, namespace);
   }
 
   async get(key: string): Promise<StoredObject | undefined> {

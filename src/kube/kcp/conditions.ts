@@ -1,14 +1,8 @@
-/** A condition as kcp's kinds have it: with a severity where the status is False. */
-export interface KcpCondition {
-  type: string;
-  status: 'True' | 'False' | 'Unknown';
-  severity?: ConditionSeverity;
-  lastTransitionTime: string;
-  reason?: string;
-  message?: string;
-}
+import type { Condition as KcpCondition } from './types/conditions.ts';
 
-export type ConditionSeverity = 'Error' | 'Warning' | 'Info';
+export type { KcpCondition };
+
+type ConditionSeverity = 'Error' | 'Warning' | 'Info';
 
 /** What a condition says beside its time. */
 export type ConditionState = Omit<KcpCondition, 'lastTransitionTime'>;

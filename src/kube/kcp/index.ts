@@ -1,6 +1,7 @@
 /** kcp's own kinds: their schemas as resources, their types, and the conversion of those with two versions. */
 export * from './apis/index.ts';
 export {
+  type ConditionState,
   falseCondition,
   isKcpConditionTrue,
   trueCondition,

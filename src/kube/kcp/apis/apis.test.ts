@@ -1,16 +1,17 @@
 import { expect, test } from 'vitest';
 import { fieldErrorText } from '../../validation/field-errors.ts';
 import { falseCondition, trueCondition, withCondition, withSummary } from '../conditions.ts';
+import type { APIResourceSchema } from '../types/apis-v1alpha1.ts';
+import type { AcceptablePermissionClaim, APIBinding } from '../types/apis-v1alpha2.ts';
 import { boundDefinition } from './bound-definition.ts';
 import { exportLabelValue, identityHash } from './identity.ts';
 import { namingConflict } from './naming-conflict.ts';
 import { allowsVerb, claimOf, grantedClaim, judgeClaims } from './permission-claims.ts';
 import { validateApiResourceSchema, validateApiResourceSchemaUpdate } from './schema-validation.ts';
-import type { AcceptablePermissionClaim, ApiBinding, ApiResourceSchema } from './types.ts';
 
 const names = { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' };
 
-function schemaOf(change: Partial<ApiResourceSchema['spec']> = {}, name = 'v1.widgets.example.io') {
+function schemaOf(change: Partial<APIResourceSchema['spec']> = {}, name = 'v1.widgets.example.io') {
   return {
     metadata: { name, uid: 'a-uid' },
     spec: {
@@ -20,10 +21,10 @@ function schemaOf(change: Partial<ApiResourceSchema['spec']> = {}, name = 'v1.wi
       versions: [{ name: 'v1', served: true, storage: true, schema: { type: 'object' } }],
       ...change,
     },
-  } as unknown as ApiResourceSchema;
+  } as unknown as APIResourceSchema;
 }
 
-const texts = (schema: ApiResourceSchema) => validateApiResourceSchema(schema).map(fieldErrorText);
+const texts = (schema: APIResourceSchema) => validateApiResourceSchema(schema).map(fieldErrorText);
 
 test('a schema is named <prefix>.<resource>.<group>', () => {
   expect(texts(schemaOf())).toEqual([]);
@@ -113,7 +114,7 @@ test('a binding grants the verbs both sides name, on what its selector meets', (
     ({
       metadata: { name: 'b' },
       spec: { reference: {}, permissionClaims: [one] },
-    }) as unknown as ApiBinding;
+    }) as unknown as APIBinding;
   const granted = grantedClaim(binding(answer({ verbs: ['get', 'delete'] })), claim)!;
   expect([allowsVerb(granted, 'get'), allowsVerb(granted, 'delete'), allowsVerb(granted, 'list')]).toEqual([
     true,

@@ -1,6 +1,6 @@
 import type { CustomResourceDefinition } from '../../extensions/types.ts';
 import { CLUSTER_ANNOTATION, type Draft } from '../../object.ts';
-import type { ApiResourceSchema } from './types.ts';
+import type { APIResourceSchema } from '../types/apis-v1alpha1.ts';
 
 /** Where the definitions lie that serve what workspaces have bound: no workspace of anybody. */
 export const BOUND_DEFINITIONS_WORKSPACE = 'system:bound-crds';
@@ -14,7 +14,7 @@ const APPROVAL = 'api-approved.kubernetes.io';
  * A schema as the definition that serves it to all its consumers, named by the schema's uid. It is a copy: what is
  * bound goes on when the provider's schema is gone. Source: pkg/reconciler/apis/apibinding generateCRD.
  */
-export function boundDefinition(schema: ApiResourceSchema, cluster: string): Draft<CustomResourceDefinition> {
+export function boundDefinition(schema: APIResourceSchema, cluster: string): Draft<CustomResourceDefinition> {
   const { group, names, scope, versions } = schema.spec;
   const approval = schema.metadata.annotations?.[APPROVAL];
   return {

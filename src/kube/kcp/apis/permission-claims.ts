@@ -1,12 +1,12 @@
 import { labelSelectorAsSelector } from '../../selectors/label-selector.ts';
 import type {
   AcceptablePermissionClaim,
-  ApiBinding,
-  ApiExport,
-  ClaimSelector,
+  APIBinding,
+  APIExport,
   PermissionClaim,
+  PermissionClaimSelector,
   ScopedPermissionClaim,
-} from './types.ts';
+} from '../types/apis-v1alpha2.ts';
 
 /** `configmaps`, `widgets.example.io`: with the identity where there is one. */
 function claimKey({ group, resource, identityHash }: PermissionClaim): string {
@@ -50,7 +50,7 @@ function withoutState({ state: _state, ...claim }: AcceptablePermissionClaim): S
 
 /** The claim of an export under which a resource is seen; none for what it does not claim. */
 export function claimOf(
-  { spec }: Pick<ApiExport, 'spec'>,
+  { spec }: Pick<APIExport, 'spec'>,
   group: string,
   resource: string,
 ): PermissionClaim | undefined {
@@ -61,14 +61,14 @@ export function claimOf(
 export interface GrantedClaim {
   verbs: ReadonlySet<string>;
   matches(labels: Record<string, string> | undefined): boolean;
-  selector: ClaimSelector;
+  selector: PermissionClaimSelector;
 }
 
 /**
  * What a binding grants of a claim, undefined when it does not.
  * Source: pkg/virtual/apiexport/authorizer/binding.go.
  */
-export function grantedClaim(binding: ApiBinding, claim: PermissionClaim): GrantedClaim | undefined {
+export function grantedClaim(binding: APIBinding, claim: PermissionClaim): GrantedClaim | undefined {
   const answer = binding.spec.permissionClaims?.find(
     (one) => one.state === 'Accepted' && claimKey(one) === claimKey(claim),
   );
@@ -81,7 +81,7 @@ export function allowsVerb({ verbs }: Pick<GrantedClaim, 'verbs'>, verb: string)
   return verbs.has(verb) || verbs.has('*');
 }
 
-function matcherOf(selector: ClaimSelector | undefined): GrantedClaim['matches'] {
+function matcherOf(selector: PermissionClaimSelector | undefined): GrantedClaim['matches'] {
   const { matchAll, ...labels } = selector ?? {};
   if (matchAll === true) return () => true;
   // Neither all nor some: nothing is meant.

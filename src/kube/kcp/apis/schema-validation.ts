@@ -10,7 +10,7 @@ import { validateSchema } from '../../extensions/validate-schema.ts';
 import { equalJson } from '../../patch/json-value.ts';
 import { invalid, notSupported, required } from '../../validation/field-errors.ts';
 import { dns1035Label, dns1123Subdomain } from '../../validation/formats.ts';
-import type { ApiResourceSchema, ApiResourceVersion } from './types.ts';
+import type { APIResourceSchema, APIResourceVersion } from '../types/apis-v1alpha1.ts';
 
 /** What stands before `.<resource>.<group>` in a schema's name. */
 const PREFIX = '^[a-z]([-a-z0-9]*[a-z0-9])?$';
@@ -22,7 +22,7 @@ const APPROVAL = 'api-approved.kubernetes.io';
  * What is wrong with a new APIResourceSchema beyond its own schema.
  * Source: pkg/admission/apiresourceschema/validation.go.
  */
-export function validateApiResourceSchema(schema: ApiResourceSchema): FieldError[] {
+export function validateApiResourceSchema(schema: APIResourceSchema): FieldError[] {
   const { spec, metadata } = schema;
   const errors = [...nameErrors(metadata.name, spec), ...approvalErrors(schema), ...groupErrors(spec.group)];
   const versions = spec.versions ?? [];
@@ -43,14 +43,14 @@ export function validateApiResourceSchema(schema: ApiResourceSchema): FieldError
 
 /** A schema never changes: another version of an API is another schema. */
 export function validateApiResourceSchemaUpdate(
-  schema: ApiResourceSchema,
-  old: ApiResourceSchema,
+  schema: APIResourceSchema,
+  old: APIResourceSchema,
 ): FieldError[] {
   if (equalJson(schema.spec, old.spec)) return validateApiResourceSchema(schema);
   return [...validateApiResourceSchema(schema), invalid('spec', schema.spec, 'is immutable')];
 }
 
-function nameErrors(name: string, { names, group }: ApiResourceSchema['spec']): FieldError[] {
+function nameErrors(name: string, { names, group }: APIResourceSchema['spec']): FieldError[] {
   // A plural that is missing is told of where it is missing.
   if (!names?.plural) return [];
   const ending = `.${names.plural}.${group || 'core'}`;
@@ -59,7 +59,7 @@ function nameErrors(name: string, { names, group }: ApiResourceSchema['spec']): 
   return [invalid('metadata.name', name, `must match ${PREFIX} in front of ${ending}`)];
 }
 
-function approvalErrors({ spec, metadata }: ApiResourceSchema): FieldError[] {
+function approvalErrors({ spec, metadata }: APIResourceSchema): FieldError[] {
   if (!isProtectedGroup(spec.group ?? '')) return [];
   const { state, message } = approvalOf({ metadata });
   const field = `metadata.annotations[${APPROVAL}]`;
@@ -76,7 +76,7 @@ function groupErrors(group: string): FieldError[] {
   return [invalid('spec.group', group, 'should be a domain with at least one dot')];
 }
 
-function versionErrors(version: ApiResourceVersion, at: string): FieldError[] {
+function versionErrors(version: APIResourceVersion, at: string): FieldError[] {
   const errors: FieldError[] = [];
   const found = dns1035Label(version.name ?? '');
   if (found.length > 0) errors.push(invalid(`${at}.name`, version.name, found.join(',')));
