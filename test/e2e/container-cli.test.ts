@@ -119,6 +119,17 @@ describe.skipIf(missing !== '')('the command line of containers', () => {
     expect(await run(['rm', 'lives', 'nobody'])).toMatchObject({ code: 1, stdout: 'lives\n' });
   });
 
+  test('who has waited for one that removes itself finds it gone', async () => {
+    await ok('run', '-d', '--rm', ...quick, '--name', 'fleeting', ...sh('exit 5'));
+    const waited = await run(['wait', 'fleeting']);
+    // It may have been gone before.
+    if (waited.code === 0) expect(waited.stdout).toBe('5\n');
+    expect(await ok('ps', '--all', '--quiet', '--filter', 'name=fleeting')).toBe('');
+    await ok('create', '--rm', ...quick, '--name', 'made', ...sh('true'));
+    expect(await ok('wait', 'made')).toBe('0');
+    await ok('rm', 'made');
+  });
+
   test('attach sees what is written from then on, and ends as the container does', async () => {
     await ok('create', '-i', ...quick, '--name', 'talks', ...sh('read line; echo "got $line"; exit 4'));
     expect(await run(['start', '-a', '-i', 'talks'], 'hello\n')).toMatchObject({

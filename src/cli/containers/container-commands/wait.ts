@@ -1,5 +1,5 @@
-import { BadRequest, messageOf, parseGoDurationMs } from '../../../base/index.ts';
-import type { WaitCondition } from '../../../libpod/index.ts';
+import { BadRequest, messageOf, NotFound, parseGoDurationMs } from '../../../base/index.ts';
+import type { Libpod, WaitCondition } from '../../../libpod/index.ts';
 import { anyArgs, type CommandDefinition, flag } from '../../grammar/index.ts';
 import type { ToolContext } from '../context.ts';
 import { choose, latestFlag } from './selection.ts';
@@ -8,6 +8,9 @@ const CONDITIONS: readonly WaitCondition[] = [
   ...(['configured', 'created', 'running', 'paused', 'stopped', 'exited', 'removed'] as const),
   ...(['not-running', 'next-exit'] as const),
 ];
+
+/** Its cleanup may have failed: the exit code is told all the same. */
+const LONGEST_REMOVAL_MS = 10_000;
 
 export const wait: CommandDefinition<ToolContext> = {
   usage: '[options] CONTAINER [CONTAINER...]',
@@ -41,7 +44,7 @@ export const wait: CommandDefinition<ToolContext> = {
       chosen.map(({ id }) =>
         Promise.race(
           (conditions.length === 0 ? ['not-running'] : conditions).map((condition) =>
-            libpod.containers.wait(id, condition as WaitCondition),
+            waitFor(libpod, id, condition as WaitCondition),
           ),
         ),
       ),
@@ -56,3 +59,17 @@ export const wait: CommandDefinition<ToolContext> = {
     return 0;
   },
 };
+
+/** Who waits for the end of one that removes itself finds it gone afterwards, as with Podman. */
+async function waitFor({ containers }: Libpod, id: string, condition: WaitCondition): Promise<number> {
+  const exitCode = await containers.wait(id, condition);
+  if (!['exited', 'stopped', 'not-running'].includes(condition)) return exitCode;
+  const late = AbortSignal.timeout(LONGEST_REMOVAL_MS);
+  try {
+    const { hostConfig, status } = await containers.inspect(id);
+    if (hostConfig.AutoRemove && status !== 'created') await containers.wait(id, 'removed', late);
+  } catch (error) {
+    if (!(error instanceof NotFound) && !late.aborted) throw error;
+  }
+  return exitCode;
+}
