@@ -32,6 +32,7 @@ import {
 import { configOfNewImage, manifestOfNewImage } from './new-image.ts';
 import { addLayer, receiveLayer, type UnpackedLayer } from './new-layer.ts';
 import { packImage } from './pack.ts';
+import { inParallel } from './registry/parallel.ts';
 import { candidatesOf, endsWithName, localReference } from './short-names.ts';
 
 /** The annotation of `index.json` that holds an image's name. */
@@ -42,6 +43,9 @@ export const REPO_DIGESTS = 'io.orrery.repo-digests';
 
 /** Names an image has had, newest first. */
 export const PAST_NAMES = 'io.orrery.past-names';
+
+/** One is decompressed by a thread of the pool while another is written. */
+const LAYERS_AT_ONCE = 2;
 
 /** A container made from an image. */
 export interface ImageUser {
@@ -276,30 +280,32 @@ export class DiskImageStore implements ImageStore {
 
   /** @returns whether there was anything to unpack. */
   async #prepareLayers(image: FoundImage): Promise<boolean> {
-    let hasUnpacked = false;
     const configBlob = image.blobs.find((blob) => blob.digest === image.manifest.config.digest)!;
     const config = asConfigBlob(parseJson(await readFile(configBlob.path), 'the config'), 'the image config');
     if (config.rootfs.diff_ids.length !== image.manifest.layers.length)
       throw new BadRequest('the image config and its manifest disagree on the number of layers');
+    const missing = new Map<string, Descriptor>();
     for (const [i, layer] of image.manifest.layers.entries()) {
       const diffId = config.rootfs.diff_ids[i]!;
-      if (await this.layers.has(diffId)) continue;
-      const path = image.blobs.find((blob) => blob.digest === layer.digest)!.path;
+      if (!(await this.layers.has(diffId))) missing.set(diffId, layer);
+    }
+    await inParallel([...missing], LAYERS_AT_ONCE, undefined, async ([diffId, layer], signal) => {
+      const { path } = image.blobs.find((blob) => blob.digest === layer.digest)!;
       // It appears before it is on the disk: after a power failure the pin tells so.
       await this.#pins.add({ digest: layer.digest, diffId });
-      await this.#useLayer(diffId, createReadStream(path, { highWaterMark: 1 << 20 }), layer, {
+      await this.#useLayer(diffId, createReadStream(path, { highWaterMark: 1 << 20, signal }), layer, {
         sync: false,
+        ...(isPlain(layer, diffId) && { plainBytes: layer.size }),
       });
-      hasUnpacked = true;
-    }
-    return hasUnpacked;
+    });
+    return missing.size > 0;
   }
 
   async #useLayer(
     diffId: string,
     blob: Readable,
     layer: Descriptor,
-    options: { sync: boolean } = { sync: true },
+    options: { sync: boolean; plainBytes?: number } = { sync: true },
   ): Promise<void> {
     const compression = compressionOf(layer.mediaType);
     if (this.options.canUnpack) await this.layers.unpack(diffId, blob, compression, options);
@@ -490,6 +496,11 @@ export class DiskImageStore implements ImageStore {
     }
     return problems;
   }
+}
+
+/** A tar as it is: what was hashed when it was staged is what will be unpacked. */
+function isPlain({ digest, mediaType }: Descriptor, diffId: string): boolean {
+  return digest === diffId && compressionOf(mediaType) === 'none';
 }
 
 /** Whether the reference is the entry's name, and not an id or a digest of the image. */

@@ -38,16 +38,21 @@ export class Layers {
     return await exists(this.pathOf(diffId));
   }
 
-  /** @throws BadRequest when the content is malformed or not what `diffId` says. */
+  /**
+   * @param options.plainBytes the length of a tar whose digest was found to be `diffId` as it came: it is not hashed
+   *   again
+   * @throws BadRequest when the content is malformed or not what `diffId` says.
+   */
   async unpack(
     diffId: string,
     blob: Readable,
     compression: Compression,
-    options: { sync: boolean } = { sync: true },
+    options: { sync: boolean; plainBytes?: number } = { sync: true },
   ): Promise<void> {
     const building = await this.stage();
     try {
-      const size = await this.unpackInto(building, diffId, blob, compression);
+      if (options.plainBytes !== undefined) await unpackLayer(blob, building);
+      const size = options.plainBytes ?? (await this.unpackInto(building, diffId, blob, compression));
       await this.noteSize(diffId, size);
       // A power failure must not leave a layer whose names are there and whose bytes are not.
       if (options.sync) await this.sync();
@@ -154,9 +159,12 @@ async function throughDigest(
   return size;
 }
 
+/** What a decompressor gives at a time: each piece is a way to a thread of the pool and back. */
+const PIECE_BYTES = 1 << 20;
+
 export function decompressor(compression: Compression): Transform {
-  if (compression === 'gzip') return createGunzip();
-  if (compression === 'zstd') return createZstdDecompress();
+  if (compression === 'gzip') return createGunzip({ chunkSize: PIECE_BYTES });
+  if (compression === 'zstd') return createZstdDecompress({ chunkSize: PIECE_BYTES });
   return new PassThrough();
 }
 

@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { chmod, lchown, link, lstat, lutimes, mkdir, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -105,7 +105,7 @@ async function makeNode(entry: TarEntry, path: string, root: string): Promise<vo
   switch (header.type) {
     case 'file':
     case 'contiguous-file':
-      return await pipeline(entry, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+      return await writeFileOf(entry, path);
     case 'symlink':
       return await symlink(header.linkname ?? '', path);
     case 'link': {
@@ -123,6 +123,20 @@ async function makeNode(entry: TarEntry, path: string, root: string): Promise<vo
         `the layer's entry ${header.name} has a type that is not supported: ${(header as Header).type}`,
       );
   }
+}
+
+/** Synchronously: the page cache takes a chunk sooner than a thread of the pool is told to hand it over. */
+async function writeFileOf(entry: TarEntry, path: string): Promise<void> {
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    for await (const chunk of entry) writeWhole(file, chunk as Uint8Array);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function writeWhole(file: number, content: Uint8Array): void {
+  for (let at = 0; at < content.byteLength; ) at += writeSync(file, content, at);
 }
 
 function isDevice({ type }: Header): boolean {
