@@ -29,8 +29,19 @@ const KEPT = [
 ];
 const PARAMETERS = 'exports, require, module, __filename, __dirname';
 
-/** Names that are imported of libraries; they are loaded when they are called. */
-const LIBRARIES: Record<string, string[]> = { 'tar-stream': ['extract', 'pack'] };
+/** Functions that are imported of libraries and of Node; these are loaded when one is called. */
+const LIBRARIES: Record<string, string[]> = {
+  'tar-stream': ['extract', 'pack'],
+  'node:child_process': ['spawn', 'execFileSync'],
+  'node:readline/promises': ['createInterface'],
+  'node:stream/promises': ['finished', 'pipeline'],
+  'node:zlib': ['createGunzip', 'createGzip', 'createZstdCompress', 'createZstdDecompress', 'gzipSync'],
+};
+/** What stands in the place of modules of Node; it alone has them. */
+const DIRECT: Record<string, string> = {
+  'node:fs/promises': 'src/cli/direct-files.ts',
+  'node:crypto': 'src/cli/direct-crypto.ts',
+};
 
 /**
  * `dist/containers.cjs`: the container tool in one file. CommonJS because its modules, Node's own among them, are
@@ -54,7 +65,7 @@ export async function bundleContainerTool(checkout: string, dist: string, versio
     },
     legalComments: 'none',
     logLevel: 'warning',
-    plugins: [directFiles(checkout), lazyLibraries, withoutServers],
+    plugins: [directModules(checkout), lazyLibraries, withoutServers],
   });
   const file = join(dist, 'containers.cjs');
   writeFileSync(file, `(function (${PARAMETERS}) {${ascii(readFileSync(file, 'utf8'))}\n})`);
@@ -65,15 +76,15 @@ function ascii(source: string): string {
   return source.replace(/[^\0-\x7f]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** See src/cli/direct-files.ts, which alone has Node's own module. */
-function directFiles(checkout: string): Plugin {
-  const file = join(checkout, 'src/cli/direct-files.ts');
+/** See src/cli/direct-files.ts and src/cli/direct-crypto.ts. */
+function directModules(checkout: string): Plugin {
   return {
-    name: 'direct-files',
+    name: 'direct-modules',
     setup: (bundle) =>
-      bundle.onResolve({ filter: /^node:fs\/promises$/ }, ({ importer }) =>
-        importer === file ? undefined : { path: file },
-      ),
+      bundle.onResolve({ filter: /^node:(?:fs\/promises|crypto)$/ }, ({ path, importer }) => {
+        const file = join(checkout, DIRECT[path]!);
+        return importer === file ? undefined : { path: file };
+      }),
   };
 }
 

@@ -7,8 +7,9 @@ import { MARKER } from './namespace-holder.ts';
  * directory service) returns, and Node does it, with its words. Positional parameters: the command line.
  *
  * @param outside commands that need no namespaces
+ * @param flags of Node
  */
-export function launcherScript(node: string, outside: readonly string[]): string {
+export function launcherScript(node: string, outside: readonly string[], flags = ''): string {
   return `case \${1-} in ''|${outside.join('|')}) return 0 ;; esac
 while read -r key uid rest; do [ "$key" = Uid: ] && break; done </proc/self/status
 while read -r key gid rest; do [ "$key" = Gid: ] && break; done </proc/self/status
@@ -59,11 +60,11 @@ fi
 ORRERY_ROOTLESS_FOLDER=$PWD
 export ORRERY_ROOTLESS_FOLDER
 if [ -n "$pid" ]; then
-  set -- "$directory" "$pid" "$start" '${node}' "$0" "$@"
+  set -- "$directory" "$pid" "$start" '${node}' ${flags} "$0" "$@"
 ${JOIN}
 fi
 inside='${INSIDE}'
-set -- "$directory" "$named" "$uids" "$gids" "$inside" '${node}' "$0" "$@"
+set -- "$directory" "$named" "$uids" "$gids" "$inside" '${node}' ${flags} "$0" "$@"
 ${MAKE}
 `;
 }

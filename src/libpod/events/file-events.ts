@@ -1,5 +1,5 @@
-import { watch } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, writeFile } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, readSync, watch, writeSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { append, BadRequest, type Clock, systemClock } from '../../base/index.ts';
 import { withFileLock } from '../../engine/execution.ts';
@@ -67,23 +67,26 @@ export class FileEvents implements Events {
     );
   }
 
+  /** At once: a command tells some ten events, and each step by way of a thread is dearer than the step. */
   async #write(line: string): Promise<void> {
-    const file = await open(this.#path, 'a+', 0o600);
+    const file = openSync(this.#path, 'a+', 0o600);
     try {
-      const { size } = await file.stat();
-      const bytes = Buffer.byteLength(line);
-      if (this.#limitBytes > 0 && size + bytes >= this.#limitBytes && size > 0)
-        return await this.#rotate(file, size, line);
-      await file.write(`${(await endsTorn(file, size)) ? '\n' : ''}${line}`);
+      const { size } = fstatSync(file);
+      const isFull = this.#limitBytes > 0 && size > 0 && size + Buffer.byteLength(line) >= this.#limitBytes;
+      if (!isFull) {
+        writeWhole(file, `${endsTorn(file, size) ? '\n' : ''}${line}`);
+        return;
+      }
     } finally {
-      await file.close();
+      closeSync(file);
     }
+    await this.#rotate(line);
   }
 
   /** The newer half stays, with a mark; readers find the old file as it was. */
-  async #rotate(file: FileHandle, size: number, line: string): Promise<void> {
-    const half = Math.floor(size / 2);
-    const content = (await readFrom(file, half)).toString();
+  async #rotate(line: string): Promise<void> {
+    const whole = await readFile(this.#path);
+    const content = whole.subarray(Math.floor(whole.byteLength / 2)).toString();
     const newline = content.indexOf('\n');
     const kept = newline === -1 ? '' : content.slice(newline + 1);
     const mark = eventToJson({
@@ -234,8 +237,15 @@ async function readFrom(file: FileHandle, offset: number): Promise<Buffer> {
 }
 
 /** Whether the last line has no end: its writer died in the middle. */
-async function endsTorn(file: FileHandle, size: number): Promise<boolean> {
+/** A full disk may take a part; what fails then is the next write, with its reason. */
+function writeWhole(file: number, text: string): void {
+  for (let left = Buffer.from(text); left.byteLength > 0; ) left = left.subarray(writeSync(file, left));
+}
+
+/** Whether the last line has no end: its writer died in the middle. */
+function endsTorn(file: number, size: number): boolean {
   if (size === 0) return false;
-  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
-  return buffer[0] !== 0x0a;
+  const last = Buffer.alloc(1);
+  readSync(file, last, 0, 1, size - 1);
+  return last[0] !== 0x0a;
 }
