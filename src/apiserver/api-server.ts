@@ -80,7 +80,8 @@ class PipelineApiServer implements ApiServer {
   }
 
   localTransport(user: User): { request(request: ApiRequest): Promise<ApiResponse> } {
-    const known: User = { ...user, groups: [...new Set([...user.groups, 'system:authenticated'])] };
+    const groups = [...new Set([...user.groups, 'system:authenticated'])];
+    const known: User = { ...user, groups, isInternal: true };
     return { request: (request) => this.#parts.pipeline.serve(request, known) };
   }
 

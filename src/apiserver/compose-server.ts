@@ -18,8 +18,9 @@ import { ownObjectClient, storeApiServiceStatus } from './bootstrap.ts';
 import { AccessMetrics } from './discovery/access-metrics.ts';
 import { healthChecks, type StartPhase } from './discovery/health-checks.ts';
 import { Monitoring } from './discovery/monitoring.ts';
-import { OpenApiDocuments } from './discovery/openapi.ts';
+import { StoredContents } from './discovery/stored-contents.ts';
 import { versionInfo } from './discovery/version.ts';
+import { WorkspaceRoutes } from './discovery/workspace-routes.ts';
 import { CustomResources } from './extensions/custom-resources.ts';
 import { FlowRoom } from './flow-control/flow-room.ts';
 import type { ApiRequest, ApiResponse, User } from './http/messages.ts';
@@ -41,6 +42,7 @@ import type { Registry } from './registry/registry.ts';
 import { servedResources } from './registry/runtime-config.ts';
 import { ObjectStorage } from './storage/object-storage.ts';
 import { WebhookClient } from './webhooks/webhook-client.ts';
+import { WorkspaceDirectory } from './workspaces/workspace-directory.ts';
 
 /** Older counts of objects are made anew for whoever reads the metrics. */
 const STATISTICS_AGE_MS = 30_000;
@@ -130,21 +132,19 @@ export function composeServer(
       metrics: new MetricsApi(objects, nodeUsages(proxy, core)),
       closing: life.closing,
     },
-    routes: {
+    workspaces: core.workspaces,
+    routes: new WorkspaceRoutes({
       catalog,
+      contents: new StoredContents({ storage, catalog }),
       remote: aggregation.documents,
       openId: authentication.openId,
-      openApi: new OpenApiDocuments(
-        catalog,
-        options.loadDescriptions ?? (async () => ({})),
-        (resources) => customResources.whole(resources),
-        aggregation.documents,
-      ),
+      loadDescriptions: options.loadDescriptions ?? (async () => ({})),
+      whole: (resources) => customResources.whole(resources),
       version,
       monitoring,
       flowDump: (request, path) => flow.serveDump(request, path),
       serverAddress: () => `${options.advertise.address}:${options.advertise.port}`,
-    },
+    }),
   });
   const claims = { storage, catalog, objects, clock, log };
   const presence = composePresence(options, core, life);
@@ -160,6 +160,7 @@ interface Core {
   catalog: ResourceCatalog;
   storage: ObjectStorage;
   objects: CachedStoredObjects;
+  workspaces: WorkspaceDirectory;
   authentication: Authentication;
   authorization: Authorization;
   metrics: MetricRegistry;
@@ -185,9 +186,10 @@ function composeCore(options: ApiServerOptions, files: IdentityFiles): Core {
     staticTokens: options.staticTokens ?? [],
     serverUrl: () => `https://${options.advertise.address}:${options.advertise.port}`,
   });
-  const authorization = new Authorization({ storage, catalog, objects });
+  const workspaces = new WorkspaceDirectory(objects);
+  const authorization = new Authorization({ storage, catalog, objects, directory: workspaces });
   const metrics = new MetricRegistry();
-  return { clock, log, catalog, storage, objects, authentication, authorization, metrics };
+  return { clock, log, catalog, storage, objects, workspaces, authentication, authorization, metrics };
 }
 
 function composeAdmission(options: ApiServerOptions, files: IdentityFiles, core: Core): AdmissionChain {

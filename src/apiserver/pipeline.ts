@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BadRequest, type Log, NotFound, OrreryError } from '../base/index.ts';
+import { ROOT_WORKSPACE } from '../kube/index.ts';
 import type { Aggregation } from './aggregation/aggregation.ts';
 import type { Audit, RequestAudit } from './audit/audit.ts';
 import { impersonated } from './authentication/impersonation.ts';
@@ -31,20 +32,22 @@ import { type DispatchParts, dispatch } from './registry/dispatch.ts';
 import type { Registry, ResourceRequest } from './registry/registry.ts';
 import {
   ALL_WORKSPACES,
-  DEFAULT_WORKSPACE,
   isTrue,
   type RequestInfo,
   type ResourceRequestInfo,
   readRequestInfo,
 } from './request-info/request-info.ts';
 import { isServerFault, statusOf } from './status.ts';
+import { LOGICAL_CLUSTERS, type WorkspaceDirectory } from './workspaces/workspace-directory.ts';
 
 export interface PipelineParts {
   registry: Registry;
   catalog: ResourceCatalog;
   authorizer: Authorizer;
   dispatch: DispatchParts;
-  routes: RouteParts;
+  /** Of each workspace. */
+  routes: { of(workspace: string): RouteParts };
+  workspaces: WorkspaceDirectory;
   metrics: RequestMetrics;
   access: AccessMetrics;
   customResources: CustomResources;
@@ -75,6 +78,9 @@ type RequestContext = RequestWire & {
   flowHeaders?: Readonly<Record<string, string>> | undefined;
 };
 
+/** The logical cluster of a path that leads nowhere: no name can be empty. */
+const NOWHERE = '';
+
 const LONG_RUNNING = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
 /**
@@ -101,6 +107,8 @@ export class Pipeline {
     let longRunning = false;
     try {
       info = readRequestInfo(request);
+      if (info.workspace !== ROOT_WORKSPACE && info.workspace !== ALL_WORKSPACES)
+        info = await this.#located(info);
       longRunning = isLongRunning(request, info);
       if (!longRunning) leave = metrics.begin(info);
       audit = this.#parts.audit?.begin({
@@ -137,7 +145,7 @@ export class Pipeline {
   /** A group, version or resource that is not served is the client's word: it must not make a time series. */
   #served(info: RequestInfo | undefined): ResourceRequestInfo | undefined {
     if (info?.type !== 'resource') return undefined;
-    const resource = this.#parts.catalog.find(info.group, info.version, info.resource);
+    const resource = this.#parts.catalog.in(info.workspace).find(info.group, info.version, info.resource);
     const isServed =
       info.subresource === undefined || resource?.subresources.some(({ name }) => name === info.subresource);
     return resource !== undefined && isServed ? info : undefined;
@@ -205,7 +213,7 @@ export class Pipeline {
   ): Promise<ApiResponse> {
     const { upgrade } = wire;
     await this.#authorize(request, user, info, wire.audit);
-    checkWorkspace(info);
+    await this.#checkWorkspace(user, info);
     const isProxied = info.type === 'resource' && info.subresource === 'proxy';
     if (request.sentMethod === 'OPTIONS' && !isProxied) throw methodNotAllowed();
     const remote = this.#parts.aggregation.find(info);
@@ -215,11 +223,11 @@ export class Pipeline {
       const proxied = { request, user, info, wire, limitMs, auditId: wire.audit?.id };
       return this.#parts.aggregation.serve(remote, proxied);
     }
-    if (info.type === 'path') return servePath(request, info.path, this.#parts.routes);
-    const { catalog, customResources } = this.#parts;
-    let found = catalog.find(info.group, info.version, info.resource);
-    if (found === undefined && (await customResources.lookAgain(info)))
-      found = catalog.find(info.group, info.version, info.resource);
+    if (info.type === 'path') return servePath(request, info.path, this.#parts.routes.of(info.workspace));
+    const { customResources } = this.#parts;
+    const find = () => this.#parts.catalog.in(info.workspace).find(info.group, info.version, info.resource);
+    let found = find();
+    if (found === undefined && (await customResources.lookAgain(info))) found = find();
     if (found === undefined) throw pathNotFound();
     const custom = await customResources.served(found);
     const resource = custom?.resource ?? found;
@@ -249,6 +257,21 @@ export class Pipeline {
     const watch = this.#parts.metrics.watch(requestLabels(request, info, this.#served(info)));
     const { stallLimitMs } = this.#parts;
     return encodeAnswer(answer, { request, storage: registry.storage, now, watch, stallLimitMs });
+  }
+
+  /** With the name of the logical cluster that the path leads to; with none when it leads nowhere. */
+  async #located(info: RequestInfo): Promise<RequestInfo> {
+    const workspace = await this.#parts.workspaces.resolve(info.workspace);
+    return { ...info, workspace: workspace ?? NOWHERE, askedWorkspace: info.workspace };
+  }
+
+  async #checkWorkspace(user: User, info: RequestInfo): Promise<void> {
+    const { workspace } = info;
+    if (workspace === ROOT_WORKSPACE) return;
+    if (workspace === ALL_WORKSPACES) return checkWildcard(info);
+    if (workspace !== NOWHERE && makesWorkspace(user, info)) return;
+    if (!(await this.#parts.workspaces.exists(workspace)))
+      throw logicalClusterNotFound(info.askedWorkspace ?? workspace);
   }
 
   async #authorize(
@@ -317,15 +340,21 @@ function selectedName(fieldSelector: string | null | undefined): string | undefi
   return terms.find((term) => term !== null)?.[1];
 }
 
-/** One workspace exists on the first day; `*` is for looking at all. */
-function checkWorkspace(info: RequestInfo): void {
-  if (info.workspace === DEFAULT_WORKSPACE) return;
-  if (info.workspace !== ALL_WORKSPACES) {
-    const logicalClusters = { group: 'core.kcp.io', name: 'logicalclusters' };
-    throw new NotFound(`${qualifiedName(logicalClusters)} ${JSON.stringify(info.workspace)} not found`, {
-      details: { name: info.workspace, group: logicalClusters.group, kind: logicalClusters.name },
-    });
-  }
+function logicalClusterNotFound(asked: string): NotFound {
+  const { group, resource: name } = LOGICAL_CLUSTERS;
+  return new NotFound(`${qualifiedName({ group, name })} ${JSON.stringify(asked)} not found`, {
+    details: { name: asked, group, kind: name },
+  });
+}
+
+/** How a new logical cluster comes to be: by the object that says that there is one, which only we can write there. */
+function makesWorkspace(user: User, info: RequestInfo): boolean {
+  if (info.type !== 'resource' || info.verb !== 'create' || info.subresource !== undefined) return false;
+  const { group, resource } = LOGICAL_CLUSTERS;
+  return user.isInternal === true && info.group === group && info.resource === resource;
+}
+
+function checkWildcard(info: RequestInfo): void {
   if (info.type !== 'resource') return;
   // Across workspaces one looks at a whole resource: a namespace or a name is some workspace's.
   const isPart = info.namespace !== undefined || info.name !== undefined;
@@ -356,7 +385,7 @@ function pathInfo(request: ApiRequest): RequestInfo {
   } catch (error) {
     if (!(error instanceof BadRequest)) throw error;
     const verb = request.method.toLowerCase();
-    return { type: 'path', path: request.path, workspace: DEFAULT_WORKSPACE, verb };
+    return { type: 'path', path: request.path, workspace: ROOT_WORKSPACE, verb };
   }
 }
 

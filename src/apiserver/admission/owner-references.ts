@@ -39,7 +39,7 @@ export class OwnerReferencesPermissionEnforcement implements AdmissionPlugin {
     if (reason !== undefined)
       throw refuse(`cannot set an ownerRef on a resource you can't delete: ${reason}, <nil>`);
     for (const owner of blocking(owners, before)) {
-      for (const { namespaced, target } of this.#resourcesOf(owner, refuse)) {
+      for (const { namespaced, target } of this.#resourcesOf(request.workspace, owner, refuse)) {
         const at = namespaced ? request.namespace : undefined;
         const why = await this.#refusal(request, 'update', {
           ...target,
@@ -54,11 +54,15 @@ export class OwnerReferencesPermissionEnforcement implements AdmissionPlugin {
     }
   }
 
-  #resourcesOf({ apiVersion, kind }: metav1.OwnerReference, refuse: (why: string) => Error) {
+  #resourcesOf(
+    workspace: string,
+    { apiVersion, kind }: metav1.OwnerReference,
+    refuse: (why: string) => Error,
+  ) {
     const { group, version } = parseGroupVersion(apiVersion);
-    const found = this.#catalog.all.filter(
-      (one) => one.group === group && one.version === version && one.kind === kind,
-    );
+    const found = this.#catalog
+      .in(workspace)
+      .all.filter((one) => one.group === group && one.version === version && one.kind === kind);
     if (found.length === 0)
       throw refuse(
         `cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion ${apiVersion} Kind ${kind}: no matches for kind ${JSON.stringify(kind)} in version ${JSON.stringify(apiVersion)}`,

@@ -18,7 +18,7 @@ export class CachedStoredObjects implements StoredObjects {
   }
 
   async find<T extends KubeObject>(reference: Reference, address: Address): Promise<Readonly<T> | undefined> {
-    const resource = this.#catalog.findStored(reference.group, reference.resource);
+    const resource = this.#catalog.in(address.workspace).findStored(reference.group, reference.resource);
     if (resource === undefined) return undefined;
     const stored = await this.#storage.get(this.#storage.keyOf(resource, address));
     return stored && this.#storage.shared<T>(resource, stored.key, stored.revision, stored.bytes);
@@ -28,7 +28,7 @@ export class CachedStoredObjects implements StoredObjects {
     reference: Reference,
     where: { workspace: string; namespace?: string },
   ): Promise<{ workspace: string; object: Readonly<T> }[]> {
-    const resource = this.#catalog.findStored(reference.group, reference.resource);
+    const resource = this.#catalog.in(where.workspace).findStored(reference.group, reference.resource);
     if (resource === undefined) return [];
     const prefix = this.#storage.prefixOf(resource, where.workspace, where.namespace);
     const { items } = await this.#storage.list({ prefix });
@@ -43,7 +43,7 @@ export class CachedStoredObjects implements StoredObjects {
     address: Address,
     timeoutMs: number,
   ): Promise<Readonly<T> | undefined> {
-    const resource = this.#catalog.findStored(reference.group, reference.resource);
+    const resource = this.#catalog.in(address.workspace).findStored(reference.group, reference.resource);
     if (resource === undefined) return undefined;
     const after = this.#storage.store.revision();
     const present = await this.find<T>(reference, address);

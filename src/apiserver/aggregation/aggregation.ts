@@ -4,7 +4,7 @@ import type { StoredObjects } from '../admission/admission.ts';
 import type { ApiResponse } from '../http/messages.ts';
 import type { PkiPaths } from '../pki/pki.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
-import type { RequestInfo } from '../request-info/request-info.ts';
+import { ALL_WORKSPACES, DEFAULT_WORKSPACE, type RequestInfo } from '../request-info/request-info.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
 import { AggregatedProxy, type ProxiedRequest } from './aggregated-proxy.ts';
 import { type ApiService, ApiServices, type RemoteVersion } from './api-services.ts';
@@ -74,7 +74,9 @@ export class Aggregation {
 
   /** The extension API server's version that a request is for; undefined: it is ours to serve. */
   find(info: RequestInfo): RemoteVersion | undefined {
-    return this.#services.findRemote(info);
+    // Extension API servers are the first workspace's; looked at across all, theirs are all there are.
+    const isFirst = info.workspace === DEFAULT_WORKSPACE || info.workspace === ALL_WORKSPACES;
+    return isFirst ? this.#services.findRemote(info) : undefined;
   }
 
   serve(version: RemoteVersion, request: ProxiedRequest): Promise<ApiResponse> {

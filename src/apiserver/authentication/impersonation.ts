@@ -1,5 +1,5 @@
 import { append, BadRequest } from '../../base/index.ts';
-import { SERVICE_ACCOUNT_PREFIX } from '../../kube/index.ts';
+import { ROOT_WORKSPACE, SERVICE_ACCOUNT_PREFIX } from '../../kube/index.ts';
 import {
   type AuthorizationAttributes,
   type Authorizer,
@@ -7,7 +7,14 @@ import {
 } from '../authorization/authorizer.ts';
 import { forbidden } from '../errors.ts';
 import { linesOf } from '../http/header-lines.ts';
-import { ANONYMOUS, type ApiRequest, AUTHENTICATED_GROUP, type User } from '../http/messages.ts';
+import {
+  ANONYMOUS,
+  type ApiRequest,
+  AUTHENTICATED_GROUP,
+  MASTERS_GROUP,
+  type User,
+} from '../http/messages.ts';
+import { CLUSTER_NAME_EXTRA, SCOPES_EXTRA } from '../workspaces/effective-users.ts';
 
 const USER = 'impersonate-user';
 const UID = 'impersonate-uid';
@@ -46,11 +53,44 @@ export async function impersonated(
     const { group, resource: name } = resource;
     throw forbidden({ group, name }, resource.name ?? '', forbiddenSentence(attributes, decision.reason));
   }
+  if (workspace !== ROOT_WORKSPACE) checkReach(user, wanted);
+  const extra = { ...wanted.extra, ...(workspace !== ROOT_WORKSPACE && confinedTo(workspace, wanted)) };
   return {
     name: wanted.name,
     ...(wanted.uid !== undefined && { uid: wanted.uid }),
     groups: groupsOf(wanted),
-    ...(Object.keys(wanted.extra).length > 0 && { extra: wanted.extra }),
+    ...(Object.keys(extra).length > 0 && { extra }),
+  };
+}
+
+const HARMLESS = /^system:(serviceaccounts?(:|$)|authenticated$|unauthenticated$|anonymous$)/;
+
+/**
+ * What a workspace's roles allow stays in it: identities that count beyond it (the system's own users and groups, and
+ * what makes others of somebody) only who may do everything takes on. @throws OrreryError Forbidden
+ */
+function checkReach(user: User, { name, groups, extra }: Wanted): void {
+  if (user.isInternal === true || user.groups.includes(MASTERS_GROUP)) return;
+  const refuse = (resource: string, what: string) =>
+    forbidden(
+      { group: '', name: resource },
+      what,
+      `User ${JSON.stringify(user.name)} cannot impersonate an identity of the system in a workspace`,
+    );
+  if (name.startsWith('system:') && !HARMLESS.test(name)) throw refuse('users', name);
+  for (const group of groups)
+    if (group.startsWith('system:') && !HARMLESS.test(group)) throw refuse('groups', group);
+  for (const key of Object.keys(extra))
+    if (key === CLUSTER_NAME_EXTRA || /(^|\.)kcp\.io\//.test(key)) throw refuse('userextras', key);
+}
+
+/** Source: kcp's documentation, concepts/authorization, Scopes. */
+function confinedTo(workspace: string, { name, extra }: Wanted): Record<string, readonly string[]> {
+  return {
+    [SCOPES_EXTRA]: [...(extra[SCOPES_EXTRA] ?? []), `cluster:${workspace}`],
+    ...(name.startsWith(SERVICE_ACCOUNT_PREFIX) && {
+      [CLUSTER_NAME_EXTRA]: extra[CLUSTER_NAME_EXTRA] ?? [workspace],
+    }),
   };
 }
 

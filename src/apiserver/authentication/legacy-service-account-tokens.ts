@@ -1,6 +1,7 @@
-import { type corev1, SERVICE_ACCOUNT_PREFIX } from '../../kube/index.ts';
+import { type corev1, ROOT_WORKSPACE, SERVICE_ACCOUNT_PREFIX } from '../../kube/index.ts';
 import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from '../admission/admission.ts';
 import type { User } from '../http/messages.ts';
+import { CLUSTER_NAME_EXTRA } from '../workspaces/effective-users.ts';
 import type { TokenAuthenticator } from './authenticator.ts';
 import type { TokenKey } from './token-key.ts';
 import type { TokenSubjects } from './token-subjects.ts';
@@ -13,6 +14,7 @@ const NAME_ANNOTATION = 'kubernetes.io/service-account.name';
 const UID_ANNOTATION = 'kubernetes.io/service-account.uid';
 
 interface LegacySubject {
+  workspace: string;
   namespace: string;
   account: string;
   uid: string;
@@ -34,9 +36,10 @@ export class LegacyServiceAccountTokens implements TokenAuthenticator {
     this.#subjects = parts.subjects;
   }
 
-  async issue({ namespace, account, uid, secret }: LegacySubject): Promise<string> {
+  async issue({ workspace, namespace, account, uid, secret }: LegacySubject): Promise<string> {
     const { SignJWT } = await import('jose');
     return new SignJWT({
+      [`${CLAIM}clusterName`]: workspace,
       [`${CLAIM}namespace`]: namespace,
       [`${CLAIM}secret.name`]: secret,
       [`${CLAIM}service-account.name`]: account,
@@ -53,20 +56,24 @@ export class LegacyServiceAccountTokens implements TokenAuthenticator {
     if (claims?.iss !== ISSUER) return undefined;
     const read = (name: string) => String(claims[CLAIM + name] ?? '');
     const namespace = read('namespace');
+    const workspace = read('clusterName') || ROOT_WORKSPACE;
     const name = read('service-account.name');
     const uid = read('service-account.uid');
     if (claims.sub !== `${SERVICE_ACCOUNT_PREFIX}${namespace}:${name}` || uid === '') return undefined;
-    if ((await this.#subjects.find('ServiceAccount', namespace, { name, uid })) === undefined)
+    if ((await this.#subjects.find('ServiceAccount', { workspace, namespace }, { name, uid })) === undefined)
       return undefined;
-    const secret = await this.#subjects.find<corev1.Secret>('Secret', namespace, {
-      name: read('secret.name'),
-    });
+    const secret = await this.#subjects.find<corev1.Secret>(
+      'Secret',
+      { workspace, namespace },
+      { name: read('secret.name') },
+    );
     const held = Buffer.from(String(secret?.data?.token ?? ''), 'base64').toString();
     if (held !== token) return undefined;
     return {
       name: String(claims.sub),
       uid,
       groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
+      extra: { [CLUSTER_NAME_EXTRA]: [workspace] },
     };
   }
 }
@@ -108,7 +115,7 @@ export class LegacyTokenSecrets implements AdmissionPlugin {
     const data: Record<string, string> = { ...(secret.data as Record<string, string> | undefined) };
     data['ca.crt'] ??= encode(this.#caPem);
     data.namespace ??= encode(namespace);
-    data.token ??= encode(await this.#tokens.issue({ namespace, account, uid, secret: name }));
+    data.token ??= encode(await this.#tokens.issue({ workspace, namespace, account, uid, secret: name }));
     secret.data = data;
   }
 }

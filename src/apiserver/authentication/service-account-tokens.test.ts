@@ -22,7 +22,7 @@ const ours = tokens.audiences;
 const issue = async (from: ServiceAccountTokens, expirationSeconds = 600) =>
   (
     await from.issue(
-      { namespace: 'default', name: 'robot', uid: 'u' },
+      { workspace: 'root', namespace: 'default', name: 'robot', uid: 'u' },
       { audiences: from.audiences, expirationSeconds },
     )
   ).token;

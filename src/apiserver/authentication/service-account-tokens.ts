@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/index.ts';
-import { SERVICE_ACCOUNT_PREFIX } from '../../kube/index.ts';
+import { ROOT_WORKSPACE, SERVICE_ACCOUNT_PREFIX } from '../../kube/index.ts';
 import type { User } from '../http/messages.ts';
+import { CLUSTER_NAME_EXTRA } from '../workspaces/effective-users.ts';
 import type { AudienceAuthenticator, ReviewedToken } from './token-authenticators.ts';
 import type { TokenKey } from './token-key.ts';
 import type { SubjectKind, TokenSubjects } from './token-subjects.ts';
@@ -17,6 +18,7 @@ export interface BoundObject {
 }
 
 export interface TokenSubject {
+  workspace: string;
   namespace: string;
   name: string;
   uid: string;
@@ -26,6 +28,8 @@ export interface TokenSubject {
 }
 
 interface PrivateClaims {
+  /** The logical cluster; kcp's claim. Without it, the first one. */
+  clusterName?: string;
   namespace: string;
   serviceaccount: { name: string; uid: string };
   pod?: { name: string; uid: string };
@@ -61,6 +65,7 @@ export class ServiceAccountTokens implements AudienceAuthenticator {
     const nowSeconds = Math.floor(this.#clock.now() / 1000);
     const expiresAt = nowSeconds + options.expirationSeconds;
     const claims: PrivateClaims = {
+      clusterName: subject.workspace,
       namespace: subject.namespace,
       serviceaccount: { name: subject.name, uid: subject.uid },
     };
@@ -100,8 +105,9 @@ export class ServiceAccountTokens implements AudienceAuthenticator {
 
   async #alive(claims: PrivateClaims): Promise<boolean> {
     const { namespace, serviceaccount, pod, secret, node } = claims;
+    const place = { workspace: claims.clusterName ?? ROOT_WORKSPACE, namespace };
     const exists = async (kind: SubjectKind, object: { name: string; uid?: string }) =>
-      (await this.#subjects.find(kind, namespace, object)) !== undefined;
+      (await this.#subjects.find(kind, place, object)) !== undefined;
     if (!(await exists('ServiceAccount', serviceaccount))) return false;
     if (pod !== undefined && !(await exists('Pod', pod))) return false;
     if (secret !== undefined && !(await exists('Secret', secret))) return false;
@@ -115,6 +121,7 @@ function userOf(claims: PrivateClaims, tokenId: string): User {
   const { namespace, serviceaccount, pod, node } = claims;
   const extra: Record<string, string[]> = {
     'authentication.kubernetes.io/credential-id': [`JTI=${tokenId}`],
+    [CLUSTER_NAME_EXTRA]: [claims.clusterName ?? ROOT_WORKSPACE],
   };
   if (pod !== undefined) {
     extra['authentication.kubernetes.io/pod-name'] = [pod.name];

@@ -1,7 +1,6 @@
 import type { Clock } from '../../base/index.ts';
-import type { KubeObject } from '../../kube/index.ts';
+import { type KubeObject, ROOT_WORKSPACE } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
-import { DEFAULT_WORKSPACE } from '../request-info/request-info.ts';
 
 export type SubjectKind = 'ServiceAccount' | 'Pod' | 'Secret' | 'Node';
 
@@ -21,12 +20,13 @@ export class TokenSubjects {
   /** The very object a token was made for, unless it is gone or has been going for a minute. */
   async find<T extends KubeObject>(
     kind: SubjectKind,
-    namespace: string,
+    { workspace, namespace }: { workspace: string; namespace: string },
     { name, uid }: { name: string; uid?: string },
   ): Promise<Readonly<T> | undefined> {
     const found = await this.#objects.find<T>(
       { group: '', resource: `${kind.toLowerCase()}s` },
-      { workspace: DEFAULT_WORKSPACE, ...(kind !== 'Node' && { namespace }), name },
+      // Nodes are those of the cloud, whosever pod runs there.
+      kind === 'Node' ? { workspace: ROOT_WORKSPACE, name } : { workspace, namespace, name },
     );
     if (found === undefined || (uid !== undefined && found.metadata.uid !== uid)) return undefined;
     const { deletionTimestamp } = found.metadata;

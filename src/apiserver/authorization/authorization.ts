@@ -1,9 +1,12 @@
 import type { Clock, Log } from '../../base/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 import type { AdmissionPlugin, StoredObjects } from '../admission/admission.ts';
+import { defaultClusterRoleBindings, defaultClusterRoles } from '../bootstrap-policy/default-policy.ts';
 import type { User } from '../http/messages.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
+import { WorkspaceAccess } from '../workspaces/workspace-access.ts';
+import type { WorkspaceDirectory } from '../workspaces/workspace-directory.ts';
 import { type Authorizer, UnionAuthorizer } from './authorizer.ts';
 import { healthAuthorizer, mastersAuthorizer } from './built-in.ts';
 import { NodeAuthorizer, nodeNameOf } from './node-authorizer.ts';
@@ -22,10 +25,17 @@ export class Authorization {
   readonly policies: RbacPolicies;
   readonly #rbac: RbacAuthorizer;
 
-  constructor(parts: { storage: ObjectStorage; catalog: ResourceCatalog; objects: StoredObjects }) {
-    const { storage, catalog, objects } = parts;
+  constructor(parts: {
+    storage: ObjectStorage;
+    catalog: ResourceCatalog;
+    objects: StoredObjects;
+    directory: WorkspaceDirectory;
+  }) {
+    const { storage, catalog, objects, directory } = parts;
     const pods = { group: '', resource: 'pods' };
-    this.policies = new RbacPolicies(storage, catalog);
+    this.policies = new RbacPolicies(storage, catalog, {
+      defaults: { roles: defaultClusterRoles(), bindings: defaultClusterRoleBindings() },
+    });
     this.#rbac = new RbacAuthorizer(this.policies);
     const nodes = new NodeAuthorizer({
       pod: (workspace, namespace, name) => objects.find(pods, { workspace, namespace, name }),
@@ -36,7 +46,8 @@ export class Authorization {
         return found.flatMap(({ object }) => (object.spec?.nodeName === node ? [object] : []));
       },
     });
-    this.authorizer = new UnionAuthorizer([mastersAuthorizer, healthAuthorizer, nodes, this.#rbac]);
+    const access = new WorkspaceAccess(directory, this.#rbac);
+    this.authorizer = new UnionAuthorizer([mastersAuthorizer, healthAuthorizer, access, nodes, this.#rbac]);
     this.admission = new RbacAdmission({
       policies: this.policies,
       rbac: this.#rbac,

@@ -1,10 +1,13 @@
 import { MASTERS_GROUP } from '../http/messages.ts';
+import { isInScope } from '../workspaces/effective-users.ts';
 import { type Authorizer, type Decision, NO_OPINION } from './authorizer.ts';
 
-/** `system:masters` may do everything. */
+/** `system:masters` may do everything; who is scoped to some workspaces, there. */
 export const mastersAuthorizer: Authorizer = {
-  authorize: ({ user }): Decision =>
-    user.groups.includes(MASTERS_GROUP) ? { verdict: 'allow', reason: '' } : NO_OPINION,
+  authorize: ({ user, workspace }): Decision =>
+    user.groups.includes(MASTERS_GROUP) && isInScope(user, workspace)
+      ? { verdict: 'allow', reason: '' }
+      : NO_OPINION,
 };
 
 const HEALTH_PATHS = /^\/(livez|readyz|healthz)$/;

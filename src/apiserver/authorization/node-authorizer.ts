@@ -1,4 +1,5 @@
 import type { corev1 } from '../../kube/index.ts';
+import { isInScope } from '../workspaces/effective-users.ts';
 import { type AuthorizationAttributes, type Authorizer, type Decision, NO_OPINION } from './authorizer.ts';
 
 const NODE_PREFIX = 'system:node:';
@@ -56,6 +57,7 @@ export class NodeAuthorizer implements Authorizer {
   async authorize(attributes: AuthorizationAttributes): Promise<Decision> {
     const node = nodeNameOf(attributes.user);
     if (node === undefined || attributes.resource === undefined) return NO_OPINION;
+    if (!isInScope(attributes.user, attributes.workspace)) return NO_OPINION;
     const { group, resource, subresource } = attributes.resource;
     const what = subresource === undefined ? resource : `${resource}/${subresource}`;
     if (RULES.some(([g, r, verbs]) => g === group && r === what && verbs.includes(attributes.verb)))

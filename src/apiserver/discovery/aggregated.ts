@@ -22,10 +22,7 @@ export function aggregatedDiscovery(
   };
 }
 
-function groupDiscovery(
-  catalog: Catalog,
-  { name, versions }: ServedGroup,
-): apidiscoveryv2.APIGroupDiscovery {
+function groupDiscovery(catalog: Catalog, { name, versions }: ServedGroup): apidiscoveryv2.APIGroupDiscovery {
   const metadata = { ...(name !== '' && { name }), creationTimestamp: null };
   return {
     metadata: metadata as unknown as metav1.ObjectMeta,

@@ -50,7 +50,7 @@ interface Document {
 
 /** Documents are made at the first request for them and kept: most servers are asked for two or three. */
 export class OpenApiDocuments {
-  readonly #catalog: Catalog;
+  readonly #catalog: Pick<Catalog, 'all'>;
   readonly #loadDescriptions: () => Promise<Descriptions>;
   readonly #whole: WholeResources;
   readonly #remote: RemoteOpenApi | undefined;
@@ -60,7 +60,7 @@ export class OpenApiDocuments {
   readonly #sources = new Map<string, { members: readonly object[]; etag?: string; sizeBytes: number }>();
 
   constructor(
-    catalog: Catalog,
+    catalog: Pick<Catalog, 'all'>,
     loadDescriptions: () => Promise<Descriptions>,
     whole: WholeResources = async (resources) => resources,
     remote?: RemoteOpenApi,

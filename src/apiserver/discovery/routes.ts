@@ -25,6 +25,8 @@ export interface RouteParts {
   /** What waits in which queue; undefined for another path. */
   flowDump(request: ApiRequest, path: string): ApiResponse | undefined;
   serverAddress(): string;
+  /** How much of what the workspace holds; undefined for another path. */
+  contents(request: ApiRequest, path: string): Promise<ApiResponse | undefined>;
 }
 
 /** Everything that is no resource. @throws NotFound, MethodNotAllowed */
@@ -45,6 +47,7 @@ export async function servePath(request: ApiRequest, path: string, parts: RouteP
     serveOpenId(path, parts.openId) ??
     (await parts.openApi.serve(request, path)) ??
     parts.flowDump(request, path) ??
+    (await parts.contents(request, path)) ??
     (await groupRoute(request, path, parts)) ??
     notFound()
   );

@@ -42,7 +42,7 @@ export class StoredStatistics {
     const known = new Map<string, ObjectStatistics>();
     const { objects, resourceObjects, sizes } = this.#metrics;
     for (const metric of [objects, resourceObjects, sizes]) metric.clear();
-    for (const resource of this.#catalog.all) {
+    for (const resource of this.#catalog.in(ALL_WORKSPACES).all) {
       const { group, name } = resource;
       const id = `${group}/${name}`;
       if (known.has(id) || resource.storage !== undefined || !resource.verbs.includes('list')) continue;

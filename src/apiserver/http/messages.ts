@@ -50,6 +50,8 @@ export interface User {
   uid?: string;
   groups: readonly string[];
   extra?: Readonly<Record<string, readonly string[]>>;
+  /** A part of this process, not somebody who came over the wire: it may come into every workspace. */
+  isInternal?: true;
 }
 
 export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };

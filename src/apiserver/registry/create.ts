@@ -22,6 +22,7 @@ import {
   type ResourceRequest,
   unstored,
 } from './registry.ts';
+import { markWorkspace } from './workspaces.ts';
 import { readWriteOptions, type WriteOptions } from './write-options.ts';
 
 /** POST to a collection. Source: k8s.io/apiserver/pkg/endpoints/handlers/create.go, pkg/registry/rest/create.go. */
@@ -84,6 +85,7 @@ async function createOnce(
   // Before admission: what the server adds is nobody's, so that nobody's apply takes it away (as upstream).
   if (more.managedFields === 'track')
     trackManagedFields({ resource, object, manager: options.fieldManager, now });
+  markWorkspace(object.metadata, request.workspace);
   const admission = admissionRequest(request, 'CREATE', object.metadata.name ?? '', {
     object,
     dryRun: options.dryRun,

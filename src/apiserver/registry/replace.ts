@@ -21,6 +21,7 @@ import {
   type ResourceRequest,
   unstored,
 } from './registry.ts';
+import { markWorkspace } from './workspaces.ts';
 import type { WriteOptions } from './write-options.ts';
 
 export interface Replacement {
@@ -71,6 +72,7 @@ export async function replaceStored(
       ...(subresource !== undefined && { subresource }),
       now,
     });
+  markWorkspace(next.metadata, request.workspace);
   const admission = admissionRequest(request, 'UPDATE', old.metadata.name, {
     object: next,
     oldObject: old,

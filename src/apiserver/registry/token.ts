@@ -59,6 +59,7 @@ export async function requestToken(
   const extended = expirationSeconds === PROJECTED_SECONDS && bound?.object.kind === 'Pod';
   const { token, expiresAt } = await tokens.issue(
     {
+      workspace: request.workspace,
       namespace: account.metadata.namespace!,
       name: account.metadata.name,
       uid: account.metadata.uid,

@@ -1,4 +1,4 @@
-import { CLUSTER_ANNOTATION } from '../../kube/index.ts';
+import { CLUSTER_ANNOTATION, type KubeObject, ROOT_WORKSPACE } from '../../kube/index.ts';
 import { encodeText } from '../http/messages.ts';
 import { ALL_WORKSPACES } from '../request-info/request-info.ts';
 import { addressOf } from '../storage/keys.ts';
@@ -12,10 +12,24 @@ export function presented(registry: Registry, request: ResourceRequest, stored: 
     const bytes = registry.storage.bytesFor(resource, stored.bytes);
     return bytes === stored.bytes ? stored : { ...stored, bytes, rewritten: true };
   }
+  const { workspace } = addressOf(stored.key);
+  // Outside the first workspace every object is stored with it.
+  if (workspace !== ROOT_WORKSPACE && resource.storage === undefined) return stored;
   const object = registry.storage.decode(resource, stored.bytes);
   object.metadata.annotations = {
     ...object.metadata.annotations,
-    [CLUSTER_ANNOTATION]: addressOf(stored.key).workspace,
+    [CLUSTER_ANNOTATION]: workspace,
   };
   return { ...stored, bytes: encodeText(JSON.stringify(object)), rewritten: true };
+}
+
+/** What is to be stored says where it lives; in the first workspace it says nothing, as on any Kubernetes. */
+export function markWorkspace(metadata: KubeObject['metadata'], workspace: string): void {
+  const { annotations } = metadata;
+  if (workspace !== ROOT_WORKSPACE)
+    metadata.annotations = { ...annotations, [CLUSTER_ANNOTATION]: workspace };
+  else if (annotations?.[CLUSTER_ANNOTATION] !== undefined) {
+    const { [CLUSTER_ANNOTATION]: _stranger, ...others } = annotations;
+    metadata.annotations = others;
+  }
 }

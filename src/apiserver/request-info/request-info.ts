@@ -8,8 +8,10 @@ export interface ResourceRequestInfo {
   type: 'resource';
   /** The path without `/clusters/<workspace>`. */
   path: string;
-  /** `*` for all workspaces. */
+  /** `*` for all workspaces; from the pipeline on a logical cluster's name, before that what the path says. */
   workspace: string;
+  /** The path that named the workspace, when it was not the first one. */
+  askedWorkspace?: string;
   verb: ResourceVerb;
   group: string;
   version: string;
@@ -25,6 +27,7 @@ export interface PathRequestInfo {
   type: 'path';
   path: string;
   workspace: string;
+  askedWorkspace?: string;
   /** The method in lower case. */
   verb: string;
 }

@@ -54,7 +54,7 @@ export class RequestMatcher {
       criteria.rules.some((rule) => ruleMatches(rule, candidate, request));
     if (matches(resource)) return resource;
     if (criteria.matchPolicy === 'Exact') return undefined;
-    return this.#equivalents(resource).find(matches);
+    return this.#equivalents(request).find(matches);
   }
 
   #isExcluded(criteria: MatchCriteria, request: AdmissionRequest): boolean {
@@ -63,9 +63,9 @@ export class RequestMatcher {
   }
 
   /** The same objects under other versions and groups. */
-  #equivalents(resource: Resource): Resource[] {
+  #equivalents({ resource, workspace }: AdmissionRequest): Resource[] {
     const { group, name } = resource.storage ?? resource;
-    return this.#catalog.all.filter((other) => {
+    return this.#catalog.in(workspace).all.filter((other) => {
       const stored = other.storage ?? other;
       return other !== resource && stored.group === group && stored.name === name && !isSame(other, resource);
     });

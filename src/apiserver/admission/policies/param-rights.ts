@@ -47,7 +47,14 @@ export class PolicyParamRights implements AdmissionPlugin {
     const { paramKind } = (request.object as Policy).spec ?? {};
     const before = (request.oldObject as Policy | undefined)?.spec?.paramKind;
     if (paramKind === undefined || (before !== undefined && equalJson(before, paramKind))) return;
-    if (await this.#mayRead(request, { ...this.#resourceOf(paramKind), name: '*', namespace: '*' })) return;
+    if (
+      await this.#mayRead(request, {
+        ...this.#resourceOf(request.workspace, paramKind),
+        name: '*',
+        namespace: '*',
+      })
+    )
+      return;
     const { kind, apiVersion } = paramKind;
     throw refused(
       request,
@@ -67,7 +74,7 @@ export class PolicyParamRights implements AdmissionPlugin {
     );
     const { name, namespace } = paramRef;
     const target = {
-      ...this.#resourceOf(policy?.spec?.paramKind),
+      ...this.#resourceOf(request.workspace, policy?.spec?.paramKind),
       ...(name && { name }),
       ...(namespace && { namespace }),
     };
@@ -80,12 +87,12 @@ export class PolicyParamRights implements AdmissionPlugin {
   }
 
   /** What is not known could be anything. */
-  #resourceOf(kind: admissionregistrationv1.ParamKind | undefined) {
+  #resourceOf(workspace: string, kind: admissionregistrationv1.ParamKind | undefined) {
     if (kind === undefined) return { group: '*', version: '*', resource: '*' };
     const { group, version } = parseGroupVersion(kind.apiVersion ?? '');
-    const found = this.#parts.catalog.all.find(
-      (one) => one.group === group && one.version === version && one.kind === kind.kind,
-    );
+    const found = this.#parts.catalog
+      .in(workspace)
+      .all.find((one) => one.group === group && one.version === version && one.kind === kind.kind);
     return { group, version, resource: found?.name ?? '*' };
   }
 

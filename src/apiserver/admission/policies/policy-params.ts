@@ -25,9 +25,9 @@ export async function collectParams(
 ): Promise<Params> {
   const { kind, ref, request } = about;
   if (kind === undefined || ref === undefined) return [null];
-  const resource = parts.catalog.all.find(
-    (one) => one.kind === kind.kind && groupVersion(one) === kind.apiVersion,
-  );
+  const resource = parts.catalog
+    .in(request.workspace)
+    .all.find((one) => one.kind === kind.kind && groupVersion(one) === kind.apiVersion);
   if (resource === undefined)
     throw new Error(
       `failed to configure policy: failed to find resource referenced by paramKind: '${kind.apiVersion}, Kind=${kind.kind}'`,

@@ -8,6 +8,7 @@ import {
   type Resource,
   typeCheckPolicy,
 } from '../../../kube/index.ts';
+import type { Catalog } from '../../registry/catalog.ts';
 import { groupVersion } from '../../storage/object-storage.ts';
 import type { PolicyParts } from './bound-policies.ts';
 
@@ -23,7 +24,7 @@ export async function typeCheck(
   workspace: string,
 ): Promise<admissionregistrationv1.ExpressionWarning[]> {
   const kinds: CheckedKind[] = [];
-  for (const resource of kindsToCheck(parts, policy)) {
+  for (const resource of kindsToCheck(parts.catalog.in(workspace), policy)) {
     const type = await typeOf(parts, resource, workspace);
     const { group, version, kind } = resource;
     if (type !== undefined) kinds.push({ kind: { group, version, kind }, type });
@@ -31,14 +32,14 @@ export async function typeCheck(
   const { paramKind } = policy.spec;
   const param =
     paramKind &&
-    parts.catalog.all.find(
-      (one) => one.kind === paramKind.kind && groupVersion(one) === paramKind.apiVersion,
-    );
+    parts.catalog
+      .in(workspace)
+      .all.find((one) => one.kind === paramKind.kind && groupVersion(one) === paramKind.apiVersion);
   return typeCheckPolicy(policy, kinds, param && (await typeOf(parts, param, workspace)));
 }
 
 /** What the rules name without wildcards, at most ten kinds, in the order of group, version and kind. */
-function kindsToCheck({ catalog }: Pick<PolicyParts, 'catalog'>, { spec }: Policy): Resource[] {
+function kindsToCheck(catalog: Catalog, { spec }: Policy): Resource[] {
   const found = new Set<Resource>();
   for (const rule of spec.matchConstraints?.resourceRules ?? [])
     for (const { group, version, resource } of namedBy(rule)) {

@@ -145,7 +145,7 @@ const request = fc.record({
 
 describe('roles and bindings', () => {
   test('decide as a naive evaluator does, for random sets of them and random requests', async () => {
-    const policies = new RbacPolicies(storage, catalog, 40);
+    const policies = new RbacPolicies(storage, catalog, { limit: 40 });
     const authorizer = new RbacAuthorizer(policies);
     await fc.assert(
       fc.asyncProperty(world, fc.array(request, { minLength: 5, maxLength: 30 }), async (drawn, requests) => {

@@ -2,6 +2,7 @@ import { append } from '../../../base/index.ts';
 import { describeSubject, type RuleRequest, ruleAllows, userKeys } from '../../../kube/index.ts';
 import type { User } from '../../http/messages.ts';
 import { ALL_WORKSPACES, DEFAULT_WORKSPACE } from '../../request-info/request-info.ts';
+import { effectiveUsers, isInScope } from '../../workspaces/effective-users.ts';
 import { type AuthorizationAttributes, type Authorizer, type Decision, NO_OPINION } from '../authorizer.ts';
 import type { Grant, RbacPolicies, Rules } from './rbac-policies.ts';
 
@@ -35,7 +36,7 @@ export class RbacAuthorizer implements Authorizer {
   async authorize(attributes: AuthorizationAttributes): Promise<Decision> {
     const { user, workspace } = attributes;
     if (workspace === ALL_WORKSPACES) {
-      if (!COMPONENTS.has(user.name)) return NO_OPINION;
+      if (!COMPONENTS.has(user.name) || !isInScope(user, workspace)) return NO_OPINION;
       return this.authorize({ ...attributes, workspace: DEFAULT_WORKSPACE });
     }
     const request = ruleRequestOf(attributes);
@@ -55,7 +56,7 @@ export class RbacAuthorizer implements Authorizer {
   }
 
   /** Every rule that applies to a user there. */
-  async rulesFor(user: Pick<User, 'name' | 'groups'>, scope: RulesScope): Promise<ResolvedRules> {
+  async rulesFor(user: Pick<User, 'name' | 'groups' | 'extra'>, scope: RulesScope): Promise<ResolvedRules> {
     const all: Rules[number][] = [];
     const errors = await this.#visit(user, scope, (_grant, rules) => {
       append(all, rules);
@@ -66,23 +67,27 @@ export class RbacAuthorizer implements Authorizer {
 
   /** The rules of one role, in the place a binding would give them. Undefined when there is no such role. */
   async rulesOf(scope: RulesScope, roleRef: Grant['roleRef']): Promise<Rules | undefined> {
-    return this.#policies.rules(this.#policies.roleKey(scope.workspace, scope.namespace, roleRef));
+    return this.#policies.rulesOf(scope.workspace, {
+      roleRef,
+      roleKey: this.#policies.roleKey(scope.workspace, scope.namespace, roleRef),
+    });
   }
 
   /** Shows each grant of the user with its rules to `visit`, until that says false. */
   async #visit(
-    user: Pick<User, 'name' | 'groups'>,
+    user: Pick<User, 'name' | 'groups' | 'extra'>,
     { workspace, namespace }: RulesScope,
     visit: (grant: Grant, rules: Rules) => boolean,
   ): Promise<string[]> {
-    const keys = userKeys(user);
+    const keys = [...new Set(effectiveUsers(workspace, user).flatMap(userKeys))];
     const errors: string[] = [];
     for (const place of namespace === undefined ? [undefined] : [undefined, namespace]) {
       const loading = this.#policies.grants(workspace, place);
       const grants = loading instanceof Promise ? await loading : loading;
+      const defaults = place === undefined ? this.#policies.defaultGrants(workspace) : undefined;
       for (const key of keys)
-        for (const grant of grants.get(key) ?? []) {
-          const reading = this.#policies.rules(grant.roleKey);
+        for (const grant of [...(grants.get(key) ?? []), ...(defaults?.get(key) ?? [])]) {
+          const reading = this.#policies.rulesOf(workspace, grant);
           const rules = reading instanceof Promise ? await reading : reading;
           if (rules === undefined) errors.push(missing(grant));
           else if (!visit(grant, rules)) return errors;

@@ -1,5 +1,12 @@
-import { type Clock, type Log, messageOf } from '../../../base/index.ts';
-import { type KubeObject, RBAC_GROUP, type Resource, type rbacv1, subjectKey } from '../../../kube/index.ts';
+import { append, type Clock, type Log, messageOf } from '../../../base/index.ts';
+import {
+  type KubeObject,
+  RBAC_GROUP,
+  type Resource,
+  ROOT_WORKSPACE,
+  type rbacv1,
+  subjectKey,
+} from '../../../kube/index.ts';
 import type { ResourceCatalog } from '../../registry/catalog.ts';
 import { resourcePrefix } from '../../storage/keys.ts';
 import type { ObjectStorage } from '../../storage/object-storage.ts';
@@ -11,6 +18,12 @@ export interface Grant {
   roleRef: Readonly<rbacv1.RoleRef>;
   /** Where that role lies in the store; undefined for one that can be nowhere. */
   roleKey: string | undefined;
+}
+
+/** Roles and bindings that count in every workspace beside its own; in the first one they are stored objects. */
+export interface DefaultPolicy {
+  roles: readonly rbacv1.ClusterRole[];
+  bindings: readonly rbacv1.ClusterRoleBinding[];
 }
 
 /** The bindings of one namespace, or of the cluster, by the key of their subject. */
@@ -37,11 +50,17 @@ export class RbacPolicies {
   readonly #storage: ObjectStorage;
   readonly #resources: Record<'roles' | 'clusterroles' | 'rolebindings' | 'clusterrolebindings', Resource>;
   readonly #limit: number;
+  readonly #defaultRules: ReadonlyMap<string, Rules>;
+  readonly #defaultGrants: Grants;
   /** By the object's key for roles, by the prefix of their keys for bindings; least recently used first. */
   readonly #entries = new Map<string, Entry>();
   #size = 0;
 
-  constructor(storage: ObjectStorage, catalog: ResourceCatalog, limit: number = DEFAULT_LIMIT) {
+  constructor(
+    storage: ObjectStorage,
+    catalog: ResourceCatalog,
+    { limit = DEFAULT_LIMIT, defaults }: { limit?: number; defaults?: DefaultPolicy } = {},
+  ) {
     this.#storage = storage;
     const find = (name: string) => catalog.findStored(RBAC_GROUP, name)!;
     this.#resources = {
@@ -51,6 +70,12 @@ export class RbacPolicies {
       clusterrolebindings: find('clusterrolebindings'),
     };
     this.#limit = limit;
+    this.#defaultRules = new Map(
+      (defaults?.roles ?? []).map(({ metadata, rules }) => [metadata.name, rules ?? []]),
+    );
+    this.#defaultGrants = indexed(
+      (defaults?.bindings ?? []).flatMap((binding) => grantsOf(binding, undefined, undefined)),
+    );
   }
 
   /** How many bindings and rules are held. */
@@ -65,20 +90,30 @@ export class RbacPolicies {
     const prefix = this.#storage.prefixOf(resource, workspace, namespace);
     return this.#cached(prefix, async () => {
       const { items } = await this.#storage.list({ prefix });
-      const grants = new Map<string, Grant[]>();
-      let count = 0;
+      const all: KeyedGrant[] = [];
       for (const { key, modRevision, value } of items) {
         const binding = this.#storage.shared<rbacv1.RoleBinding>(resource, key, modRevision, value);
         const roleKey = this.roleKey(workspace, namespace, binding.roleRef);
-        for (const grant of grantsOf(binding, namespace, roleKey)) {
-          const list = grants.get(grant.key);
-          if (list === undefined) grants.set(grant.key, [grant.grant]);
-          else list.push(grant.grant);
-          count++;
-        }
+        append(all, grantsOf(binding, namespace, roleKey));
       }
-      return { value: grants as Grants, size: count };
+      return { value: indexed(all), size: all.length };
     });
+  }
+
+  /** What counts in every workspace but the first, where it is stored and may be changed. */
+  defaultGrants(workspace: string): Grants | undefined {
+    return workspace === ROOT_WORKSPACE ? undefined : this.#defaultGrants;
+  }
+
+  /** Of the role of a binding in a workspace: its own, else the default one of that name. */
+  rulesOf(
+    workspace: string,
+    { roleKey, roleRef }: Pick<Grant, 'roleKey' | 'roleRef'>,
+  ): Rules | undefined | Promise<Rules | undefined> {
+    const own = this.rules(roleKey);
+    if (workspace === ROOT_WORKSPACE || roleRef.kind !== 'ClusterRole') return own;
+    const byDefault = this.#defaultRules.get(roleRef.name);
+    return own instanceof Promise ? own.then((rules) => rules ?? byDefault) : (own ?? byDefault);
   }
 
   /** Where the role of a binding lies; `namespace` is the binding's. */
@@ -192,12 +227,27 @@ function isBinding(key: string): boolean {
   );
 }
 
+interface KeyedGrant {
+  key: string;
+  grant: Grant;
+}
+
+function indexed(all: readonly KeyedGrant[]): Grants {
+  const grants = new Map<string, Grant[]>();
+  for (const { key, grant } of all) {
+    const list = grants.get(key);
+    if (list === undefined) grants.set(key, [grant]);
+    else list.push(grant);
+  }
+  return grants;
+}
+
 /** Only what is needed: the whole binding may be large, and is not held. */
 function grantsOf(
   { metadata, roleRef, subjects }: Readonly<rbacv1.RoleBinding>,
   namespace: string | undefined,
   roleKey: string | undefined,
-): { key: string; grant: Grant }[] {
+): KeyedGrant[] {
   const binding = { name: metadata.name, namespace };
   return (subjects ?? []).flatMap((subject) => {
     const key = subjectKey(subject, namespace);
