@@ -62,11 +62,8 @@ export interface Engine {
   /** The container's state each time it may have changed (start, exit, OOM), and once for each at the beginning. */
   watch(signal: AbortSignal): AsyncIterable<ContainerState>;
   exec(id: string, options: ExecOptions): Promise<ExecSession>;
-  /**
-   * Without streams: it goes on when this process ends, and nobody learns its exit code.
-   * @returns its pid @throws OrreryError ContainerStartFailed
-   */
-  execDetached(id: string, options: ExecOptions): Promise<number>;
+  /** Without streams: it goes on when this process ends. @throws OrreryError ContainerStartFailed */
+  execDetached(id: string, options: ExecOptions, session: DetachedSession): Promise<void>;
   /**
    * What the first process writes from now on, and, if it was made with `stdin`, its input.
    * @throws NotFound @throws Conflict when it does not run
@@ -346,11 +343,31 @@ export interface ExecOptions {
   terminalSize?: { columns: number; rows: number };
 }
 
+/** Where conmon keeps a process that nobody is attached to. */
+export interface DetachedSession {
+  /** Not the container's. */
+  id: string;
+  /** Of its own, made when it is not there; what it holds afterwards, `readDetachedExec` tells. */
+  folder: string;
+  /** What conmon has called at its end. */
+  exitCommand: string[];
+}
+
+export interface DetachedExec {
+  /** Its conmon lives: it runs, or has just ended. */
+  isHeld: boolean;
+  exitCode?: number;
+  /** On the host. */
+  pid?: number;
+}
+
 export interface ExecSession {
   stdin?: Writable;
   stdout: Readable;
   /** Absent with a terminal: both come through stdout. */
   stderr?: Readable;
+  /** The terminal that this process holds, by which others may resize it: `/dev/pts/3`. */
+  terminalPath?: string;
   resize(columns: number, rows: number): void;
   /** The exit code; 128 + signal when a signal ended it. */
   readonly exit: Promise<number>;

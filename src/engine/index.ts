@@ -10,6 +10,7 @@
 export { type BuilderOptions, openBuilder } from './build/builder.ts';
 export { sweepBuilds } from './build/leftovers.ts';
 export type * from './build/options.ts';
+export { readDetachedExec, resizeDetachedExec } from './containers/detached-exec.ts';
 export { readJson, readText, replaceFile } from './containers/records.ts';
 export { insideOwner, outsideId } from './containers/user-namespace.ts';
 export { lookUpUser } from './containers/users.ts';
@@ -49,4 +50,4 @@ export { detachMount, mountsBelow, mountTmpfs } from './system/mounts.ts';
 export { isProcessAlive, processIdentity } from './system/process-identity.ts';
 export { RootFolder, removeHeld } from './system/root-folder.ts';
 export { resolveInRoot } from './system/root-path.ts';
-export { makeTerminalRaw } from './system/terminals.ts';
+export { makeTerminalRaw, resizeTerminal } from './system/terminals.ts';

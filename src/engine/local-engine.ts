@@ -125,7 +125,7 @@ function assemble(images: DiskImageLibrary, containers: Containers, networks: Lo
     list: (filter) => containers.list(filter),
     watch: (signal) => containers.watch(signal),
     exec: (id, options) => containers.exec(id, options),
-    execDetached: (id, options) => containers.execDetached(id, options),
+    execDetached: (id, options, session) => containers.execDetached(id, options, session),
     attach: (id) => containers.attach(id),
     reopenLog: (id) => containers.reopenLog(id),
     update: (id, limits) => containers.update(id, limits),

@@ -227,15 +227,16 @@ export interface Execs {
   start(
     execId: string,
     options?: {
+      /** Nobody is attached to it, and it goes on when this process ends. */
       detach?: boolean;
-      /** A detached one goes on when this process ends; then nobody learns its exit code. */
-      outlivesUs?: boolean;
       terminalSize?: { columns: number; rows: number };
     },
   ): Promise<ExecSession | undefined>;
   inspect(execId: string): Promise<ExecInspect>;
-  /** Across processes: another process may hold the session. */
+  /** Another process may hold the session. @throws Conflict when it does not run, or has no terminal */
   resize(execId: string, columns: number, rows: number): Promise<void>;
+  /** After the end of a detached one: its exit code is kept, its end told. @throws NotFound */
+  cleanup(execId: string): Promise<void>;
 }
 
 export interface ExecCreateOptions {

@@ -1,15 +1,19 @@
-import { stat } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { dockerRoutes } from '../../src/docker-api/routes.ts';
 import { whyNotHere } from '../e2e/engine-fixture.ts';
+import { checkout } from '../harness/cloud.ts';
 import { type DockerApiFixture, IMAGE, startDockerApi } from './docker-api-fixture.ts';
 
 const why = await whyNotHere();
@@ -45,6 +49,13 @@ describe.skipIf(why !== '')(`Docker's API, as dockerode uses it ${why}`, () => {
     await container.start();
     return container;
   }
+
+  /** The command line over the same containers, in a process of its own. */
+  const cliArguments = (...args: string[]) => [
+    ...[join(checkout, 'src/cli/main.ts'), '--root', api.directory, ...args],
+  ];
+  const cli = (...args: string[]) =>
+    promisify(execFile)(process.execPath, cliArguments(...args), { timeout: 30_000, killSignal: 'SIGKILL' });
 
   const demuxed = async (stream: NodeJS.ReadableStream): Promise<{ out: string; err: string }> => {
     const [out, err] = [new PassThrough(), new PassThrough()];
@@ -161,12 +172,73 @@ describe.skipIf(why !== '')(`Docker's API, as dockerode uses it ${why}`, () => {
     await container.remove();
   });
 
-  test('the end of a process in the background is known by its code', async () => {
-    const container = await started({ Cmd: ['sleep', '1000'] });
-    const exec = await container.exec({ Cmd: ['sh', '-c', 'exit 4'], AttachStdout: true });
+  test('a process in the background is known while it runs, and then by its code', async () => {
+    const container = await started({ Cmd: ['sleep', '1000'], name: 'busy' });
+    const since = Date.now() / 1000;
+    const exec = await container.exec({ Cmd: ['sh', '-c', 'until [ -e /go ]; do sleep 0.05; done; exit 4'] });
     await exec.start({ Detach: true });
-    await expect.poll(async () => (await exec.inspect()).ExitCode, { timeout: 10_000 }).toBe(4);
+    const { Pid, ...rest } = await exec.inspect();
+    expect(rest).toMatchObject({ Running: true, ExitCode: null });
+    expect(await readFile(`/proc/${Pid}/cmdline`, 'utf8')).toContain('exit 4');
+    // One that another process has begun, which has ended meanwhile.
+    const { stdout: id } = await cli(
+      'exec',
+      '-d',
+      'busy',
+      'sh',
+      '-c',
+      'until [ -e /go ]; do sleep 0.05; done; exit 5',
+    );
+    const other = docker.getExec(id.trim());
+    expect(await other.inspect()).toMatchObject({ Running: true, ExitCode: null });
+    const missing = await container.exec({ Cmd: ['nonesuch'] });
+    await expect(missing.start({ Detach: true })).rejects.toMatchObject({ statusCode: 400 });
+    expect(await missing.inspect()).toMatchObject({ Running: false, ExitCode: 127 });
+    await cli('exec', 'busy', 'touch', '/go');
+    for (const [one, code] of [
+      [exec, 4],
+      [other, 5],
+    ] as const) {
+      await expect.poll(async () => (await one.inspect()).ExitCode, { timeout: 10_000 }).toBe(code);
+      expect(await one.inspect()).toMatchObject({ Running: false, Pid: 0 });
+    }
     await container.remove({ force: true });
+    const events = await docker.getEvents({ since, until: Date.now() / 1000 });
+    const ends = (await text(events)).split('\n').filter((line) => line.includes('"exec_die"'));
+    const codes = ends.map((line) => JSON.parse(line).Actor.Attributes.exitCode as string);
+    expect(codes.sort()).toEqual(['0', '127', '4', '5']);
+  });
+
+  test('a terminal that another process holds is given its size', async () => {
+    const container = await started({ Cmd: ['sleep', '1000'] });
+    const server = spawn(process.execPath, cliArguments('system', 'service', '-t0', `unix:${api.socket}.2`), {
+      stdio: 'inherit',
+    });
+    try {
+      const second = new Docker({ socketPath: `${api.socket}.2` });
+      await expect.poll(() => second.ping().catch(String), { timeout: 10_000 }).toEqual(Buffer.from('OK'));
+      const script = (where: string) => `while :; do stty size ${where}; sleep 0.05; done`;
+      const attached = await container.exec({ Cmd: ['sh', '-c', script('')], Tty: true, AttachStdout: true });
+      const stream = await attached.start({ Tty: true });
+      let seen = '';
+      stream.on('data', (chunk: Buffer) => {
+        seen += chunk.toString();
+      });
+      await second.getExec(attached.id).resize({ w: 91, h: 17 });
+      await expect.poll(() => seen, { timeout: 10_000 }).toContain('17 91');
+      const detached = await container.exec({ Cmd: ['sh', '-c', script('>/size')], Tty: true });
+      await detached.start({ Detach: true });
+      await second.getExec(detached.id).resize({ w: 70, h: 13 });
+      const size = async () => (await cli('exec', container.id, 'cat', '/size')).stdout;
+      await expect.poll(size, { timeout: 10_000 }).toBe('13 70\n');
+      const bare = await container.exec({ Cmd: ['sleep', '1000'] });
+      await expect(second.getExec(bare.id).resize({ w: 1, h: 1 })).rejects.toMatchObject({ statusCode: 409 });
+      await container.remove({ force: true });
+      stream.destroy();
+    } finally {
+      server.kill('SIGTERM');
+      await once(server, 'exit');
+    }
   });
 
   test('states change as Docker has them', async () => {

@@ -21,6 +21,8 @@ export interface ConmonOptions {
   exitCommand?: string[];
   timeoutSeconds?: number;
   preserveFds?: number;
+  /** A further process of a container that runs: the session's id, and the file that describes the process. */
+  exec?: { id: string; processPath: string };
   /** Descriptors of ours that it holds too. */
   heldDescriptors?: readonly number[];
   runtimeFlags?: readonly string[];
@@ -39,7 +41,8 @@ const TIMEOUT_MS = 120_000;
 
 /**
  * Starts a conmon, which detaches itself (double fork, own session), runs `runc create` and stays with the
- * container until its end. It writes the log in CRI's format, and the exit code to `<exitDir>/<id>`.
+ * container until its end. It writes the log in CRI's format, and the exit code to `<exitDir>/<id>` and
+ * `<bundle>/exit`: a folder of that name makes it write neither.
  * Nothing of it depends on this process afterwards.
  *
  * Protocol: conmon 2.1, conmon.c: it waits for a byte on _OCI_STARTPIPE, answers on _OCI_SYNCPIPE.
@@ -94,7 +97,7 @@ export async function createWithConmon(options: ConmonOptions): Promise<number> 
   try {
     const text = await Promise.race([firstLine(sync, answer), failed, late]);
     const pid = pidFrom(text, text === '' ? await complaint : '');
-    await keepNamespaces(options.bundle);
+    if (options.exec === undefined) await keepNamespaces(options.bundle);
     return pid;
   } finally {
     clearTimeout(timer);
@@ -113,7 +116,8 @@ async function keepNamespaces(bundle: string): Promise<void> {
 function conmonArguments(options: ConmonOptions): string[] {
   const { id, bundle } = options;
   return [
-    ...['--api-version', '1', '--cid', id, '--cuuid', id, '--name', options.name],
+    ...['--api-version', '1', '--cid', id, '--cuuid', options.exec?.id ?? id, '--name', options.name],
+    ...(options.exec === undefined ? [] : ['--exec', '--exec-process-spec', options.exec.processPath]),
     ...['--bundle', bundle, '--persist-dir', bundle, '--exit-dir', options.exitDir],
     ...['--container-pidfile', `${bundle}/pidfile`, '--conmon-pidfile', `${bundle}/conmon.pid`],
     ...['--log-path', logTarget(options), '--log-level', 'error', '--no-sync-log'],

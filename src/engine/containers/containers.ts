@@ -19,6 +19,7 @@ import type {
   ContainerState,
   ContainerStatistics,
   ContainerUsage,
+  DetachedSession,
   ExecOptions,
   ExecSession,
 } from '../engine.ts';
@@ -31,7 +32,8 @@ import { attachToContainer } from './attach.ts';
 import { type CgroupHierarchies, Cgroups, readCgroupHierarchies } from './cgroups.ts';
 import { createWithConmon, tidy } from './conmon.ts';
 import { Creation } from './creation.ts';
-import { type ExecTarget, execInContainer, startInContainer } from './exec.ts';
+import { execDetached } from './detached-exec.ts';
+import { type ExecTarget, execInContainer } from './exec.ts';
 import { readHostFacts } from './host-facts.ts';
 import { updateArguments, updateLines } from './limits.ts';
 import { reopenLogFile } from './log-reopening.ts';
@@ -220,8 +222,7 @@ export class Containers {
     programs: EnginePrograms,
     spec?: ContainerSpec,
   ): Promise<void> {
-    if (!this.#isConmonGroupMade) await this.#cgroups.make(this.#conmonGroup);
-    this.#isConmonGroupMade = true;
+    await this.#makeConmonGroup();
     await createWithConmon({
       ...programs,
       runcRoot: this.records.runcRoot,
@@ -240,6 +241,11 @@ export class Containers {
       ...(spec?.preserveFds && { preserveFds: spec.preserveFds }),
       ...(spec?.heldDescriptors && { heldDescriptors: spec.heldDescriptors }),
     });
+  }
+
+  async #makeConmonGroup(): Promise<void> {
+    if (!this.#isConmonGroupMade) await this.#cgroups.make(this.#conmonGroup);
+    this.#isConmonGroupMade = true;
   }
 
   async #startFailed(record: ContainerRecord, error: unknown): Promise<unknown> {
@@ -455,8 +461,12 @@ export class Containers {
     return await execInContainer(await this.#execTarget(id, options), options);
   }
 
-  async execDetached(id: string, options: ExecOptions): Promise<number> {
-    return await startInContainer(await this.#execTarget(id, options), options);
+  async execDetached(id: string, options: ExecOptions, session: DetachedSession): Promise<void> {
+    const programs = await this.#options.programs();
+    const { bundle, runcRoot } = await this.#execTarget(id, options);
+    await this.#makeConmonGroup();
+    const place = (pid: number) => this.#cgroups.enter(this.#conmonGroup, pid);
+    await execDetached({ ...programs, id, bundle, runcRoot, place }, options, session);
   }
 
   async #execTarget(id: string, options: ExecOptions): Promise<ExecTarget> {

@@ -1,6 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
+import { readlinkSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { ReadStream as TerminalStream } from 'node:tty';
@@ -50,36 +50,8 @@ export async function execInContainer(target: ExecTarget, options: ExecOptions):
   });
 }
 
-/**
- * A further process that nobody talks to: it goes on when this process ends, and nobody learns its exit code.
- * @returns its pid @throws OrreryError ContainerStartFailed in the words of runc
- */
-export async function startInContainer(target: ExecTarget, options: ExecOptions): Promise<number> {
-  const config = (await readJson<OciConfig>(`${target.bundle}/config.json`))!;
-  const prefix = `${target.bundle}/exec-${randomBytes(6).toString('hex')}`;
-  // runc would want somebody who holds the terminal.
-  const described = { ...(await processFor(config, options)), terminal: false };
-  await writeFile(`${prefix}.json`, ociText(described), { mode: 0o600 });
-  const args = [
-    ...['--root', target.runcRoot, 'exec', '--detach', '--process', `${prefix}.json`],
-    ...['--pid-file', `${prefix}.pid`, target.id],
-  ];
-  try {
-    const child = spawn(target.runc, args, { stdio: ['ignore', 'ignore', 'ignore'], env: {} });
-    const [code] = (await once(child, 'exit')) as [number | null];
-    const pid = Number((await readText(`${prefix}.pid`)) ?? 0);
-    if (code !== 0 || pid === 0)
-      throw new OrreryError(
-        'ContainerStartFailed',
-        `exec failed: ${JSON.stringify(options.command.join(' '))} could not be started`,
-      );
-    return pid;
-  } finally {
-    await removeFiles(prefix);
-  }
-}
-
-async function processFor(config: OciConfig, options: ExecOptions): Promise<OciProcess> {
+/** As the container's first process is, but for what is asked. */
+export async function processFor(config: OciConfig, options: ExecOptions): Promise<OciProcess> {
   const base = config.process;
   const env = new Map(base.env.map((line) => [line.slice(0, line.indexOf('=')), line]));
   if (options.tty) env.set('TERM', 'TERM=xterm');
@@ -127,6 +99,7 @@ interface RawSession {
   stdin: Writable | undefined;
   stdout: Readable;
   stderr: Readable | undefined;
+  terminalPath?: string;
   resize(columns: number, rows: number): void;
 }
 
@@ -152,6 +125,7 @@ function openPipeSession(runc: string, args: string[], options: ExecOptions): Ra
  */
 function openTerminalSession(runc: string, args: string[], size: ExecOptions['terminalSize']): RawSession {
   const { master, slave } = libc().openTerminal();
+  const terminalPath = readlinkSync(`/proc/self/fd/${slave}`);
   if (size !== undefined) libc().resizeTerminal(master, size.columns, size.rows);
   const child = spawn('setsid', ['--ctty', '--wait', runc, ...args], {
     stdio: [slave, slave, slave],
@@ -175,6 +149,7 @@ function openTerminalSession(runc: string, args: string[], size: ExecOptions['te
     stdin: terminal as unknown as Writable,
     stdout,
     stderr: undefined,
+    terminalPath,
     resize: (columns, rows) => {
       if (open) libc().resizeTerminal(master, columns, rows);
     },
@@ -214,7 +189,15 @@ function superviseSession(
   }).finally(() => removeFiles(about.prefix));
   // Whoever does not ask for the exit code must not bring the process down by that.
   exit.catch(() => undefined);
-  return { ...(stdin && { stdin }), stdout, ...(stderr && { stderr }), resize: session.resize, exit, kill };
+  return {
+    ...(stdin && { stdin }),
+    stdout,
+    ...(stderr && { stderr }),
+    ...(session.terminalPath && { terminalPath: session.terminalPath }),
+    resize: session.resize,
+    exit,
+    kill,
+  };
 }
 
 /**

@@ -72,7 +72,7 @@ export class LibpodContainers implements Containers {
     const pending = new PendingStarts(join(options.directory, 'starting'));
     this.#lifecycle = new Lifecycle({ engine, store, parts, starting, clock, pending });
     this.#listing = new Listing({ engine, store, parts, now: () => clock.now() });
-    this.exec = new ExecSessions({ engine, store, parts });
+    this.exec = new ExecSessions({ engine, store, parts, self: options.self, clock: options.clock });
     this.#inspection = new Inspection({ engine, store, parts, listing: this.#listing, execs: this.exec });
     this.#logs = new Logs(engine, store);
   }

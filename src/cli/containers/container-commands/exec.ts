@@ -65,7 +65,7 @@ export const exec: CommandDefinition<ToolContext> = {
         DetachKeys: detachKeysOf(flags, context),
       });
       if (flags.bool('detach')) {
-        await libpod.containers.exec.start(id, { detach: true, outlivesUs: true });
+        await libpod.containers.exec.start(id, { detach: true });
         context.stdout.write(`${id}\n`);
         return 0;
       }

@@ -124,9 +124,7 @@ export const cleanup: CommandDefinition<ToolContext> = {
   ],
   flags: [
     flag('bool', 'all,a', 'Cleans up all containers'),
-    flag('string', 'exec', 'Clean up the given exec session instead of the container', {
-      refused: 'exec sessions leave nothing to clean up',
-    }),
+    flag('string', 'exec', 'Clean up the given exec session instead of the container'),
     flag('bool', 'rm', 'After cleanup, remove the container entirely'),
     flag('bool', 'rmi', 'After cleanup, remove the image entirely', { refused: 'use rmi' }),
     latestFlag,
@@ -137,6 +135,11 @@ export const cleanup: CommandDefinition<ToolContext> = {
     const { forEachNamed } = await import('./several.ts');
     checkSelection(flags, args);
     const libpod = await context.libpod();
+    const execId = flags.string('exec');
+    if (execId) {
+      await libpod.containers.exec.cleanup(execId);
+      return 0;
+    }
     await forEachNamed(context, await choose(libpod, flags, args), async ({ id, shown }) => {
       await libpod.containers.cleanup(id, { remove: flags.bool('rm') });
       context.stdout.write(`${shown}\n`);
