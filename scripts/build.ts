@@ -11,7 +11,10 @@ import { bundleContainerTool, containerToolStarter } from './container-bundle.ts
 import { generateDescriptions } from './generate-descriptions.ts';
 
 /** Of the cloud: they run as who calls them; see src/cli/main.ts. */
-const CLOUD = ['up', 'server', 'status', 'down', 'store'];
+const CLOUD = [
+  ...['up', 'server', 'status', 'down', 'store'],
+  ...['workspace', 'ws', 'workspaces', 'kubeconfig', 'kcp'],
+];
 
 /** Of V8: a command ends before it has made so much garbage, and each collection takes it 1.5 ms. In MiB. */
 const FLAGS = '--min-semi-space-size=8';
@@ -57,7 +60,8 @@ function takeItsPlace(): void {
 
 /**
  * `dist/bin/orrery`: the command without a second Node. The shell reads its second line, which names this Node
- * and for Node is a string and a comment; for an ordinary user it enters their namespaces first. CommonJS starts a few
+ * and for Node is a string and a comment; for an ordinary user it enters their namespaces first, unless it is linked as
+ * a plug-in of kubectl. CommonJS starts a few
  * milliseconds sooner than a module, and compiled code is kept per user, so that what was loaded once is not
  * compiled again.
  */
@@ -74,9 +78,9 @@ function writeLauncher(): void {
   writeFileSync(
     launcher,
     `#!/bin/sh
-':' //; [ -O / ] || [ ! -r '${rootless}' ] || . '${rootless}'; exec '${process.execPath}' ${FLAGS} "$0" "$@"
+':' //; case "\${0##*/}" in kubectl-*) ;; *) [ -O / ] || [ ! -r '${rootless}' ] || . '${rootless}' ;; esac; exec '${process.execPath}' ${FLAGS} "$0" "$@"
 const { enableCompileCache } = require('node:module');
-const { join } = require('node:path');
+const { basename, join } = require('node:path');
 const { homedir } = require('node:os');
 const { readFileSync } = require('node:fs');
 function compiledFolder() {
@@ -92,7 +96,8 @@ function startEverything() {
 }
 ${containerToolStarter(dist)}
 const word = firstWord(process.argv.slice(2));
-if (word === undefined || elsewhere.has(word)) startEverything();
+const isPlugin = basename(process.argv[1]).startsWith('kubectl-');
+if (word === undefined || isPlugin || elsewhere.has(word)) startEverything();
 else startContainerTool(word);
 `,
   );

@@ -8,6 +8,7 @@ import { globalFlags } from '../src/cli/containers/global-flags.ts';
 const ELSEWHERE = [
   ...['up', 'server', 'status', 'down', 'store', 'role', 'help', 'completion', '__complete'],
   ...['__completeNoDesc', 'system', 'kube', 'play', 'generate'],
+  ...['workspace', 'ws', 'workspaces', 'kubeconfig', 'kcp'],
 ];
 /** Commands whose compiled code is kept apart. */
 const KEPT = [

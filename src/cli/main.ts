@@ -1,9 +1,13 @@
 import { programName } from './containers/program-name.ts';
 import { EXIT, reportError } from './exit.ts';
 import { enterRootlessNamespaces, needsNamespaces } from './rootless-entry.ts';
+import { pluginName } from './workspaces/plugin-name.ts';
 
 /** Commands of the cloud; all others are the container tool's. */
-const CLOUD = new Set(['up', 'server', 'status', 'down', 'store', 'completion']);
+const CLOUD = new Set([
+  ...['up', 'server', 'status', 'down', 'store', 'completion'],
+  ...['workspace', 'ws', 'workspaces', 'kubeconfig', 'kcp'],
+]);
 
 /**
  * The `orrery` command. Roles are told apart first, so that a child process does not load the command line
@@ -18,6 +22,11 @@ async function main(args: string[]): Promise<number> {
     const { runRole } = await import('./role-main.ts');
     await runRole(args[1] ?? '');
     return EXIT.ok;
+  }
+  const plugin = pluginName(process.argv[1]);
+  if (plugin !== undefined) {
+    const { runPlugin } = await import('./program.ts');
+    return await runPlugin(plugin, args);
   }
   const program = programName(process.argv[1]);
   if (program === 'orrery' && isCloudCommand(args)) {

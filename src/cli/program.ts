@@ -4,6 +4,8 @@ import { createTool } from './containers/tool.ts';
 import { EXIT } from './exit.ts';
 import { auditOptions, requestLimitOptions } from './request-limit-options.ts';
 import { gitVersion, orreryVersion } from './version.ts';
+import type { PluginName } from './workspaces/plugin-name.ts';
+import { createPlugin, describeKcp, describeKubeconfig, describeWorkspaces } from './workspaces/program.ts';
 
 const HELP_FOOTER = `
 Files:
@@ -46,6 +48,9 @@ export function createProgram(): Command {
     .exitOverride();
   addLifecycle(program);
   addStore(program);
+  describeWorkspaces(program.command('workspace').aliases(['ws', 'workspaces']), 'orrery ws');
+  describeKubeconfig(program.command('kubeconfig'));
+  describeKcp(program.command('kcp'), 'orrery kcp');
   program
     .command('completion')
     .description('Print a completion script for a shell.')
@@ -57,6 +62,11 @@ export function createProgram(): Command {
     .description('Show help for a command.')
     .argument('[command...]', 'for example: store backup')
     .action((names: string[]) => commandOf(program, names).outputHelp());
+  return strict(program);
+}
+
+/** Words too many are refused, and what goes wrong is thrown, everywhere below. */
+function strict(program: Command): Command {
   for (const command of allCommands(program)) command.exitOverride().allowExcessArguments(false);
   return program;
 }
@@ -284,8 +294,21 @@ export async function runProgram(args: string[]): Promise<number> {
     program.outputHelp();
     return EXIT.ok;
   }
+  return await runCommand(program, args);
+}
+
+/** The same for the program that a link named as kcp's plugins is. */
+export async function runPlugin(name: PluginName, args: string[]): Promise<number> {
+  const plugin = createPlugin(name)
+    .version(orreryVersion, '-v, --version', 'show the version and exit')
+    .helpOption('-h, --help', 'show help and exit')
+    .showHelpAfterError("(see '--help')");
+  return await runCommand(strict(plugin), args);
+}
+
+async function runCommand(command: Command, args: string[]): Promise<number> {
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await command.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
