@@ -10,6 +10,8 @@ export interface Client {
    * Groups that could not be read are named in `failures`, as client-go's ErrGroupDiscoveryFailed.
    */
   discover(): Promise<Discovery>;
+  /** Of which kinds there are objects in the workspace, or in one of its namespaces; only an Orrery server tells. */
+  contents(namespace?: string): Promise<StoredContent[]>;
 }
 
 export interface Discovery {
@@ -19,6 +21,11 @@ export interface Discovery {
 
 export interface DiscoveredResource extends ResourceRef {
   verbs: readonly string[];
+}
+
+export interface StoredContent extends DiscoveredResource {
+  /** How many objects. */
+  count: number;
 }
 
 export interface ResourceRef {

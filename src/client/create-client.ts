@@ -10,6 +10,7 @@ import type {
   Patch,
   ResourceClient,
   ResourceRef,
+  StoredContent,
   WatchEvent,
   WatchRequest,
   WriteRequest,
@@ -92,6 +93,15 @@ class WorkspaceClient implements Client {
       }
     }
     return { resources: found, failures };
+  }
+
+  async contents(namespace?: string): Promise<StoredContent[]> {
+    const { contents } = await this.#connection.json<{ contents: StoredContent[] }>({
+      method: 'GET',
+      path: `${workspacePrefix(this.#workspace)}/contents`,
+      ...(namespace !== undefined && { query: new URLSearchParams({ namespace }) }),
+    });
+    return contents;
   }
 }
 

@@ -30,6 +30,13 @@ export const CRON_JOBS = ref('batch', 'v1', 'cronjobs', 'CronJob');
 export const POD_DISRUPTION_BUDGETS = ref('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
 export const ENDPOINT_SLICES = ref('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
 export const CLUSTER_ROLES = ref('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole', false);
+export const CLUSTER_ROLE_BINDINGS = ref(
+  'rbac.authorization.k8s.io',
+  'v1',
+  'clusterrolebindings',
+  'ClusterRoleBinding',
+  false,
+);
 export const HORIZONTAL_POD_AUTOSCALERS = ref(
   'autoscaling',
   'v2',
