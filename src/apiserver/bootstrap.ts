@@ -1,5 +1,5 @@
 import { NotFound, OrreryError } from '../base/index.ts';
-import type { apiregistrationv1, KubeObject } from '../kube/index.ts';
+import { type apiregistrationv1, type KubeObject, ROOT_WORKSPACE } from '../kube/index.ts';
 import { firstServiceAddress } from './admission/service-range.ts';
 import type { RequestHeaderConfig } from './authentication/request-header.ts';
 import { reconcileDefaultPolicy } from './bootstrap-policy/reconcile-policy.ts';
@@ -16,12 +16,25 @@ import {
 } from './http/messages.ts';
 import type { ObjectClient, SentObject } from './object-client.ts';
 import type { RuntimeConfig } from './registry/runtime-config.ts';
+import { LOGICAL_CLUSTER_NAME } from './workspaces/workspace-directory.ts';
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const SELF: User = { name: 'system:apiserver', groups: [MASTERS_GROUP, 'system:authenticated'] };
 const SERVICE_LABELS = { component: 'apiserver', provider: 'kubernetes' };
 /** What `kubernetes` answers on, whatever port we listen on. */
 const SERVICE_PORT = 443;
+
+const LOGICAL_CLUSTERS = '/apis/core.kcp.io/v1alpha1/logicalclusters';
+/** What says that there is the first workspace; every other has one too, made with it. */
+const ROOT_LOGICAL_CLUSTER = {
+  apiVersion: 'core.kcp.io/v1alpha1',
+  kind: 'LogicalCluster',
+  metadata: { name: LOGICAL_CLUSTER_NAME, annotations: { 'kcp.io/path': ROOT_WORKSPACE } },
+};
+
+function rootUrl({ advertise: { address, port } }: BootstrapOptions): string {
+  return `https://${address}:${port}/clusters/${ROOT_WORKSPACE}`;
+}
 
 export interface BootstrapOptions {
   serviceCidr: string;
@@ -50,6 +63,11 @@ export async function bootstrap(
     ),
   );
   await reconcileDefaultPolicy(server);
+  await server.ensure(LOGICAL_CLUSTERS, ROOT_LOGICAL_CLUSTER);
+  await server.mergeStatus(LOGICAL_CLUSTERS, ROOT_LOGICAL_CLUSTER.metadata.name, {
+    phase: 'Ready',
+    URL: rootUrl(options),
+  });
   await server.merge('/api/v1/namespaces/kube-system/configmaps', {
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -132,6 +150,11 @@ class Server implements ObjectClient {
 
   async replaceStatus(collection: string, object: KubeObject): Promise<void> {
     await this.#send('PUT', `${collection}/${object.metadata.name}/status`, object);
+  }
+
+  /** Nothing is written when nothing differs. */
+  async mergeStatus(collection: string, name: string, status: object): Promise<void> {
+    await this.#send('PATCH', `${collection}/${name}/status`, { status });
   }
 
   async merge(collection: string, object: SentObject): Promise<void> {
