@@ -53,13 +53,6 @@ test('a follower sees events of another process, once each, also across a rotati
   await mine.append(about('before'));
   const abort = new AbortController();
   const seen: string[] = [];
-  const done = (async () => {
-    for await (const event of mine.read({ follow: true, signal: abort.signal })) {
-      if (event.Type === 'container') seen.push(event.Name);
-      if (event.Name === 'w39') abort.abort();
-      else if (Number(event.Name.slice(1)) % 4 === 3) writer.stdin.write('go');
-    }
-  })();
   const module = join(import.meta.dirname, '../../src/libpod/events/file-events.ts');
   const script = `const { FileEvents } = await import(${JSON.stringify(module)});
     const events = new FileEvents({ path: ${JSON.stringify(path)}, limitBytes: 1500 });
@@ -73,6 +66,13 @@ test('a follower sees events of another process, once each, also across a rotati
   const writer = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  const done = (async () => {
+    for await (const event of mine.read({ follow: true, signal: abort.signal })) {
+      if (event.Type === 'container') seen.push(event.Name);
+      if (event.Name === 'w39') abort.abort();
+      else if (Number(event.Name.slice(1)) % 4 === 3) writer.stdin.write('go');
+    }
+  })();
   await once(writer.stdout, 'data');
   writer.stdin.write('go');
   await done;
