@@ -289,11 +289,12 @@ function pssOf(pid: number): number {
 async function rootless(): Promise<void> {
   const user = `orrbench${randomBytes(2).toString('hex')}`;
   execFileSync('useradd', ['--create-home', user]);
+  // Short, as /run/user/1000 is: a runroot of more than 50 characters makes Podman's own cleanup command fail, and its
+  // `run` then waits for it for 20 s.
+  const runtime = await mkdtemp('/tmp/orrb-');
   try {
     const uid = Number(execFileSync('id', ['-u', user], { encoding: 'utf8' }));
     const home = `/home/${user}`;
-    const runtime = join(folder, 'runtime');
-    await mkdir(runtime, { mode: 0o700 });
     execFileSync('chown', [String(uid), runtime]);
     const env = { PATH: process.env.PATH, HOME: home, USER: user, XDG_RUNTIME_DIR: runtime };
     const asUser = (tool: Tool): Tool => ({
@@ -306,7 +307,14 @@ async function rootless(): Promise<void> {
         tool.program,
         ...(tool.name === 'podman' ? tool.args.slice(0, 4) : []),
       ],
-      env: { ...env, ...(tool.env.CONTAINERS_CONF && { CONTAINERS_CONF: tool.env.CONTAINERS_CONF }) },
+      // Where Podman is not told so it copies whole images for an ordinary user; both shall stand on overlays.
+      env: {
+        ...env,
+        ...(tool.env.CONTAINERS_CONF && {
+          CONTAINERS_CONF: tool.env.CONTAINERS_CONF,
+          STORAGE_DRIVER: 'overlay',
+        }),
+      },
     });
     const users = tools.map(asUser);
     await chmod(join(folder, 'image.tar'), 0o644);
@@ -321,6 +329,7 @@ async function rootless(): Promise<void> {
     const ended = spawn('pkill', ['-KILL', '-u', user], { stdio: 'ignore' });
     await once(ended, 'close');
     execFileSync('userdel', ['--remove', user], { stdio: 'ignore' });
+    await rm(runtime, { recursive: true, force: true });
   }
 }
 
