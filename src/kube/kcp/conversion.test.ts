@@ -9,7 +9,7 @@ function storageOf(name: string) {
 const metadata = { name: 'a', annotations: { mine: 'kept' } };
 
 function exported(spec: object): KubeObject {
-  return { apiVersion: 'apis.kcp.io/v1alpha2', kind: 'APIExport', metadata, spec } as KubeObject;
+  return { apiVersion: 'apis.kcp.io/v1alpha2', kind: 'APIExport', metadata, spec } as unknown as KubeObject;
 }
 
 function bound(spec: object, status?: object): KubeObject {
@@ -20,7 +20,7 @@ function bound(spec: object, status?: object): KubeObject {
     metadata,
     spec: { reference, deletionPolicy: 'Delete', ...spec },
     ...(status !== undefined && { status }),
-  } as KubeObject;
+  } as unknown as KubeObject;
 }
 
 describe('an export', () => {
@@ -96,7 +96,7 @@ describe('an export', () => {
         latestResourceSchemas: ['v1.cows.a.dev'],
         permissionClaims: [{ group: '', resource: 'secrets', resourceSelector: [{ namespace: 'n' }] }],
       },
-    } as KubeObject;
+    } as unknown as KubeObject;
     const stored = storage.toStored(sent);
     expect(stored).toMatchObject({
       apiVersion: 'apis.kcp.io/v1alpha2',
@@ -117,7 +117,7 @@ describe('an export', () => {
     const sent = {
       ...exported({ permissionClaims: [{ resource: 'secrets', all: true }] }),
       metadata: { name: 'a', annotations },
-    };
+    } as unknown as KubeObject;
     expect(storage.toStored(sent)).toMatchObject({ spec: { permissionClaims: [{ verbs: ['*'] }] } });
   });
 });

@@ -84,7 +84,7 @@ describe('workspaces', () => {
       spec: { type: { name: 'team' }, URL: 'https://x/clusters/root:a' },
       status: { phase: 'Ready' },
     });
-    const table = tableOf(workspaces, [object], { now, includeObject: 'None', metadata: {} });
+    const table = tableOf(workspaces, [object], { now, includeObject: 'None', metadata: {} as never });
     expect(table.columnDefinitions.map(({ name }) => name)).toEqual([
       ...['Name', 'Type', 'Region', 'Phase', 'URL', 'Age'],
     ]);
