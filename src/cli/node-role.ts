@@ -8,6 +8,7 @@ import { refuseTakenRange } from './address-ranges.ts';
 import type { Config } from './config.ts';
 import { dataDirectoryAt } from './data-directory.ts';
 import { nodeSubnet } from './data-root.ts';
+import { layerLimit } from './layer-limit.ts';
 import type { RoleContext, RunningRole } from './role-main.ts';
 import { orreryVersion } from './version.ts';
 
@@ -23,7 +24,10 @@ export async function startNodeRole(config: Config, { log }: RoleContext): Promi
   }
   const subnet = nodeSubnet(config.clusterCidr);
   refuseTakenRange(subnet, `orr${config.instance}`, networkInterfaces());
-  const engine = await openEngine({ directory: directory.engine, instance: config.instance, subnet, log });
+  const engine = await openEngine({
+    ...{ directory: directory.engine, instance: config.instance, subnet, log },
+    ...layerLimit(process.env),
+  });
   const transport = failoverTransport([
     httpTransport(connection),
     ...config.otherServers.map((server) => httpTransport({ ...connection, server })),

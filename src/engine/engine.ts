@@ -22,6 +22,13 @@ export interface Engine {
    */
   init(id: string, spec: ContainerSpec): Promise<void>;
   /** Gives back what an ended container holds of the host: root mount, runtime state, control group. Idempotent. */
+  /**
+   * Starts the conmon that the next `init` of this container in this process takes: its way into a control group takes
+   * the kernel 10 ms and more, and meanwhile other things can be made ready.
+   */
+  startMonitor(id: string, monitor: ContainerMonitor): Promise<void>;
+  /** Ends one that no `init` has taken. */
+  dismissMonitor(id: string): void;
   cleanup(id: string): Promise<void>;
   pause(id: string): Promise<void>;
   unpause(id: string): Promise<void>;
@@ -101,7 +108,20 @@ export interface ContainerPaths {
   cgroup: string;
 }
 
-export interface ContainerSpec {
+/** How conmon is to hold a container. */
+export interface ContainerMonitor {
+  log?: { driver: 'k8s-file' | 'none' | 'passthrough'; maxSizeBytes?: number };
+  /** Run by conmon when the container has ended. */
+  exitCommand?: string[];
+  /** Seconds after which conmon ends it. */
+  timeoutSeconds?: number;
+  /** Descriptors from 3 on that the process keeps. */
+  preserveFds?: number;
+  /** Descriptors of ours that conmon holds as long as it lives, and no process of the container has: host ports. */
+  heldDescriptors?: readonly number[];
+}
+
+export interface ContainerSpec extends ContainerMonitor {
   /** Unique within the engine; for people. */
   name: string;
   /** 64 hex digits; default: random ones. */
@@ -133,17 +153,8 @@ export interface ContainerSpec {
   /** 0 is no /dev/shm at all. */
   shmSizeBytes?: number;
   annotations?: Record<string, string>;
-  log?: { driver: 'k8s-file' | 'none' | 'passthrough'; maxSizeBytes?: number };
-  /** Run by conmon when the container has ended. */
-  exitCommand?: string[];
-  /** Seconds after which conmon ends it. */
-  timeoutSeconds?: number;
   conmonPidFile?: string;
   pidFile?: string;
-  /** Descriptors from 3 on that the process keeps. */
-  preserveFds?: number;
-  /** Descriptors of ours that conmon holds as long as it lives, and no process of the container has: host ports. */
-  heldDescriptors?: readonly number[];
   /** No control group of its own. */
   withoutCgroup?: boolean;
   /** A reference or an image id that `images.resolve` knows. */
@@ -832,6 +843,8 @@ export interface EngineOptions {
   directory: string;
   /** Images and layers are here instead, shared with the engine whose directory it is. */
   imagesDirectory?: string;
+  /** How much one layer may unpack to; default: what the disk has room for. */
+  layerLimitBytes?: number;
   /** Six hex digits that keep two engines on one host apart: in names of bridges, cgroups, namespaces, mounts. */
   instance: string;
   /** The range containers get their addresses from, and its bridge: `10.42.0.0/24`. */

@@ -73,7 +73,7 @@ export async function openEngine(options: LocalEngineOptions): Promise<Engine> {
 
 /** The images alone, for what needs no container. */
 export async function openImageLibrary(
-  options: Pick<LocalEngineOptions, 'directory' | 'log' | 'searchPath' | 'imageEvents'>,
+  options: Pick<LocalEngineOptions, 'directory' | 'log' | 'searchPath' | 'imageEvents' | 'layerLimitBytes'>,
 ): Promise<ImageLibrary> {
   const library = imageLibrary(options.directory, options);
   await library.open();
@@ -82,7 +82,7 @@ export async function openImageLibrary(
 
 function imageLibrary(
   directory: string,
-  options: Pick<LocalEngineOptions, 'log' | 'searchPath' | 'imageEvents'>,
+  options: Pick<LocalEngineOptions, 'log' | 'searchPath' | 'imageEvents' | 'layerLimitBytes'>,
 ): DiskImageLibrary {
   const holders = new ImageHolders(join(directory, 'holders'));
   const own = {
@@ -92,6 +92,7 @@ function imageLibrary(
     layersInUse: () => holders.layersInUse(),
     usersOf: (imageId: string) => holders.usersOf(imageId),
     ...(options.searchPath && { searchPath: options.searchPath }),
+    ...(options.layerLimitBytes !== undefined && { layerLimitBytes: options.layerLimitBytes }),
   };
   const { imageEvents: tell } = options;
   return tell === undefined ? new DiskImageLibrary(own) : new EventfulImageLibrary({ ...own, tell });
@@ -104,6 +105,8 @@ function assemble(images: DiskImageLibrary, containers: Containers, networks: Lo
     create: (spec) => containers.create(spec),
     start: (id) => containers.start(id),
     init: (id, spec) => containers.init(id, spec),
+    startMonitor: (id, monitor) => containers.startMonitor(id, monitor),
+    dismissMonitor: (id) => containers.dismissMonitor(id),
     cleanup: (id) => containers.cleanup(id),
     pause: (id) => containers.pause(id),
     unpause: (id) => containers.unpause(id),

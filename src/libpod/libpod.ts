@@ -728,6 +728,8 @@ export interface LibpodOptions {
   runtimeFlags?: readonly string[];
   /** What conmon and what it calls have of the caller's environment: where our configuration is. */
   conmonEnvironment?: Readonly<Record<string, string>>;
+  /** How much one layer of an image may unpack to; default: what the disk has room for. */
+  layerLimitBytes?: number;
   /** Of volumes; default `volumes` in `directory`. */
   volumesDirectory?: string;
   /** An ordinary user's, in a user namespace. */

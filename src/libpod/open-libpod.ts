@@ -44,6 +44,7 @@ export async function openLibpod(options: LibpodOptions): Promise<Libpod> {
     ...{ directory, instance, log, clock, subnet: UNUSED_SUBNET },
     imagesDirectory: options.imagesDirectory,
     imageEvents: (event) => events.append(imageEvent(event)),
+    ...(options.layerLimitBytes !== undefined && { layerLimitBytes: options.layerLimitBytes }),
     ...(options.runtime !== undefined && { runtime: options.runtime }),
     ...(options.conmon !== undefined && { conmon: options.conmon }),
     ...(options.runtimeFlags !== undefined && { runtimeFlags: options.runtimeFlags }),

@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, statfs, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 import { type Header, pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { silentLog } from '../../src/base/index.ts';
+import { runCommand, silentLog } from '../../src/base/index.ts';
+import { openImageLibrary } from '../../src/engine/index.ts';
 import { type CreateOptions, type Libpod, openLibpod } from '../../src/libpod/index.ts';
 import { SHELL_IMAGE, whyNotHere } from './engine-fixture.ts';
 
@@ -191,6 +194,36 @@ describe.skipIf(missing !== '')('escapes from containers', () => {
     expect(await readdir(join(directory, 'engine/images/ingest'))).toEqual([]);
   });
 
+  test('a layer that unpacks to more than the disk holds is refused before it fills it', async () => {
+    const small = join(directory, 'small');
+    await mkdir(small);
+    await runCommand('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', small]);
+    try {
+      const library = await openImageLibrary({ directory: small, log: silentLog });
+      const free = await statfs(small);
+      for (const [what, sizes] of Object.entries({
+        'in one file': [80 << 20],
+        'in many': Array(80).fill(1 << 20),
+      })) {
+        const bomb = await zeros(sizes as number[]);
+        await expect(library.importRootfs(bomb, { reference: 'localhost/bomb' }), what).rejects.toMatchObject(
+          {
+            code: 'DiskFull',
+            message: expect.stringContaining('no space left on device'),
+          },
+        );
+        expect(await readdir(join(small, 'images/ingest'))).toEqual([]);
+        expect((await statfs(small)).bfree).toBeGreaterThan(free.bfree * 0.98);
+      }
+      expect(await library.describe()).toEqual([]);
+      const limited = await openImageLibrary({ directory: small, log: silentLog, layerLimitBytes: 4 << 20 });
+      const import5 = limited.importRootfs(await zeros([3 << 20, 2 << 20]), {});
+      await expect(import5).rejects.toThrow('the layer unpacks to more than the limit of 4194304 bytes');
+    } finally {
+      await runCommand('umount', [small]);
+    }
+  });
+
   test('a mount’s target that the image made a link stays inside', async () => {
     const id = await make('sleep 100');
     const root = await libpod.containers.mount(id);
@@ -328,6 +361,14 @@ function tarOf(entries: readonly Entry[]): Readable {
   }
   tar.finalize();
   return tar as unknown as Readable;
+}
+
+/** Files of zeros, compressed: a thousandth of what they are. */
+async function zeros(sizes: readonly number[]): Promise<Readable> {
+  const tar = pack();
+  for (const [at, size] of sizes.entries()) tar.entry({ name: `zeros-${at}` }, Buffer.alloc(size));
+  tar.finalize();
+  return Readable.from([gzipSync(await buffer(tar))]);
 }
 
 async function textOf(stream: Readable): Promise<string> {

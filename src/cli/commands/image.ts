@@ -9,6 +9,7 @@ import {
 } from '../../engine/index.ts';
 import { prepareDataDirectory } from '../data-directory.ts';
 import { dataDirectoryOf, instanceOf, nodeSubnet } from '../data-root.ts';
+import { layerLimit } from '../layer-limit.ts';
 
 interface Flags {
   dataDir?: string;
@@ -22,6 +23,7 @@ async function engineOf(flags: Flags): Promise<Engine> {
     subnet: nodeSubnet('10.42.0.0/16'),
     log: silentLog,
     searchPath: (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
+    ...layerLimit(process.env),
   });
 }
 

@@ -6,6 +6,7 @@ import { rootlessFacts } from '../../engine/rootless/index.ts';
 import type { Libpod, LibpodOptions } from '../../libpod/index.ts';
 import { dataDirectoryOf } from '../data-root.ts';
 import type { Invocation } from '../grammar/index.ts';
+import { layerLimit } from '../layer-limit.ts';
 import { commandFile } from '../program-file.ts';
 import { type ContainersConf, readContainersConf } from './configuration/containers-conf.ts';
 import { engineSettings, repeatedFlags } from './configuration/engine-settings.ts';
@@ -64,6 +65,7 @@ export function createToolContext(invocation: Invocation): ToolContext {
     pauseImage: pauseImageName(),
     ...(rootless.isRootless && { rootless: { uid: rootless.uid, gid: rootless.gid } }),
     ...engineSettings(configuration(), globals, process.env),
+    ...layerLimit(process.env),
   });
   const images = once(async (): Promise<ImageLibrary> => {
     const { openImageLibrary } = await import('../../engine/index.ts');
@@ -75,6 +77,7 @@ export function createToolContext(invocation: Invocation): ToolContext {
         await openEvents(libpodOptions()).append(imageEvent(event));
       },
       searchPath: (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
+      ...layerLimit(process.env),
     });
   });
   return {

@@ -62,6 +62,8 @@ export interface DiskImageStoreOptions {
   layersInUse: () => Promise<string[]>;
   /** Containers made from the image of that id. */
   usersOf: (imageId: string) => Promise<ImageUser[]>;
+  /** How much one layer may unpack to; default: what the disk has room for. */
+  layerLimitBytes?: number;
   /** PATH for `pack`. */
   searchPath?: string[];
 }
@@ -77,7 +79,7 @@ export class DiskImageStore implements ImageStore {
   constructor(options: DiskImageStoreOptions) {
     this.options = options;
     this.blobs = new Blobs(join(options.directory, 'images'));
-    this.layers = new Layers(join(options.directory, 'layers'));
+    this.layers = new Layers(join(options.directory, 'layers'), options.layerLimitBytes);
     this.#pins = new LayerPins(join(options.directory, 'layer-pins'));
     this.#lock = join(options.directory, 'images.lock');
   }

@@ -16,9 +16,12 @@ import { unpackLayer } from './tar-unpack.ts';
  */
 export class Layers {
   readonly folder: string;
+  readonly #limitBytes: number | undefined;
 
-  constructor(folder: string) {
+  /** @param limitBytes how much one may unpack to; default: what the disk has room for */
+  constructor(folder: string, limitBytes?: number) {
     this.folder = folder;
+    this.#limitBytes = limitBytes;
   }
 
   async open(): Promise<void> {
@@ -51,7 +54,7 @@ export class Layers {
   ): Promise<void> {
     const building = await this.stage();
     try {
-      if (options.plainBytes !== undefined) await unpackLayer(blob, building);
+      if (options.plainBytes !== undefined) await this.unpackTar(blob, building);
       const size = options.plainBytes ?? (await this.unpackInto(building, diffId, blob, compression));
       await this.noteSize(diffId, size);
       // A power failure must not leave a layer whose names are there and whose bytes are not.
@@ -71,7 +74,12 @@ export class Layers {
     blob: Readable,
     compression: Compression,
   ): Promise<number> {
-    return await throughDigest(blob, compression, diffId, (tar) => unpackLayer(tar, building));
+    return await throughDigest(blob, compression, diffId, (tar) => this.unpackTar(tar, building));
+  }
+
+  /** @throws BadRequest for what `unpackLayer` refuses. */
+  async unpackTar(tar: Readable, building: string): Promise<void> {
+    await unpackLayer(tar, building, this.#limitBytes);
   }
 
   /** A private folder to unpack into; `adopt` gives it its name. */

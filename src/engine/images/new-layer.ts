@@ -7,7 +7,6 @@ import type { Blobs, StagedBlob } from './blobs.ts';
 import type { LayerPins } from './layer-pins.ts';
 import { type Layers, verifyDiffId } from './layers.ts';
 import { compressionOf, type Descriptor, LAYER_TAR } from './media-types.ts';
-import { unpackLayer } from './tar-unpack.ts';
 
 /**
  * Makes a blob and an unpacked folder of a layer's tar in one pass. The blob is the tar as it came, as
@@ -29,7 +28,7 @@ export async function addLayer(
         ? await blobs.write(staging, tar, { flush: false })
         : await writeAndUse(
             tar,
-            (copy) => unpackLayer(copy, building),
+            (copy) => layers.unpackTar(copy, building),
             (content) => blobs.write(staging, content, { flush: false }),
           );
     const layer = { digest: blob.digest, diffId: blob.digest, sizeBytes: blob.size, mediaType: LAYER_TAR };

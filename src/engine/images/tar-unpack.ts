@@ -4,10 +4,11 @@ import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Header } from 'tar-stream';
-import { BadRequest, messageOf } from '../../base/index.ts';
+import { BadRequest, messageOf, OrreryError } from '../../base/index.ts';
 import { isMapped, rootlessFacts } from '../rootless/facts.ts';
 import { libc } from '../system/libc.ts';
 import { resolveInRoot } from '../system/root-path.ts';
+import { UnpackingLimit } from './unpacking-limit.ts';
 
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
@@ -27,9 +28,12 @@ export type TarEntry = Readable & { header: Header };
  * In a user namespace the attribute is `user.overlay.opaque` (overlayfs' `userxattr`), and device nodes are left
  * out, as nobody there may make one.
  *
- * @throws BadRequest for what is malformed or would escape, or belongs to an id that is not mapped.
+ * @param limitBytes how long the tar may be; default: as the disk has room for
+ * @throws BadRequest for what is malformed or would escape, belongs to an id that is not mapped, or is too large;
+ *   OrreryError DiskFull before the disk is.
  */
-export async function unpackLayer(tar: Readable, root: string): Promise<void> {
+export async function unpackLayer(tar: Readable, root: string, limitBytes?: number): Promise<void> {
+  const limit = new UnpackingLimit(root, limitBytes);
   const folders: { path: string; header: Header }[] = [];
   const extractor = extract();
   const feeding = pipeline(tar, extractor);
@@ -37,12 +41,13 @@ export async function unpackLayer(tar: Readable, root: string): Promise<void> {
   feeding.catch(() => undefined);
   try {
     for await (const entry of extractor as unknown as AsyncIterable<TarEntry>) {
+      limit.take(entry.header.size ?? 0);
       await unpackEntry(entry, root, folders);
       entry.resume();
     }
     await feeding;
   } catch (error) {
-    if (error instanceof BadRequest || (error as NodeJS.ErrnoException).code !== undefined) throw error;
+    if (error instanceof OrreryError || (error as NodeJS.ErrnoException).code !== undefined) throw error;
     throw new BadRequest(`the layer is not a valid tar archive: ${messageOf(error)}`, { cause: error });
   }
   // Children change their folder's time, so folders get theirs last, the deepest first.
