@@ -9,6 +9,7 @@ export {
   withSummary,
 } from './conditions.ts';
 export { kcpResources } from './kcp-resources.ts';
+export * from './lifecycle/index.ts';
 export type * as apisv1alpha1 from './types/apis-v1alpha1.ts';
 export type * as apisv1alpha2 from './types/apis-v1alpha2.ts';
 export type { Condition as KcpCondition } from './types/conditions.ts';

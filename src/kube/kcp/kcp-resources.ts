@@ -5,6 +5,7 @@ import { bindingsResource, exportsResource } from './apis-v1alpha2.ts';
 import { toBindingV1alpha1, toBindingV1alpha2 } from './binding-conversion.ts';
 import { coreResources } from './core.ts';
 import { toExportV1alpha1, toExportV1alpha2 } from './export-conversion.ts';
+import { withLifecycle } from './lifecycle/index.ts';
 import { tenancyResources } from './tenancy.ts';
 import { topologyResources } from './topology.ts';
 import type * as v1alpha1 from './types/apis-v1alpha1.ts';
@@ -40,8 +41,8 @@ function viewOf(
  * Of a kind with several versions the stored one stands first.
  */
 export const kcpResources: readonly Resource[] = [
-  ...tenancyResources,
-  ...coreResources,
+  ...tenancyResources.map(withLifecycle),
+  ...coreResources.map(withLifecycle),
   exportsResource,
   bindingsResource,
   viewOf(exportsV1alpha1, exportsResource, {
