@@ -26,6 +26,19 @@ test.each([
   expect(dockerEvent({ ...died, Type, Status })?.Action).toBe(action);
 });
 
+test("a volume's event is of its name", () => {
+  const event = dockerEvent({
+    ...died,
+    Type: 'volume',
+    Status: 'create',
+    ID: '',
+    Name: 'data',
+    Attributes: {},
+  })!;
+  expect(event.Actor).toEqual({ ID: 'data', Attributes: { driver: 'local' } });
+  expect(eventPasses(event, { volume: ['data'] })).toBe(true);
+});
+
 test('a health check tells its result in the action, and is found without it', () => {
   const event = dockerEvent({ ...died, Status: 'health_status', HealthStatus: 'unhealthy' })!;
   expect(event.Action).toBe('health_status: unhealthy');

@@ -25,7 +25,9 @@ export function dockerEvent(event: LibpodEvent): DockerEvent | undefined {
   const attributes: Record<string, string> = { ...event.Attributes };
   const isImage = event.Type === 'image';
   if (event.Image && event.Type === 'container') attributes.image = familiarName(event.Image);
-  if (event.Name) attributes.name = isImage ? familiarName(event.Name) : event.Name;
+  // A volume is its name.
+  if (event.Type === 'volume') attributes.driver = 'local';
+  else if (event.Name) attributes.name = isImage ? familiarName(event.Name) : event.Name;
   if (event.Type === 'network') {
     attributes.name = dockerNetworkName(event.Network ?? event.Name);
     attributes.type = 'bridge';
@@ -37,14 +39,16 @@ export function dockerEvent(event: LibpodEvent): DockerEvent | undefined {
     Type: event.Type,
     Action: event.Status === 'exec_died' ? 'exec_die' : dockerAction(event),
     // Docker's pull is an event of the name.
-    Actor: { ID: isImage ? imageId(event) : event.ID, Attributes: attributes },
+    Actor: { ID: actorId(event), Attributes: attributes },
     scope: 'local',
     time: unixSeconds(event.Time),
     timeNano: unixNanoseconds(event.Time),
   };
 }
 
-function imageId({ ID, Name }: LibpodEvent): string {
+function actorId({ Type, ID, Name }: LibpodEvent): string {
+  if (Type === 'volume') return Name;
+  if (Type !== 'image') return ID;
   if (ID === '') return familiarName(Name);
   return ID.startsWith('sha256:') ? ID : `sha256:${ID}`;
 }
