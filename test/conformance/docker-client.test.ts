@@ -222,6 +222,27 @@ describe.skipIf(why !== '')(`the real docker client ${why}`, () => {
     expect(events.split('\n')).toEqual(expect.arrayContaining(['create', 'start', 'die', 'destroy']));
   });
 
+  test('a container that was given the socket clears up, as testcontainers has its reaper do', async () => {
+    const image = { reference: 'docker.io/library/reaper:latest', binaries: ['sh', program] };
+    await api.libpod.images.pack({ ...image, entrypoint: [], cmd: ['sh'] });
+    const label = ['--label', 'session=1'];
+    const id = await said('run', '-d', '--name', 'mine', ...label, IMAGE, 'sleep', '1000');
+    await said('network', 'create', ...label, 'mine-net');
+    await said('volume', 'create', ...label, 'mine-vol');
+    await said('run', '-d', '--name', 'spared', IMAGE, 'sleep', '1000');
+    const filter = '--filter label=session=1';
+    const script = `docker rm -f $(docker ps -aq --no-trunc ${filter}) &&
+      docker network rm $(docker network ls --format '{{.Name}}' ${filter}) &&
+      docker volume rm $(docker volume ls -q ${filter})`;
+    const mounted = `${api.socket}:/var/run/docker.sock`;
+    expect(await said('run', '--rm', '-v', mounted, 'reaper', 'sh', '-c', script)).toBe(
+      `${id}\nmine-net\nmine-vol`,
+    );
+    expect(await said('ps', '-a', '--format', '{{.Names}}')).toBe('spared');
+    await said('rm', '-f', 'spared');
+    await said('rmi', 'reaper');
+  });
+
   test('the server ends when idle, whoever left without a word while a container runs', async () => {
     const socket = join(work, 'idle.sock');
     const args = ['--root', api.directory, 'system', 'service', '--time=1', `unix://${socket}`];
