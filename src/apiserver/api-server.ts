@@ -87,6 +87,7 @@ class PipelineApiServer implements ApiServer {
 
   async bootstrap(): Promise<void> {
     await this.#parts.customResources.start(this.#closing.signal);
+    await this.#parts.boundApis.start(this.#closing.signal);
     this.#phases.add('definitions');
     await this.#parts.aggregation.start(this.#closing.signal);
     this.#phases.add('aggregation');

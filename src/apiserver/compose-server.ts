@@ -42,6 +42,7 @@ import type { Registry } from './registry/registry.ts';
 import { servedResources } from './registry/runtime-config.ts';
 import { ObjectStorage } from './storage/object-storage.ts';
 import { WebhookClient } from './webhooks/webhook-client.ts';
+import { BoundApis } from './workspaces/apis/bound-apis.ts';
 import { WorkspaceDirectory } from './workspaces/workspace-directory.ts';
 
 /** Older counts of objects are made anew for whoever reads the metrics. */
@@ -74,6 +75,7 @@ export interface ServerParts {
   authentication: Authentication;
   authorization: Authorization;
   customResources: CustomResources;
+  boundApis: BoundApis;
   aggregation: Aggregation;
   flow: FlowRoom;
   access: AccessMetrics;
@@ -98,6 +100,7 @@ export function composeServer(
   };
   const webhooks = new WebhookClient(objects);
   const customResources = new CustomResources({ storage, catalog, clock, log, webhooks, authorizer });
+  const boundApis = new BoundApis({ storage, catalog, customResources, clock, log });
   files.audit?.count(metrics);
   const flow = new FlowRoom({ limits, storage, catalog, registry: metrics, clock, log });
   addGauges(metrics, { store: options.store, storage, flow });
@@ -117,7 +120,7 @@ export function composeServer(
   });
   const proxy = new NodeProxy(objects, () => nodeCredentials(options));
   const pipeline = new Pipeline({
-    ...{ registry, catalog, authorizer, access, customResources, aggregation, log },
+    ...{ registry, catalog, authorizer, access, customResources, boundApis, aggregation, log },
     metrics: monitoring.requests,
     requestTimeoutMs: limits.requestTimeoutMs,
     stallLimitMs: limits.stallLimitMs,
@@ -149,7 +152,7 @@ export function composeServer(
   const claims = { storage, catalog, objects, clock, log };
   const presence = composePresence(options, core, life);
   return {
-    ...{ registry, pipeline, authentication, authorization, customResources },
+    ...{ registry, pipeline, authentication, authorization, customResources, boundApis },
     ...{ aggregation, flow, access, presence, claims },
   };
 }
@@ -200,6 +203,8 @@ function composeAdmission(options: ApiServerOptions, files: IdentityFiles, core:
     configurations: files.plugins,
     observer: new AdmissionMetrics(metrics),
     authorizer: authorization.authorizer,
+    roles: authorization.roles,
+    directory: core.workspaces,
     security: [authorization.admission, authentication.admission],
     isShared: options.isShared ?? false,
     serviceCidr: options.serviceCidr ?? DEFAULT_SERVICE_CIDR,

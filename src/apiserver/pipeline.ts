@@ -38,6 +38,7 @@ import {
   readRequestInfo,
 } from './request-info/request-info.ts';
 import { isServerFault, statusOf } from './status.ts';
+import type { BoundApis } from './workspaces/apis/bound-apis.ts';
 import { LOGICAL_CLUSTERS, type WorkspaceDirectory } from './workspaces/workspace-directory.ts';
 
 export interface PipelineParts {
@@ -51,6 +52,7 @@ export interface PipelineParts {
   metrics: RequestMetrics;
   access: AccessMetrics;
   customResources: CustomResources;
+  boundApis: BoundApis;
   aggregation: Aggregation;
   /** Undefined: nothing is written down. */
   audit: Audit | undefined;
@@ -224,10 +226,15 @@ export class Pipeline {
       return this.#parts.aggregation.serve(remote, proxied);
     }
     if (info.type === 'path') return servePath(request, info.path, this.#parts.routes.of(info.workspace));
-    const { customResources } = this.#parts;
+    const { customResources, boundApis } = this.#parts;
     const find = () => this.#parts.catalog.in(info.workspace).find(info.group, info.version, info.resource);
     let found = find();
     if (found === undefined && (await customResources.lookAgain(info))) found = find();
+    if (found === undefined && (await boundApis.lookAgain(info.workspace))) {
+      found = find();
+      // Who exports it may not let everybody.
+      await this.#authorize(request, user, info, wire.audit);
+    }
     if (found === undefined) throw pathNotFound();
     const custom = await customResources.served(found);
     const resource = custom?.resource ?? found;

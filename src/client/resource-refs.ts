@@ -109,6 +109,8 @@ export const API_EXPORT_ENDPOINT_SLICES = ref(
   false,
 );
 
+export const PARTITIONS = ref('topology.kcp.io', 'v1alpha1', 'partitions', 'Partition', false);
+
 /** `v1`, `apps/v1`. */
 export function apiVersionOf(resource: ResourceRef): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;

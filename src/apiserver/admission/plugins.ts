@@ -10,6 +10,8 @@ import {
 import { VersionConverter } from '../webhooks/attributes.ts';
 import { RequestMatcher } from '../webhooks/rules.ts';
 import { WebhookClient } from '../webhooks/webhook-client.ts';
+import { apisPlugins } from '../workspaces/admission/apis-plugins.ts';
+import type { WorkspaceDirectory } from '../workspaces/workspace-directory.ts';
 import type { AdmissionPlugin, StoredObjects } from './admission.ts';
 import type { PluginConfigurations } from './admission-configuration.ts';
 import type { AdmissionObserver } from './admission-observer.ts';
@@ -46,6 +48,9 @@ export interface AdmissionParts extends ServiceAllocatorOptions {
   objects: StoredObjects;
   catalog: ResourceCatalog;
   authorizer: Authorizer;
+  /** Roles of a workspace alone, whoever may come into it. */
+  roles: Authorizer;
+  directory: WorkspaceDirectory;
   /** Plug-ins that belong to who decides on identities and rights. */
   security: readonly AdmissionPlugin[];
   storage: ObjectStorage;
@@ -92,6 +97,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new DefaultIngressClass(objects),
     denyServiceExternalIps,
     new PodTopologyLabels(objects),
+    ...apisPlugins({ ...parts, objects }),
     new MutatingAdmissionPolicyPlugin({ ...indexed, ...webhooks }),
     new MutatingAdmissionWebhook(webhooks),
     new ValidatingAdmissionPolicyPlugin({ ...indexed, ...webhooks }),

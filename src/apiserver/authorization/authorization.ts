@@ -5,6 +5,7 @@ import { defaultClusterRoleBindings, defaultClusterRoles } from '../bootstrap-po
 import type { User } from '../http/messages.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
+import { MaximalPermissionPolicy } from '../workspaces/apis/maximal-permission-policy.ts';
 import { WorkspaceAccess } from '../workspaces/workspace-access.ts';
 import type { WorkspaceDirectory } from '../workspaces/workspace-directory.ts';
 import { type Authorizer, UnionAuthorizer } from './authorizer.ts';
@@ -20,6 +21,8 @@ export type UserRules = ResolvedRules & { incomplete: boolean };
 /** Who may do what: `system:masters`, health for all, nodes, then roles and bindings. */
 export class Authorization {
   readonly authorizer: Authorizer;
+  /** The roles of a workspace alone: whoever may not come into it may still have rights on something there. */
+  readonly roles: Authorizer;
   /** Keeps roles and bindings from giving what their writer has not. */
   readonly admission: AdmissionPlugin;
   readonly policies: RbacPolicies;
@@ -47,7 +50,12 @@ export class Authorization {
       },
     });
     const access = new WorkspaceAccess(directory, this.#rbac);
-    this.authorizer = new UnionAuthorizer([mastersAuthorizer, healthAuthorizer, access, nodes, this.#rbac]);
+    const policy = new MaximalPermissionPolicy({ catalog, objects, roles: this.#rbac });
+    this.roles = new UnionAuthorizer([mastersAuthorizer, this.#rbac]);
+    this.authorizer = new UnionAuthorizer([
+      ...[mastersAuthorizer, healthAuthorizer, access],
+      ...[policy, nodes, this.#rbac],
+    ]);
     this.admission = new RbacAdmission({
       policies: this.policies,
       rbac: this.#rbac,

@@ -35,11 +35,16 @@ export class BindAccess {
     const { directory, objects } = this.#parts;
     const cluster = await directory.resolve(path);
     if (cluster === undefined || cluster === 'root') return cluster;
-    const found = await objects.find({ group: APIS_GROUP, resource: 'apiexports' }, { workspace: cluster, name });
+    const found = await objects.find(
+      { group: APIS_GROUP, resource: 'apiexports' },
+      { workspace: cluster, name },
+    );
     return found === undefined ? undefined : cluster;
   }
 
   async #mayBind({ user }: AdmissionRequest, cluster: string, name: string): Promise<boolean> {
+    // Parts of this process bind what somebody who may has told them to.
+    if (user.isInternal === true) return true;
     const resource = { group: APIS_GROUP, version: 'v1alpha1', resource: 'apiexports', name };
     const asked = { user, workspace: cluster, verb: 'bind', path: '', resource };
     return (await this.#parts.roles.authorize(asked)).verdict === 'allow';

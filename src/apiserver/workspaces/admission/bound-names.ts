@@ -1,4 +1,4 @@
-import { type apisv1alpha2, type CustomResourceDefinition } from '../../../kube/index.ts';
+import type { apisv1alpha2, CustomResourceDefinition } from '../../../kube/index.ts';
 import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from '../../admission/admission.ts';
 import { forbidden } from '../../errors.ts';
 import { APIS_GROUP } from '../apis/bound-apis.ts';
