@@ -53,6 +53,9 @@ export class SystemCallFailed extends OrreryError {
 
 export const MNT_DETACH = 2;
 
+/** openat2(2): any rename or mount on the host while a `..` is resolved is EAGAIN, and it is to be tried again. */
+const MOST_RACES = 10_000;
+
 const CLONE_NEWNET = 0x40000000;
 const LOCK_EX_NB = 2 | 4;
 const AF_UNIX = 1;
@@ -164,7 +167,12 @@ function fileCalls(c: Library, errno: () => string, must: Must) {
       const how = Buffer.alloc(24);
       how.writeBigUInt64LE(BigInt(flags), 0);
       how.writeBigUInt64LE(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, 16);
-      return must(Number(syscall(SYS_OPENAT2, root, path, how, how.byteLength)), 'openat2', path);
+      let fd = -1;
+      for (let tries = 0; tries < MOST_RACES; tries++) {
+        fd = Number(syscall(SYS_OPENAT2, root, path, how, how.byteLength));
+        if (fd >= 0 || !['EAGAIN', 'EWOULDBLOCK'].includes(errno())) break;
+      }
+      return must(fd, 'openat2', path);
     },
     listXattrs: (path: string) => {
       // The kernel's own limits (XATTR_LIST_MAX, XATTR_SIZE_MAX); most files have none.

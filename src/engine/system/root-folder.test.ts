@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -63,6 +64,35 @@ for (const end = Date.now() + 1500; Date.now() < end; ) {
   attempt(() => fs.rmdirSync(tree + '/aside'));
 }
 `;
+
+test('a path with .. is found while others rename elsewhere', async () => {
+  await mkdir(join(tree, 'a'));
+  const script = `
+    const fs = require('node:fs');
+    const [path] = process.argv.slice(1);
+    fs.writeFileSync(path + '1', '');
+    process.stdout.write('begun');
+    for (const end = Date.now() + 700; Date.now() < end; ) {
+      fs.renameSync(path + '1', path + '2');
+      fs.renameSync(path + '2', path + '1');
+    }
+  `;
+  const renaming = spawn(process.execPath, ['-e', script, join(victim, 'renamed')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let isOver = false;
+  const over = once(renaming, 'exit').then(() => {
+    isOver = true;
+  });
+  await once(renaming.stdout!, 'data');
+  while (!isOver) {
+    const folder = new RootFolder(tree);
+    for (let i = 0; i < 50; i++) folder.find('a/../a/../a/../a', { followLast: true });
+    folder.close();
+    await new Promise(setImmediate);
+  }
+  await over;
+});
 
 test('a folder that is swapped for a link while it is removed leads nowhere else', async () => {
   const swapper = spawn(process.execPath, ['-e', SWAPPER, tree, victim], { stdio: 'ignore' });
