@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { ensurePki, type Pki } from '../apiserver/index.ts';
-import { writeFileAtomic } from '../base/index.ts';
+import { BadRequest, writeFileAtomic } from '../base/index.ts';
 import { readKubeconfig } from '../client/index.ts';
 import { type Config, localAddress } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
+import { withOwnEntries } from './own-kubeconfig.ts';
 
 /** Who a kubeconfig is for: CN is the user, O its groups. */
 interface Identity {
@@ -12,6 +13,8 @@ interface Identity {
   organizations: string[];
   /** The kubeconfig's names for cluster, user and context. */
   context: string;
+  /** The workspace the context is of; left out: none, the server's own URL. */
+  workspace?: string;
   /** Names the certificate is also a server's under. */
   hosts?: string[];
 }
@@ -43,6 +46,7 @@ export async function ensureCredentials(directory: DataDirectory, config: Config
     commonName: 'orrery-admin',
     organizations: ['system:masters'],
     context: 'orrery',
+    workspace: 'root',
   });
   await ensureKubeconfig(pki, directory.nodeKubeconfig, server, {
     commonName: `system:node:${config.nodeName}`,
@@ -65,7 +69,14 @@ async function ensureKubeconfig(pki: Pki, file: string, server: string, identity
     ...(identity.hosts !== undefined && { hosts: identity.hosts }),
     usages: identity.hosts === undefined ? ['client'] : ['client', 'server'],
   });
-  const wanted = kubeconfigText(identity.context, server, { ca: pki.caCertificatePem, ...pair });
+  const own = {
+    ...{ name: identity.context, server, caPem: pki.caCertificatePem, ...pair },
+    ...(identity.workspace !== undefined && { workspace: identity.workspace }),
+  };
+  const wanted = await withOwnEntries(current, own, file).catch((error: unknown) => {
+    if (!(error instanceof BadRequest)) throw error;
+    return withOwnEntries(undefined, own, file); // torn: it is made anew
+  });
   if (wanted !== current) await writeFileAtomic(file, wanted, { mode: 0o600 });
 }
 
@@ -75,39 +86,11 @@ async function usablePair(
   identity: Identity,
 ): Promise<{ certificate: string; key: string } | undefined> {
   try {
-    const { certPem, keyPem } = await readKubeconfig(text);
+    const { certPem, keyPem } = await readKubeconfig(text, { context: identity.context });
     if (certPem === undefined || keyPem === undefined) return undefined;
     const pair = { certificate: certPem, key: keyPem };
     return pki.isUsable(pair, identity.hosts ?? []) ? pair : undefined;
   } catch {
-    return undefined; // edited or torn: it is made anew, nothing else is kept in it
+    return undefined; // edited or torn: a new pair is made
   }
-}
-
-/** Written by hand: JSON is YAML, but people read this file. */
-function kubeconfigText(
-  name: string,
-  server: string,
-  pem: { ca: string; certificate: string; key: string },
-): string {
-  const base64 = (text: string) => Buffer.from(text).toString('base64');
-  return `apiVersion: v1
-kind: Config
-current-context: ${name}
-clusters:
-- name: ${name}
-  cluster:
-    server: ${server}
-    certificate-authority-data: ${base64(pem.ca)}
-contexts:
-- name: ${name}
-  context:
-    cluster: ${name}
-    user: ${name}
-users:
-- name: ${name}
-  user:
-    client-certificate-data: ${base64(pem.certificate)}
-    client-key-data: ${base64(pem.key)}
-`;
 }
