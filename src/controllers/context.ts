@@ -1,6 +1,12 @@
 import type { Clock, Log } from '../base/index.ts';
-import type { Client, EventRecorder, Informer, InformerFactory } from '../client/index.ts';
-import type { KubeObject } from '../kube/index.ts';
+import {
+  type Client,
+  type EventRecorder,
+  type Informer,
+  type InformerFactory,
+  workspaceOf,
+} from '../client/index.ts';
+import { type KubeObject, ROOT_WORKSPACE } from '../kube/index.ts';
 
 export interface ControllersConfig {
   /** PEM of the authority that signed the API server's certificate: the content of kube-root-ca.crt. */
@@ -54,6 +60,14 @@ export async function cachesSynced(
     }),
   ]);
   return !signal.aborted;
+}
+
+/**
+ * Whether an object lies in the first workspace, the one that has the cloud's own nodes and authority: an object of
+ * such a kind elsewhere is a record that its users keep, and nothing here acts on it.
+ */
+export function isInRoot(object: KubeObject): boolean {
+  return workspaceOf(object) === ROOT_WORKSPACE;
 }
 
 /** metav1.Time's form of an instant: whole seconds. */

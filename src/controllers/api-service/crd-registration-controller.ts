@@ -8,7 +8,13 @@ import {
   splitKey,
   workspaceOf,
 } from '../../client/index.ts';
-import { type apiextensionsv1, type apiregistrationv1, semanticallyEqual } from '../../kube/index.ts';
+import {
+  type apiextensionsv1,
+  type apiregistrationv1,
+  CLUSTER_ANNOTATION,
+  ROOT_WORKSPACE,
+  semanticallyEqual,
+} from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
 
 type Definition = apiextensionsv1.CustomResourceDefinition;
@@ -63,7 +69,9 @@ export class CrdRegistrationController implements RunnableController {
     if (await cachesSynced(signal, this.#definitions, this.#services)) await this.#controller.run(signal);
   }
 
+  /** Elsewhere than in the first workspace nothing is registered: APIs of extension servers are served there alone. */
   #addAll(definition: Definition): void {
+    if (workspaceOf(definition) !== ROOT_WORKSPACE) return;
     for (const { name } of definition.spec.versions)
       this.#controller.queue.add(makeKey(workspaceOf(definition), '', `${name}.${definition.spec.group}`));
   }
@@ -102,7 +110,8 @@ function isManaged(service: Service | undefined): service is Service {
 /** Schemas can be large, and which versions there are is all that counts here. */
 function withoutSchemas(definition: Definition): Definition {
   delete definition.metadata.managedFields;
-  delete definition.metadata.annotations;
+  const cluster = definition.metadata.annotations?.[CLUSTER_ANNOTATION];
+  definition.metadata.annotations = cluster === undefined ? {} : { [CLUSTER_ANNOTATION]: cluster };
   const versions = definition.spec.versions.map(({ name, served, storage }) => ({ name, served, storage }));
   return { ...definition, spec: { ...definition.spec, versions } };
 }

@@ -7,7 +7,7 @@ import {
   workspaceOf,
 } from '../../client/index.ts';
 import { type authorizationv1, parseCertificateRequest } from '../../kube/index.ts';
-import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
+import { type ControllerContext, cachesSynced, isInRoot, type RunnableController } from '../context.ts';
 import { type Csr, conditionOf, nodeClientRight } from './signer-rules.ts';
 
 const MESSAGES = {
@@ -36,8 +36,8 @@ export class CertificateApprovalController implements RunnableController {
     });
     const { queue } = this.#controller;
     this.#requests.addHandler({
-      onAdd: (request) => queue.add(keyOf(request)),
-      onUpdate: (request) => queue.add(keyOf(request)),
+      onAdd: (request) => isInRoot(request) && queue.add(keyOf(request)),
+      onUpdate: (request) => isInRoot(request) && queue.add(keyOf(request)),
     });
   }
 

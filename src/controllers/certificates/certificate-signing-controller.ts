@@ -6,7 +6,7 @@ import {
   workspaceOf,
 } from '../../client/index.ts';
 import { parseCertificateRequest } from '../../kube/index.ts';
-import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
+import { type ControllerContext, cachesSynced, isInRoot, type RunnableController } from '../context.ts';
 import { type Csr, conditionOf, isOurSigner, signerError } from './signer-rules.ts';
 
 /** kube-controller-manager's --cluster-signing-duration. */
@@ -35,8 +35,8 @@ export class CertificateSigningController implements RunnableController {
     });
     const { queue } = this.#controller;
     this.#requests.addHandler({
-      onAdd: (request) => queue.add(keyOf(request)),
-      onUpdate: (request) => queue.add(keyOf(request)),
+      onAdd: (request) => isInRoot(request) && queue.add(keyOf(request)),
+      onUpdate: (request) => isInRoot(request) && queue.add(keyOf(request)),
     });
   }
 

@@ -38,16 +38,15 @@ export class ClusterRoleAggregationController implements RunnableController {
 
   /** Whichever role changed, any that gathers may be concerned. */
   #addGathering(workspace: string): void {
-    for (const role of this.#roles.list())
-      if (role.aggregationRule !== undefined && workspaceOf(role) === workspace)
-        this.#controller.queue.add(keyOf(role));
+    for (const role of this.#roles.byIndex('namespace', `${workspace}|`))
+      if (role.aggregationRule !== undefined) this.#controller.queue.add(keyOf(role));
   }
 
   async #reconcile(key: string): Promise<undefined> {
     const role = this.#roles.get(key);
     if (role?.aggregationRule === undefined || role.metadata.deletionTimestamp !== undefined) return;
     const { workspace, name } = splitKey(key);
-    const all = this.#roles.list().filter((other) => workspaceOf(other) === workspace);
+    const all = this.#roles.byIndex('namespace', `${workspace}|`);
     const rules = aggregatedRules(role, all);
     if (hasRules(role, rules)) return;
     await this.#context.client

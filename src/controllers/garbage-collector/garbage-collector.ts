@@ -9,7 +9,7 @@ import {
   type ResourceClient,
   type ResourceRef,
 } from '../../client/index.ts';
-import { type KubeObject, type metav1, ROOT_WORKSPACE } from '../../kube/index.ts';
+import { CLUSTER_ANNOTATION, type KubeObject, type metav1 } from '../../kube/index.ts';
 import type { ControllerContext, RunnableController } from '../context.ts';
 import {
   FOREGROUND,
@@ -107,7 +107,7 @@ export class GarbageCollector implements RunnableController {
   /** Watches what is served, no more and no less, and waits until what is new is known. */
   async #discover(signal: AbortSignal): Promise<void> {
     try {
-      const { resources, failures } = await this.#context.client.in(ROOT_WORKSPACE).discover();
+      const { resources, failures } = await this.#context.watchClient.discover();
       for (const { groupVersion, error } of failures)
         this.#context.log.warn('cannot discover an API group', { groupVersion, why: messageOf(error) });
       const served = new Map(
@@ -247,8 +247,14 @@ export class GarbageCollector implements RunnableController {
     const ref = this.#resourceOf(identity);
     // A kind that is not served (yet), or a place where it cannot be, says nothing about the owner.
     if (ref === undefined || (ref.namespaced && identity.namespace === '')) return 'exists';
-    const live = await this.#readLive({ uid, identity });
-    if (live !== undefined) return isWaiting(live) ? 'waits-for-dependents' : 'exists';
+    try {
+      const live = await this.#read({ uid, identity });
+      if (live !== undefined) return isWaiting(live) ? 'waits-for-dependents' : 'exists';
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error;
+      // Another workspace serves the kind, this one does not: that says nothing either.
+      if (error.details.name === undefined) return 'exists';
+    }
     this.#markAbsent(key);
     return 'absent';
   }
@@ -260,23 +266,22 @@ export class GarbageCollector implements RunnableController {
   }
 
   /** The object as the server has it; undefined when there is none of that uid. */
-  async #readLive({
-    uid,
-    identity,
-  }: {
-    uid: string;
-    identity: ObjectIdentity;
-  }): Promise<KubeObject | undefined> {
-    const ref = identity.resource ?? this.#resourceOf(identity);
-    const namespace = ref?.namespaced ? identity.namespace : undefined;
-    if (ref === undefined || (ref.namespaced && !namespace)) return undefined;
+  async #readLive(node: Pick<GraphNode, 'uid' | 'identity'>): Promise<KubeObject | undefined> {
     try {
-      const object = await this.#clientOf(identity)!.get(identity.name, namespace);
-      return object.metadata.uid === uid ? object : undefined;
+      return await this.#read(node);
     } catch (error) {
       if (error instanceof NotFound) return undefined;
       throw error;
     }
+  }
+
+  /** Undefined when another uid has that name. @throws NotFound */
+  async #read({ uid, identity }: Pick<GraphNode, 'uid' | 'identity'>): Promise<KubeObject | undefined> {
+    const ref = identity.resource ?? this.#resourceOf(identity);
+    const namespace = ref?.namespaced ? identity.namespace : undefined;
+    if (ref === undefined || (ref.namespaced && !namespace)) return undefined;
+    const object = await this.#clientOf(identity)!.get(identity.name, namespace);
+    return object.metadata.uid === uid ? object : undefined;
   }
 
   #resourceOf({ apiVersion, kind }: ObjectIdentity): ResourceRef | undefined {
@@ -375,7 +380,7 @@ function isWaiting(object: KubeObject): boolean {
 function metadataOnly(object: KubeObject): KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const { ownerReferences, finalizers, deletionTimestamp, annotations } = object.metadata;
-  const cluster = annotations?.['kcp.io/cluster'];
+  const cluster = annotations?.[CLUSTER_ANNOTATION];
   return {
     ...(object.apiVersion !== undefined && { apiVersion: object.apiVersion }),
     ...(object.kind !== undefined && { kind: object.kind }),
@@ -388,7 +393,7 @@ function metadataOnly(object: KubeObject): KubeObject {
       ...(ownerReferences && { ownerReferences }),
       ...(finalizers && { finalizers }),
       ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-      ...(cluster !== undefined && { annotations: { 'kcp.io/cluster': cluster } }),
+      ...(cluster !== undefined && { annotations: { [CLUSTER_ANNOTATION]: cluster } }),
     },
   };
 }

@@ -1,6 +1,6 @@
 import { Controller, type Informer, keyOf, NODES, workspaceOf } from '../../client/index.ts';
 import type { corev1 } from '../../kube/index.ts';
-import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
+import { type ControllerContext, cachesSynced, isInRoot, type RunnableController } from '../context.ts';
 import { NodeCidrs } from './node-cidr.ts';
 
 /** Gives each node a network for its pods out of the cluster's. */
@@ -26,8 +26,8 @@ export class NodeIpamController implements RunnableController {
       reconcile: (key) => this.#reconcile(key),
     });
     this.#nodes.addHandler({
-      onAdd: (node) => this.#controller.queue.add(keyOf(node)),
-      onUpdate: (node) => this.#controller.queue.add(keyOf(node)),
+      onAdd: (node) => isInRoot(node) && this.#controller.queue.add(keyOf(node)),
+      onUpdate: (node) => isInRoot(node) && this.#controller.queue.add(keyOf(node)),
       onDelete: (node) => {
         for (const [cidr, key] of this.#given) if (key === keyOf(node)) this.#given.delete(cidr);
       },
@@ -41,7 +41,10 @@ export class NodeIpamController implements RunnableController {
   async #reconcile(key: string): Promise<undefined> {
     const node = this.#nodes.get(key);
     if (node === undefined || node.spec?.podCIDR) return;
-    const taken = this.#nodes.list().map((one) => one.spec?.podCIDR ?? '');
+    const taken = this.#nodes
+      .list()
+      .filter(isInRoot)
+      .map((one) => one.spec?.podCIDR ?? '');
     const earlier = [...this.#given].find(([, owner]) => owner === key)?.[0];
     const cidr = earlier ?? this.#cidrs.firstFree(new Set([...taken, ...this.#given.keys()]));
     if (cidr === undefined) {

@@ -19,7 +19,13 @@ import {
   ROOT_WORKSPACE,
   semanticallyEqual,
 } from '../../kube/index.ts';
-import { type ControllerContext, cachesSynced, kubeTime, type RunnableController } from '../context.ts';
+import {
+  type ControllerContext,
+  cachesSynced,
+  isInRoot,
+  kubeTime,
+  type RunnableController,
+} from '../context.ts';
 import {
   evictionRate,
   nextTaints,
@@ -78,6 +84,7 @@ export class NodeLifecycleController implements RunnableController {
     const seen = (name: string) => this.#lastSeenMs.set(name, this.#context.clock.now());
     this.#nodes.addHandler({
       onAdd: (node) => {
+        if (!isInRoot(node)) return;
         seen(node.metadata.name);
         this.#recorder.event(
           node,
@@ -88,22 +95,25 @@ export class NodeLifecycleController implements RunnableController {
         this.#controller.queue.add(keyOf(node));
       },
       onUpdate: (node, old) => {
+        if (!isInRoot(node)) return;
         // Our own writes change spec and conditions' status, never a heartbeat.
         if (!semanticallyEqual(heartbeats(node), heartbeats(old))) seen(node.metadata.name);
         this.#controller.queue.add(keyOf(node));
       },
-      onDelete: (node) => this.#lastSeenMs.delete(node.metadata.name),
+      onDelete: (node) => isInRoot(node) && this.#lastSeenMs.delete(node.metadata.name),
     });
+    const renewed = (lease: coordinationv1.Lease) =>
+      isInRoot(lease) && lease.metadata.namespace === LEASE_NAMESPACE && seen(lease.metadata.name);
     this.#leases.addHandler({
-      onAdd: (lease) => lease.metadata.namespace === LEASE_NAMESPACE && seen(lease.metadata.name),
-      onUpdate: (lease) => lease.metadata.namespace === LEASE_NAMESPACE && seen(lease.metadata.name),
+      onAdd: renewed,
+      onUpdate: renewed,
     });
   }
 
   /** Silence makes no event, so it has to be looked for. */
   async #monitor(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      for (const node of this.#nodes.list())
+      for (const node of this.#nodes.list().filter(isInRoot))
         if (this.#isSilent(node) || readyStatus(node) !== 'True') this.#controller.queue.add(keyOf(node));
       // Rejects only because of the signal, which ends the loop.
       await this.#context.clock.sleep(MONITOR_MS, signal).catch(() => undefined);
@@ -146,7 +156,7 @@ export class NodeLifecycleController implements RunnableController {
   #noExecute(node: corev1.Node, nowMs: number): string | undefined {
     const taint = noExecuteTaint(node);
     if (taint === undefined) return '';
-    const all = this.#nodes.list();
+    const all = this.#nodes.list().filter(isInRoot);
     // All down: pods stay where they are, and taints given before are taken back.
     if (!all.some((one) => readyStatus(one) === 'True')) return '';
     const has = node.spec?.taints?.some(({ key, effect }) => key === taint && effect === 'NoExecute');

@@ -16,7 +16,13 @@ import {
   ROOT_WORKSPACE,
   semanticallyEqual,
 } from '../../kube/index.ts';
-import { type ControllerContext, cachesSynced, kubeTime, type RunnableController } from '../context.ts';
+import {
+  type ControllerContext,
+  cachesSynced,
+  isInRoot,
+  kubeTime,
+  type RunnableController,
+} from '../context.ts';
 import { evictionTimeMs } from './taint-eviction.ts';
 
 /** Deletes pods from nodes whose NoExecute taints they do not, or no longer, tolerate. */
@@ -53,7 +59,7 @@ export class TaintEvictionController implements RunnableController {
     });
     this.#nodes.addHandler({
       onUpdate: (node, old) => {
-        if (semanticallyEqual(node.spec?.taints, old.spec?.taints)) return;
+        if (!isInRoot(node) || semanticallyEqual(node.spec?.taints, old.spec?.taints)) return;
         for (const pod of this.#pods.byIndex('node', node.metadata.name)) queue.add(keyOf(pod));
       },
     });

@@ -4,10 +4,11 @@ import {
   type Informer,
   IP_ADDRESSES,
   keyOf,
+  namespaceKeyOf,
   SERVICE_CIDRS,
   workspaceOf,
 } from '../../client/index.ts';
-import type { networkingv1 } from '../../kube/index.ts';
+import type { KubeObject, networkingv1 } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, kubeTime, type RunnableController } from '../context.ts';
 import { containsAddress, mayGo, networksOf, overlap } from './service-range-verdict.ts';
 
@@ -50,7 +51,7 @@ export class ServiceCidrController implements RunnableController {
     });
     const { queue } = this.#controller;
     const addOverlapping = (range: Range) => {
-      for (const one of this.#ranges.list()) if (overlap(one, range)) queue.add(keyOf(one));
+      for (const one of this.#beside(range)) if (overlap(one, range)) queue.add(keyOf(one));
     };
     this.#ranges.addHandler({
       onAdd: addOverlapping,
@@ -58,9 +59,10 @@ export class ServiceCidrController implements RunnableController {
       onDelete: addOverlapping,
     });
     // Addresses matter to ranges that are going, and those are few.
-    const addHolders = ({ metadata }: networkingv1.IPAddress) => {
-      for (const range of this.#ranges.list())
-        if (isGoing(range) && networksOf([range]).some((network) => containsAddress(network, metadata.name)))
+    const addHolders = (address: networkingv1.IPAddress) => {
+      const { name } = address.metadata;
+      for (const range of this.#beside(address))
+        if (isGoing(range) && networksOf([range]).some((network) => containsAddress(network, name)))
           queue.add(keyOf(range));
     };
     this.#addresses.addHandler({ onAdd: addHolders, onDelete: addHolders });
@@ -92,7 +94,8 @@ export class ServiceCidrController implements RunnableController {
   async #letGo(range: Range): Promise<number | undefined> {
     const { finalizers = [], deletionTimestamp } = range.metadata;
     if (!finalizers.includes(FINALIZER)) return undefined;
-    if (!mayGo(range, this.#ranges.list(), this.#addresses.list())) {
+    const addresses = this.#addresses.byIndex('namespace', namespaceKeyOf(range));
+    if (!mayGo(range, this.#beside(range), addresses)) {
       await this.#setReady(range, TERMINATING);
       return undefined;
     }
@@ -118,6 +121,11 @@ export class ServiceCidrController implements RunnableController {
     const others = conditions.filter(({ type }) => type !== wanted.type);
     const status = { conditions: [...others, { ...wanted, lastTransitionTime }] };
     await this.#client(range).updateStatus({ ...range, status });
+  }
+
+  /** The ranges of the workspace that an object lies in. */
+  #beside(object: KubeObject): Range[] {
+    return this.#ranges.byIndex('namespace', `${workspaceOf(object)}|`);
   }
 
   #client(range: Range) {

@@ -8,7 +8,7 @@ import {
   SERVICES,
   workspaceOf,
 } from '../../client/index.ts';
-import { type corev1, semanticallyEqual } from '../../kube/index.ts';
+import { type corev1, type KubeObject, semanticallyEqual } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
 import { isOurs, nodeAddresses, planLoadBalancer } from './load-balancer-plan.ts';
 
@@ -71,7 +71,11 @@ export class ServiceLoadBalancerController implements RunnableController {
       if (service.spec.type !== 'LoadBalancer') await this.#write(service, []);
       return;
     }
-    const plan = planLoadBalancer(service, this.#services.list(), nodeAddresses(this.#nodes.list()));
+    // Services of other workspaces are nothing this one's users may hear of, and their nodes are not its own.
+    const workspace = workspaceOf(service);
+    const isHere = (object: KubeObject) => workspaceOf(object) === workspace;
+    const addresses = nodeAddresses(this.#nodes.list().filter(isHere));
+    const plan = planLoadBalancer(service, this.#services.list().filter(isHere), addresses);
     if (plan.kind === 'serve') {
       await this.#write(service, plan.addresses);
       return;

@@ -40,7 +40,9 @@ export class ServiceAccountController implements RunnableController {
     const { informers } = context;
     this.#namespaces = informers.informer<corev1.Namespace>(NAMESPACES);
     this.#accounts = informers.informer<corev1.ServiceAccount>(SERVICE_ACCOUNTS);
-    this.#configMaps = informers.informer<corev1.ConfigMap>(CONFIG_MAPS, withoutForeignData);
+    this.#configMaps = informers.informer<corev1.ConfigMap>(CONFIG_MAPS, (configMap) =>
+      withoutForeignData(configMap, context.config.caPem),
+    );
     this.#controller = new Controller({
       name: this.name,
       log: context.log,
@@ -114,10 +116,13 @@ export class ServiceAccountController implements RunnableController {
   }
 }
 
-/** Only the content of the one ConfigMap this controller keeps is held in memory. */
-function withoutForeignData(configMap: corev1.ConfigMap): corev1.ConfigMap {
+/** Only the content of the one ConfigMap this controller keeps is held in memory, and once however many there are. */
+function withoutForeignData(configMap: corev1.ConfigMap, caPem: string): corev1.ConfigMap {
   delete configMap.metadata.managedFields;
-  if (configMap.metadata.name === ROOT_CA) return configMap;
+  if (configMap.metadata.name === ROOT_CA) {
+    if (configMap.data?.['ca.crt'] === caPem) configMap.data['ca.crt'] = caPem;
+    return configMap;
+  }
   const { data: _data, binaryData: _binaryData, ...rest } = configMap;
   return rest;
 }
