@@ -1,6 +1,9 @@
 import { type Clock, type Log, messageOf } from '../base/index.ts';
 import { type Client, type EventRecorder, InformerFactory } from '../client/index.ts';
 import { CrdRegistrationController } from './api-service/crd-registration-controller.ts';
+import { ApiBindingController } from './apibinding/api-binding-controller.ts';
+import { ApiExportController } from './apiexport/api-export-controller.ts';
+import { ApiExportEndpointController } from './apiexport/api-export-endpoint-controller.ts';
 import { BootstrapTokenCleaner } from './bootstrap-token-cleaner/bootstrap-token-cleaner.ts';
 import { CertificateApprovalController } from './certificates/certificate-approval-controller.ts';
 import { CertificateCleaner } from './certificates/certificate-cleaner.ts';
@@ -9,6 +12,7 @@ import { ClusterRoleAggregationController } from './clusterrole-aggregation/clus
 import type { ControllerContext, ControllersConfig, RunnableController } from './context.ts';
 import { CronJobController } from './cronjob/cronjob-controller.ts';
 import { DaemonSetController } from './daemonset/daemonset-controller.ts';
+import { DefaultNamespaceController } from './default-namespace/default-namespace-controller.ts';
 import { DeploymentController } from './deployment/deployment-controller.ts';
 import { DisruptionController } from './disruption/disruption-controller.ts';
 import { EndpointSliceController } from './endpointslice/endpointslice-controller.ts';
@@ -18,6 +22,7 @@ import { FlowSchemaController } from './flow-schema/flow-schema-controller.ts';
 import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { JobController } from './job/job-controller.ts';
 import { LocalPathProvisioner } from './local-path/local-path-provisioner.ts';
+import { LogicalClusterDeletionController } from './logicalcluster-deletion/logicalcluster-deletion-controller.ts';
 import { NamespaceController } from './namespace/namespace-controller.ts';
 import { NodeIpamController } from './node-ipam/node-ipam-controller.ts';
 import { NodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
@@ -35,6 +40,7 @@ import { StatefulSetController } from './statefulset/statefulset-controller.ts';
 import { VolumeExpandController } from './volume-expand/volume-expand-controller.ts';
 import { ClaimProtectionController } from './volume-protection/claim-protection-controller.ts';
 import { VolumeProtectionController } from './volume-protection/volume-protection-controller.ts';
+import { WorkspaceController } from './workspace/workspace-controller.ts';
 
 export interface ControllersOptions {
   /** What the controllers share: caches of everything, in all workspaces. */
@@ -101,6 +107,12 @@ const CONTROLLERS: readonly (readonly [ControllerClass, account?: string])[] = [
   [VolumeExpandController, 'expand-controller'],
   [LocalPathProvisioner, 'local-path-provisioner'],
   [GarbageCollector, 'generic-garbage-collector'],
+  [ApiExportController, 'apiexport-controller'],
+  [ApiExportEndpointController, 'apiexportendpointslice-controller'],
+  [ApiBindingController, 'apibinding-controller'],
+  [WorkspaceController, 'workspace-controller'],
+  [LogicalClusterDeletionController, 'logicalcluster-deletion-controller'],
+  [DefaultNamespaceController, 'default-namespace-controller'],
 ];
 
 /**

@@ -1,6 +1,7 @@
 import type { NotFound } from '../../base/index.ts';
 import type { corev1 } from '../../kube/index.ts';
 import { forbidden, objectNotFound } from '../errors.ts';
+import { LOGICAL_CLUSTER_NAME, LOGICAL_CLUSTERS } from '../workspaces/workspace-directory.ts';
 import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from './admission.ts';
 
 const NAMESPACES = { group: '', resource: 'namespaces' };
@@ -41,15 +42,17 @@ export class NamespaceLifecycle implements AdmissionPlugin {
     );
   }
 
-  validate(request: AdmissionRequest): void {
-    const { resource, operation, name } = request;
-    if (
-      operation === 'DELETE' &&
-      resource.group === '' &&
-      resource.name === 'namespaces' &&
-      IMMORTAL.has(name)
-    )
+  async validate(request: AdmissionRequest): Promise<void> {
+    const { resource, operation, name, workspace } = request;
+    if (operation !== 'DELETE' || resource.group !== '' || resource.name !== 'namespaces') return;
+    if (IMMORTAL.has(name) && !(await this.#isEnding(workspace)))
       throw forbidden(resource, name, 'this namespace may not be deleted');
+  }
+
+  /** With its logical cluster goes all that is in it; as kcp's own WorkspaceNamespaceLifecycle. */
+  async #isEnding(workspace: string): Promise<boolean> {
+    const cluster = await this.#objects.find(LOGICAL_CLUSTERS, { workspace, name: LOGICAL_CLUSTER_NAME });
+    return cluster?.metadata.deletionTimestamp !== undefined;
   }
 }
 

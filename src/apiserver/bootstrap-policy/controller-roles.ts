@@ -140,6 +140,7 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
     [`delete ${READ}`, 'core', 'namespaces'],
     ['update', 'core', 'namespaces/finalize namespaces/status'],
     [`delete deletecollection ${READ}`, '*', '*'],
+    ['get', '/contents'],
   ],
   'node-controller': [
     [`delete patch update ${READ}`, 'core', 'nodes'],
@@ -228,6 +229,37 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
  * `orrery:controller:<name>`.
  */
 export const OWN_CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
+  'default-namespace-controller': [['create', 'core', 'namespaces']],
+  'logicalcluster-deletion-controller': [
+    [`update ${READ}`, 'core.kcp.io', 'logicalclusters'],
+    ['update', 'core.kcp.io', 'logicalclusters/status'],
+    ['delete', 'tenancy.kcp.io', 'workspaces'],
+    [`delete deletecollection ${READ}`, '*', '*'],
+    ['get', '/contents'],
+  ],
+  // Whoever made a workspace is made its admin: without `bind` it could not.
+  'workspace-controller': [
+    [`update ${READ}`, 'tenancy.kcp.io', 'workspaces'],
+    ['update', 'tenancy.kcp.io', 'workspaces/status'],
+    ['create delete get', 'core.kcp.io', 'logicalclusters'],
+    ['create', 'rbac.authorization.k8s.io', 'clusterrolebindings'],
+    ['bind', 'rbac.authorization.k8s.io', 'clusterroles', 'cluster-admin'],
+  ],
+  'apiexport-controller': [
+    [`update ${READ}`, 'apis.kcp.io', 'apiexports'],
+    ['update', 'apis.kcp.io', 'apiexports/status apiexports/finalizers'],
+    ['create', 'apis.kcp.io', 'apiexportendpointslices'],
+    ['create', 'core', 'namespaces'],
+    ['create get', 'core', 'secrets'],
+  ],
+  'apiexportendpointslice-controller': [['update', 'apis.kcp.io', 'apiexportendpointslices/status']],
+  // What is bound may be anything.
+  'apibinding-controller': [
+    [`update ${READ}`, 'apis.kcp.io', 'apibindings'],
+    ['update', 'apis.kcp.io', 'apibindings/status'],
+    [READ, 'apiextensions.k8s.io', 'customresourcedefinitions'],
+    ['deletecollection list', '*', '*'],
+  ],
   'crd-registration-controller': [
     [READ, 'apiextensions.k8s.io', 'customresourcedefinitions'],
     [`create update delete ${READ}`, 'apiregistration.k8s.io', 'apiservices'],
