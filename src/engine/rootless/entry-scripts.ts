@@ -41,18 +41,28 @@ if [ -z "$uids" ]; then
   exec unshare --user --mount --propagation slave --map-root-user -- sh -c "$inside" orrery "$directory" "$@"
 fi
 ask=$directory/ask.$$ answer=$directory/answer.$$
-rm -f "$ask" "$answer"
-mkfifo -m 600 "$ask" "$answer" || exit 125
+mkfifo -m 600 "$ask" "$answer" 2>/dev/null || {
+  rm -f "$ask" "$answer"
+  mkfifo -m 600 "$ask" "$answer" || exit 125
+}
 ( (
   exec 7>&- 3<"$ask" 4>"$answer"
-  read -r asked <&3 && newuidmap $$ $uids && newgidmap $$ $gids && echo yes >&4
+  if read -r asked <&3; then
+    newuidmap $$ $uids &
+    users=$!
+    newgidmap $$ $gids && wait $users && echo yes >&4
+  fi
+  exec 4>&-
+  rm -f "$ask" "$answer"
 ) & )
 exec 6>"$ask" 5<"$answer"
-rm -f "$ask" "$answer"
 exec unshare --user --mount --propagation slave -- sh -c "$inside" orrery "$directory" "$@"
 `;
 
-/** In the new namespaces: waits for the maps, marks the mounts as ours, and says who holds them. */
+/**
+ * In the new namespaces: waits for the maps and marks the mounts as ours. The program names itself as who holds them
+ * (`finishEntry` in entry.ts) before it lets go of the lock.
+ */
 export const INSIDE = `
 directory=$1
 shift
@@ -64,11 +74,7 @@ if [ -e /proc/self/fd/6 ]; then
   exec 5<&-
   [ "$answer" = yes ] || exit 125
 fi
-mkdir -p "$directory/marker" && mount -t tmpfs -o mode=0700,size=64k ${MARKER} "$directory/marker" || exit 125
-read -r line </proc/$$/stat
-pid=$$
-begin() { began=\${20}; }
-begin \${line##*) }
-echo "$pid $began" >"$directory/holder.$$" && mv "$directory/holder.$$" "$directory/holder" || exit 125
+[ -d "$directory/marker" ] || mkdir "$directory/marker" || exit 125
+mount -t tmpfs -o mode=0700,size=64k ${MARKER} "$directory/marker" || exit 125
 exec "$@"
 `;

@@ -27,10 +27,14 @@ if [ -e "$directory/holder" ]; then read -r named <"$directory/holder"; fi
 pid=\${named%% *} start=\${named##* }
 if [ -z "$named" ] || ! lives "$pid" 2>/dev/null || [ "$began" != "$start" ]; then
   pid=
-  for file in $(grep -ls -- ' - tmpfs ${MARKER} ' /proc/[0-9]*/mountinfo); do
+  own=
+  for place in /proc/[0-9]*; do
+    [ -O "$place" ] && [ "$place" != "/proc/$$" ] && own="$own $place/mountinfo"
+  done
+  for file in \${own:+$(grep -ls -- ' - tmpfs ${MARKER} ' $own)}; do
     candidate=\${file#/proc/}
     candidate=\${candidate%/mountinfo}
-    [ -O "/proc/$candidate" ] && [ "/proc/$candidate/root/" -ef / ] || continue
+    [ "/proc/$candidate/root/" -ef / ] || continue
     { read -r comm <"/proc/$candidate/comm" && lives "$candidate"; } 2>/dev/null || continue
     case $comm in runc*) continue ;; esac
     pid=$candidate start=$began
