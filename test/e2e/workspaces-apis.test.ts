@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { User } from '../../src/apiserver/index.ts';
+import {
+  API_BINDINGS,
+  API_EXPORT_ENDPOINT_SLICES,
+  API_EXPORTS,
+  API_RESOURCE_SCHEMAS,
+  CLUSTER_ROLE_BINDINGS,
+  CUSTOM_RESOURCE_DEFINITIONS,
+  type ResourceRef,
+  WORKSPACES,
+} from '../../src/client/index.ts';
+import type { Draft, KubeObject } from '../../src/kube/index.ts';
+import { bootControlPlane, type ControlPlane, until } from './control-plane-fixture.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: objects are looked at as the JSON they are.
+type Json = any;
+type Answer = { status: number; body: Json };
+
+const GROUP = 'example.io';
+const WIDGETS: ResourceRef = {
+  group: GROUP,
+  version: 'v1',
+  resource: 'widgets',
+  kind: 'Widget',
+  namespaced: true,
+};
+const NAMES = { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' };
+const MASTER: User = { name: 'admin', groups: ['system:masters', 'system:authenticated'] };
+
+let plane: ControlPlane;
+/** Names of logical clusters. */
+const clusters: Record<string, string> = {};
+
+beforeAll(async () => {
+  plane = await bootControlPlane();
+  for (const name of ['provider', 'rival', 'one', 'two', 'three']) clusters[name] = await workspace(name);
+  await exportWidgets('provider', { size: { type: 'integer' } });
+  await exportWidgets('rival', { colour: { type: 'string' } });
+}, 60_000);
+afterAll(() => plane.stop());
+
+async function workspace(name: string): Promise<string> {
+  const { client } = plane;
+  await client.resource<KubeObject>(WORKSPACES).create({ metadata: { name } } as Draft<KubeObject>);
+  return until(client, WORKSPACES, undefined, (all: Json[]) => {
+    const found = all.find(({ metadata }) => metadata.name === name);
+    return found?.status?.phase === 'Ready' && found.spec.cluster;
+  });
+}
+
+const inside = (name: string) => plane.client.in(clusters[name]!);
+
+async function create(name: string, ref: ResourceRef, object: Json): Promise<Json> {
+  return inside(name).resource<KubeObject>(ref).create(object);
+}
+
+async function exportWidgets(provider: string, properties: Json, more: Json = {}): Promise<void> {
+  const schema = `v1.widgets.${GROUP}`;
+  const spec = { type: 'object', properties };
+  await create(provider, API_RESOURCE_SCHEMAS, {
+    metadata: { name: schema },
+    spec: {
+      group: GROUP,
+      names: NAMES,
+      scope: 'Namespaced',
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          schema: { type: 'object', properties: { spec } },
+        },
+      ],
+    },
+  });
+  await create(provider, API_EXPORTS, {
+    metadata: { name: 'widgets' },
+    spec: { resources: [{ name: 'widgets', group: GROUP, schema }], ...more },
+  });
+  await until(inside(provider), API_EXPORTS, undefined, (all: Json[]) => all[0]?.status?.identityHash);
+}
+
+/** Resolves with the binding once `look` says yes to it. */
+async function bind(
+  consumer: string,
+  provider: string,
+  look: (binding: Json) => unknown = ({ status }) => status?.phase === 'Bound',
+  more: Json = {},
+): Promise<Json> {
+  const name = `widgets-of-${provider}`;
+  const reference = { export: { path: `root:${provider}`, name: 'widgets' } };
+  await create(consumer, API_BINDINGS, { metadata: { name }, spec: { reference, ...more } });
+  return until(inside(consumer), API_BINDINGS, undefined, (all: Json[]) => {
+    const found = all.find(({ metadata }) => metadata.name === name);
+    return found !== undefined && look(found) ? found : undefined;
+  });
+}
+
+async function ask(
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  body?: Json,
+  user = MASTER,
+): Promise<Answer> {
+  const [plain, query] = path.split('?');
+  const response = await plane.api.handle(
+    {
+      method,
+      path: plain!,
+      ...(query !== undefined && { query: new URLSearchParams(query) }),
+      headers: { 'content-type': 'application/json' },
+      ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
+    },
+    user,
+  );
+  const chunks: Uint8Array[] = [];
+  if (response.body instanceof Uint8Array) chunks.push(response.body);
+  else for await (const chunk of response.body as AsyncIterable<Uint8Array>) chunks.push(chunk);
+  return { status: response.status, body: JSON.parse(Buffer.concat(chunks).toString()) };
+}
+
+const widget = (name: string, spec: Json = {}) => ({
+  apiVersion: `${GROUP}/v1`,
+  kind: 'Widget',
+  metadata: { name, namespace: 'default' },
+  spec,
+});
+
+const nameOf = ({ metadata }: KubeObject) => metadata.name;
+
+test('what one workspace exports is served in those that bind it, to each its own objects', async () => {
+  const [binding] = await Promise.all([bind('one', 'provider'), bind('two', 'provider')]);
+  expect(binding.status.boundResources).toMatchObject([{ group: GROUP, resource: 'widgets' }]);
+  await create('one', WIDGETS, widget('a', { size: 1 }));
+  await create('two', WIDGETS, widget('b', { size: 2 }));
+  const names = async (where: string) =>
+    (await inside(where).resource<KubeObject>(WIDGETS).list()).items.map(nameOf);
+  expect(await names('one')).toEqual(['a']);
+  expect(await names('two')).toEqual(['b']);
+  await expect(names('three')).rejects.toThrow('the server could not find the requested resource');
+  await expect(create('one', WIDGETS, widget('c', { size: 'large' }))).rejects.toThrow('spec.size');
+});
+
+test('the same kind of two providers lives side by side in two workspaces', async () => {
+  await bind('three', 'rival');
+  await create('three', WIDGETS, widget('r', { colour: 'red' }));
+  await expect(create('three', WIDGETS, widget('s', { colour: 1 }))).rejects.toThrow('spec.colour');
+  const [found] = (await inside('three').resource<KubeObject>(WIDGETS).list()).items as Json[];
+  expect(found.spec).toEqual({ colour: 'red' });
+});
+
+test('an export says where its consumers are seen once it has some', async () => {
+  const [slice] = await until(inside('provider'), API_EXPORT_ENDPOINT_SLICES, undefined, (all: Json[]) =>
+    all[0]?.status?.endpoints?.length > 0 ? all : undefined,
+  );
+  expect(slice.metadata.name).toBe('widgets');
+  expect(slice.status.endpoints[0].url).toMatch(
+    new RegExp(`^https://.*/services/apiexport/${clusters.provider}/widgets$`),
+  );
+});
+
+test('a name that a definition has is told on the binding, and one that is bound is kept from definitions', async () => {
+  const definition = {
+    metadata: { name: `widgets.${GROUP}` },
+    spec: {
+      group: GROUP,
+      names: NAMES,
+      scope: 'Namespaced',
+      versions: [
+        { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } },
+      ],
+    },
+  };
+  await expect(create('one', CUSTOM_RESOURCE_DEFINITIONS, definition)).rejects.toThrow(
+    'cannot create because resource is bound by APIBinding "widgets-of-provider"',
+  );
+  clusters.four = await workspace('four');
+  await create('four', CUSTOM_RESOURCE_DEFINITIONS, definition);
+  const refused = await bind('four', 'provider', ({ status }) =>
+    status?.conditions?.some(({ reason }: Json) => reason === 'NamingConflicts'),
+  );
+  expect(refused.status.phase).toBe('Binding');
+  expect(refused.status.conditions.find(({ type }: Json) => type === 'BindingUpToDate').message).toBe(
+    `Unable to bind APIs: naming conflict with CustomResourceDefinition "widgets.${GROUP}": spec.names.plural=widgets is forbidden`,
+  );
+  await inside('four').resource(CUSTOM_RESOURCE_DEFINITIONS).delete(`widgets.${GROUP}`);
+  await until(inside('four'), API_BINDINGS, undefined, ([one]: Json[]) => one.status.phase === 'Bound');
+});
+
+test('who has not the right to bind is told no more than that', async () => {
+  const jane: User = { name: 'jane', groups: ['system:authenticated'] };
+  await create('one', CLUSTER_ROLE_BINDINGS, {
+    metadata: { name: 'jane' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'jane' }],
+  });
+  const path = `/clusters/${clusters.one}/apis/apis.kcp.io/v1alpha2/apibindings`;
+  for (const provider of ['rival', 'nowhere']) {
+    const reference = { export: { path: `root:${provider}`, name: 'widgets' } };
+    const answer = await ask('POST', path, { metadata: { name: 'mine' }, spec: { reference } }, jane);
+    expect(answer).toMatchObject({
+      status: 403,
+      body: {
+        message: `apibindings.apis.kcp.io "mine" is forbidden: unable to create APIBinding: no permission to bind to export root:${provider}:widgets`,
+      },
+    });
+  }
+});
+
+test('a binding that goes takes the objects with it', async () => {
+  await inside('two').resource(API_BINDINGS).delete('widgets-of-provider');
+  await until(inside('two'), API_BINDINGS, undefined, (all: Json[]) => all.length === 0);
+  await expect(inside('two').resource(WIDGETS).list()).rejects.toThrow('could not find');
+  await bind('two', 'provider');
+  expect((await inside('two').resource<KubeObject>(WIDGETS).list()).items).toEqual([]);
+});
