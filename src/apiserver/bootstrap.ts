@@ -16,6 +16,8 @@ import {
 } from './http/messages.ts';
 import type { ObjectClient, SentObject } from './object-client.ts';
 import type { RuntimeConfig } from './registry/runtime-config.ts';
+import { PATH_ANNOTATION, TYPE_ANNOTATION } from './workspaces/admission/logical-cluster-facts.ts';
+import { ensureRootObjects } from './workspaces/root-objects.ts';
 import { LOGICAL_CLUSTER_NAME } from './workspaces/workspace-directory.ts';
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -29,11 +31,14 @@ const LOGICAL_CLUSTERS = '/apis/core.kcp.io/v1alpha1/logicalclusters';
 const ROOT_LOGICAL_CLUSTER = {
   apiVersion: 'core.kcp.io/v1alpha1',
   kind: 'LogicalCluster',
-  metadata: { name: LOGICAL_CLUSTER_NAME, annotations: { 'kcp.io/path': ROOT_WORKSPACE } },
+  metadata: {
+    name: LOGICAL_CLUSTER_NAME,
+    annotations: { [PATH_ANNOTATION]: ROOT_WORKSPACE, [TYPE_ANNOTATION]: `${ROOT_WORKSPACE}:root` },
+  },
 };
 
-function rootUrl({ advertise: { address, port } }: BootstrapOptions): string {
-  return `https://${address}:${port}/clusters/${ROOT_WORKSPACE}`;
+function serverUrl({ advertise: { address, port } }: BootstrapOptions): string {
+  return `https://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 export interface BootstrapOptions {
@@ -63,11 +68,12 @@ export async function bootstrap(
     ),
   );
   await reconcileDefaultPolicy(server);
-  await server.ensure(LOGICAL_CLUSTERS, ROOT_LOGICAL_CLUSTER);
+  await server.merge(LOGICAL_CLUSTERS, ROOT_LOGICAL_CLUSTER);
   await server.mergeStatus(LOGICAL_CLUSTERS, ROOT_LOGICAL_CLUSTER.metadata.name, {
     phase: 'Ready',
-    URL: rootUrl(options),
+    URL: `${serverUrl(options)}/clusters/${ROOT_WORKSPACE}`,
   });
+  await ensureRootObjects(server, serverUrl(options));
   await server.merge('/api/v1/namespaces/kube-system/configmaps', {
     apiVersion: 'v1',
     kind: 'ConfigMap',

@@ -7,6 +7,8 @@ import type { KubeObject } from '../kube/index.ts';
 export interface ObjectClient {
   list(collection: string): Promise<readonly KubeObject[]>;
   create(collection: string, object: object): Promise<unknown>;
+  /** Creates unless there; what is there is its owner's. */
+  ensure(collection: string, object: SentObject): Promise<unknown>;
   replace(collection: string, object: KubeObject): Promise<unknown>;
   /** Creates, or puts these fields among those that are there. */
   merge(collection: string, object: SentObject): Promise<unknown>;

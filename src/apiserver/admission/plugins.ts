@@ -11,6 +11,7 @@ import { VersionConverter } from '../webhooks/attributes.ts';
 import { RequestMatcher } from '../webhooks/rules.ts';
 import { WebhookClient } from '../webhooks/webhook-client.ts';
 import { apisPlugins } from '../workspaces/admission/apis-plugins.ts';
+import { workspacePlugins } from '../workspaces/admission/workspace-plugins.ts';
 import type { WorkspaceDirectory } from '../workspaces/workspace-directory.ts';
 import type { AdmissionPlugin, StoredObjects } from './admission.ts';
 import type { PluginConfigurations } from './admission-configuration.ts';
@@ -97,6 +98,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     new DefaultIngressClass(objects),
     denyServiceExternalIps,
     new PodTopologyLabels(objects),
+    ...workspacePlugins({ ...parts, objects }),
     ...apisPlugins({ ...parts, objects }),
     new MutatingAdmissionPolicyPlugin({ ...indexed, ...webhooks }),
     new MutatingAdmissionWebhook(webhooks),

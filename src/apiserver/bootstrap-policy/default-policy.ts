@@ -1,6 +1,7 @@
 import { aggregatedRules, RBAC_GROUP, type rbacv1 } from '../../kube/index.ts';
 import { CLUSTER_ROLES, type ClusterRoleRow } from './cluster-roles.ts';
 import { CONTROLLER_ROLES, OWN_CONTROLLER_ROLES } from './controller-roles.ts';
+import { KCP_BINDINGS, KCP_ROLES } from './kcp-roles.ts';
 import { EVENTS, READ, type RuleRow, ruleOf } from './rule-table.ts';
 
 export const AUTOUPDATE = 'rbac.authorization.kubernetes.io/autoupdate';
@@ -49,7 +50,7 @@ function clusterRole(name: string, row: ClusterRoleRow): rbacv1.ClusterRole {
  */
 export function defaultClusterRoles(): rbacv1.ClusterRole[] {
   const roles = [
-    ...Object.entries(CLUSTER_ROLES).map(([name, row]) => clusterRole(name, row)),
+    ...Object.entries({ ...CLUSTER_ROLES, ...KCP_ROLES }).map(([name, row]) => clusterRole(name, row)),
     ...Object.entries(CONTROLLER_ROLES).map(([name, rules]) => clusterRole(CONTROLLER + name, { rules })),
     ...Object.entries(OWN_CONTROLLER_ROLES).map(([name, rules]) =>
       clusterRole(OWN_CONTROLLER + name, { rules }),
@@ -103,12 +104,16 @@ export function defaultClusterRoleBindings(): rbacv1.ClusterRoleBinding[] {
     ...accountsOf(CONTROLLER, CONTROLLER_ROLES),
     ...accountsOf(OWN_CONTROLLER, OWN_CONTROLLER_ROLES),
   ];
-  return bindings.map(([name, subjects]) => ({
+  const rows = [
+    ...bindings.map(([name, subjects]) => ({ name, role: name, subjects })),
+    ...Object.entries(KCP_BINDINGS).map(([name, row]) => ({ name, ...row })),
+  ];
+  return rows.map(({ name, role, subjects }) => ({
     apiVersion: API_VERSION,
     kind: 'ClusterRoleBinding',
     metadata: metadataOf(name),
     ...(subjects.length > 0 && { subjects: subjects.map(subjectOf) }),
-    roleRef: roleRef('ClusterRole', name),
+    roleRef: roleRef('ClusterRole', role),
   }));
 }
 

@@ -1,0 +1,119 @@
+import { RBAC_GROUP, type tenancyv1alpha1 } from '../../kube/index.ts';
+import type { ObjectClient, SentObject } from '../object-client.ts';
+
+type Spec = NonNullable<tenancyv1alpha1.WorkspaceType['spec']>;
+
+const ROOT_SHARD = 'root';
+const SHARDS = '/apis/core.kcp.io/v1alpha1/shards';
+const TYPES = '/apis/tenancy.kcp.io/v1alpha1/workspacetypes';
+const RBAC = `/apis/${RBAC_GROUP}/v1`;
+const USE_TYPES = 'system:kcp:universal-workspacetype-use';
+
+/**
+ * What the first workspace has beside its LogicalCluster: the types that every tree of workspaces begins with, and for
+ * everybody who is known the rights to come in, to look at workspaces and types, and to use those types. Run at every
+ * start: what is there is its owner's, but the one shard is where this server is.
+ *
+ * Source: kcp config/root. There the types bind tenancy and topology; here every workspace has them built in.
+ */
+export async function ensureRootObjects(client: ObjectClient, url: string): Promise<void> {
+  await Promise.all([
+    client.merge(SHARDS, rootShard(url)),
+    ...ROOT_TYPES.map(({ name, spec }) =>
+      client.ensure(TYPES, {
+        apiVersion: 'tenancy.kcp.io/v1alpha1',
+        kind: 'WorkspaceType',
+        metadata: { name },
+        spec,
+      }),
+    ),
+    client.ensure(`${RBAC}/clusterroles`, useOfTypes()),
+    ...Object.entries(BINDINGS).map(([name, role]) =>
+      client.ensure(`${RBAC}/clusterrolebindings`, bindingToAll(name, role)),
+    ),
+  ]);
+}
+
+/** By its label workspaces may ask for it. */
+function rootShard(url: string): SentObject {
+  return {
+    apiVersion: 'core.kcp.io/v1alpha1',
+    kind: 'Shard',
+    metadata: { name: ROOT_SHARD, labels: { name: ROOT_SHARD } },
+    spec: { baseURL: url, externalURL: url, virtualWorkspaceURL: url },
+  };
+}
+
+const inRoot = (name: string) => ({ path: 'root', name });
+const UNIVERSAL = inRoot('universal');
+const EXTENDS_UNIVERSAL: Spec = { extend: { with: [UNIVERSAL] } };
+
+const ROOT_TYPES: readonly { name: string; spec: Spec }[] = [
+  { name: 'universal', spec: { defaultChildWorkspaceType: UNIVERSAL } },
+  {
+    name: 'root',
+    spec: {
+      ...EXTENDS_UNIVERSAL,
+      defaultChildWorkspaceType: inRoot('organization'),
+      limitAllowedParents: { none: true },
+    },
+  },
+  {
+    name: 'organization',
+    spec: {
+      ...EXTENDS_UNIVERSAL,
+      defaultChildWorkspaceType: UNIVERSAL,
+      limitAllowedChildren: { types: [UNIVERSAL] },
+      limitAllowedParents: { types: [inRoot('root')] },
+    },
+  },
+  {
+    name: 'team',
+    spec: {
+      ...EXTENDS_UNIVERSAL,
+      defaultChildWorkspaceType: UNIVERSAL,
+      limitAllowedParents: { types: [inRoot('organization'), inRoot('team')] },
+    },
+  },
+  {
+    name: 'home',
+    spec: {
+      ...EXTENDS_UNIVERSAL,
+      defaultChildWorkspaceType: UNIVERSAL,
+      limitAllowedParents: { none: true },
+    },
+  },
+];
+
+function useOfTypes(): SentObject {
+  const resourceNames = ['universal', 'organization', 'team'];
+  const rule = {
+    apiGroups: ['tenancy.kcp.io'],
+    resources: ['workspacetypes'],
+    resourceNames,
+    verbs: ['use'],
+  };
+  return {
+    apiVersion: `${RBAC_GROUP}/v1`,
+    kind: 'ClusterRole',
+    metadata: { name: USE_TYPES },
+    rules: [rule],
+  };
+}
+
+/** Of everybody who is known, to the roles. */
+const BINDINGS: Readonly<Record<string, string>> = {
+  'system:kcp:authenticated:universal-workspacetype-use': USE_TYPES,
+  'system:kcp:authenticated:tenancy:reader': 'system:kcp:tenancy:reader',
+  'system:kcp:tenancy:authenticated:access': 'system:kcp:workspace:access',
+};
+
+function bindingToAll(name: string, role: string): SentObject {
+  return {
+    apiVersion: `${RBAC_GROUP}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata: { name },
+    roleRef: { apiGroup: RBAC_GROUP, kind: 'ClusterRole', name: role },
+    subjects: [{ apiGroup: RBAC_GROUP, kind: 'Group', name: 'system:authenticated' }],
+  };
+}
