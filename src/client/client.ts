@@ -10,7 +10,7 @@ export interface Client {
    * Groups that could not be read are named in `failures`, as client-go's ErrGroupDiscoveryFailed.
    */
   discover(): Promise<Discovery>;
-  /** Of which kinds there are objects in the workspace, or in one of its namespaces; only an Orrery server tells. */
+  /** Of which kinds there are objects in a namespace, or without one outside of them; only an Orrery server tells. */
   contents(namespace?: string): Promise<StoredContent[]>;
 }
 

@@ -6,13 +6,15 @@ import type { ObjectStorage } from '../storage/object-storage.ts';
 const PATH = '/contents';
 
 /**
- * `GET /clusters/<workspace>/contents?namespace=<name>`: of which kinds a workspace (or a namespace) holds objects, and
- * how many. A way of our own, for those who empty one: of the hundred kinds there are, an idle workspace has five, and
- * asking each costs more than all the rest of its deletion.
+ * `GET /clusters/<workspace>/contents?namespace=<name>`: of which kinds a namespace holds objects, or without one the
+ * workspace outside of its namespaces, and how many. A way of our own, for those who empty one: of the hundred kinds
+ * there are, an idle workspace has five, and asking each costs more than all the rest of its deletion.
  */
 export class StoredContents {
   readonly #storage: Pick<ObjectStorage, 'prefixOf' | 'store'>;
   readonly #catalog: ResourceCatalog;
+  /** By the list of all, which a catalog keeps until it changes. */
+  readonly #stored = new WeakMap<readonly Resource[], readonly Resource[]>();
 
   constructor(parts: { storage: ObjectStorage; catalog: ResourceCatalog }) {
     this.#storage = parts.storage;
@@ -22,16 +24,24 @@ export class StoredContents {
   async serve(request: ApiRequest, path: string, workspace: string): Promise<ApiResponse | undefined> {
     if (path !== PATH) return undefined;
     const namespace = request.query?.get('namespace') || undefined;
-    const resources = storedOnce(this.#catalog.in(workspace).all).filter(
-      ({ namespaced }) => namespaced || namespace === undefined,
+    const resources = this.#storedIn(workspace).filter(
+      ({ namespaced }) => namespaced === (namespace !== undefined),
     );
-    const counted = await Promise.all(
-      resources.map(async (resource) => ({
-        ...referenceTo(resource),
-        count: await this.#storage.store.count(this.#storage.prefixOf(resource, workspace, namespace)),
-      })),
+    const { store } = this.#storage;
+    const counts = await Promise.all(
+      resources.map((resource) => store.count(this.#storage.prefixOf(resource, workspace, namespace))),
     );
-    return jsonResponse(200, { contents: counted.filter(({ count }) => count > 0) });
+    const contents = resources.flatMap((resource, index) =>
+      counts[index] === 0 ? [] : [{ ...referenceTo(resource), count: counts[index] }],
+    );
+    return jsonResponse(200, { contents });
+  }
+
+  #storedIn(workspace: string): readonly Resource[] {
+    const { all } = this.#catalog.in(workspace);
+    const stored = this.#stored.get(all) ?? storedOnce(all);
+    this.#stored.set(all, stored);
+    return stored;
   }
 }
 

@@ -11,6 +11,9 @@ export async function deleteContent(client: Client): Promise<RemainingContent | 
   const before = planContent(await client.contents());
   const failures: string[] = [];
   await Promise.all(before.now.map((content) => deleteAll(client, content, failures)));
+  // A namespace is never gone at once: its own deletion is what brings us back here.
+  const namespaces = before.now.filter(isNamespaces);
+  if (namespaces.length > 0 && failures.length === 0) return { left: namespaces, failures };
   const after = before.now.length === 0 ? before : planContent(await client.contents());
   if (after.now.length > 0 || failures.length > 0) return { left: after.now, failures };
   for (const content of after.last) await deleteAll(client, content, failures);

@@ -28,7 +28,7 @@ type LogicalCluster = corev1alpha1.LogicalCluster;
 const CLUSTER = 'cluster';
 const WORKERS = 32;
 /** While something stays, its finalizer's owner has to act, and nothing but looking tells when it did. */
-const LOOK_AGAIN = { firstMs: 1_000, mostMs: 30_000 };
+const LOOK_AGAIN = { firstMs: 3_000, mostMs: 30_000 };
 
 /**
  * Empties a logical cluster that is being deleted, says in it what is still there, then lets it go; its owner goes
@@ -41,6 +41,8 @@ export class LogicalClusterDeletionController implements RunnableController {
   readonly #namespaces: Informer<corev1.Namespace>;
   readonly #workspaces: Informer<tenancyv1alpha1.Workspace>;
   readonly #controller: Controller;
+  /** Those that were not empty when they were looked at, and since when. */
+  readonly #waiting = new Map<string, number>();
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -58,7 +60,11 @@ export class LogicalClusterDeletionController implements RunnableController {
     const add = (cluster: LogicalCluster) => {
       if (isHeld(cluster)) this.#controller.queue.add(keyOf(cluster));
     };
-    this.#clusters.addHandler({ onAdd: add, onUpdate: add });
+    this.#clusters.addHandler({
+      onAdd: add,
+      onUpdate: add,
+      onDelete: (cluster) => this.#waiting.delete(keyOf(cluster)),
+    });
     // What goes last is worth looking at once: an empty namespace, a workspace within.
     const gone = (object: KubeObject) => {
       const cluster = this.#clusters.get(makeKey(workspaceOf(object), '', CLUSTER));
@@ -81,7 +87,7 @@ export class LogicalClusterDeletionController implements RunnableController {
     const { workspace } = splitKey(key);
     try {
       const remaining = await deleteContent(this.#context.client.in(workspace));
-      if (remaining !== undefined) return await this.#report(cluster, workspace, remaining);
+      if (remaining !== undefined) return await this.#wait(key, cluster, remaining);
       await this.#deleteOwner(cluster);
       await this.#release(cluster, workspace);
     } catch (error) {
@@ -90,14 +96,12 @@ export class LogicalClusterDeletionController implements RunnableController {
     return undefined;
   }
 
-  /** What goes by itself within a moment is not worth a write. */
-  async #report(
-    cluster: LogicalCluster,
-    workspace: string,
-    remaining: RemainingContent,
-  ): Promise<number | undefined> {
+  /** Until when to look again. What goes by itself within a moment is not worth saying. */
+  async #wait(key: string, cluster: LogicalCluster, remaining: RemainingContent): Promise<number> {
+    const { workspace } = splitKey(key);
     const nowMs = this.#context.clock.now();
-    const sinceMs = nowMs - Date.parse(cluster.metadata.deletionTimestamp!);
+    const sinceMs = nowMs - (this.#waiting.get(key) ?? nowMs);
+    this.#waiting.set(key, nowMs - sinceMs);
     if (sinceMs < LOOK_AGAIN.firstMs && remaining.failures.length === 0) return LOOK_AGAIN.firstMs;
     const held = await whatHolds(this.#context.client.in(workspace), remaining);
     const state = contentCondition(remaining, held);

@@ -18,7 +18,6 @@ function content(resource: string, group: string, more: Partial<StoredContent> =
 test('roles go last, namespaces take their content along, and the LogicalCluster holds it all', () => {
   const plan = planContent([
     content('namespaces', ''),
-    content('pods', '', { namespaced: true }),
     content('logicalclusters', 'core.kcp.io'),
     content('clusterroles', 'rbac.authorization.k8s.io'),
     content('componentstatuses', '', { verbs: ['list'] }),

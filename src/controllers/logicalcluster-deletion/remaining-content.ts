@@ -19,14 +19,14 @@ export interface ContentPlan {
 }
 
 /**
- * What of a logical cluster's content is deleted when. The LogicalCluster itself holds the deletion.
+ * What of a logical cluster's content, outside of its namespaces, is deleted when. The LogicalCluster itself holds the deletion.
  * Source: github.com/kcp-dev/kcp pkg/reconciler/core/logicalclusterdeletion/deletion.
  */
 export function planContent(contents: readonly StoredContent[]): ContentPlan {
   const plan: ContentPlan = { now: [], last: [] };
   for (const content of contents) {
-    const { group, resource, namespaced, verbs } = content;
-    if (namespaced || !verbs.includes('delete')) continue;
+    const { group, resource, verbs } = content;
+    if (!verbs.includes('delete')) continue;
     if (group === 'core.kcp.io' && resource === 'logicalclusters') continue;
     const isLast = group === RBAC && (resource === 'clusterroles' || resource === 'clusterrolebindings');
     (isLast ? plan.last : plan.now).push(content);

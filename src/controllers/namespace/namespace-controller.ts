@@ -15,6 +15,8 @@ import { isContentGone, namespaceConditions } from './namespace-conditions.ts';
 import { deleteServedContent, deleteStoredContent } from './namespace-content.ts';
 
 const FINALIZER = 'kubernetes';
+/** A namespace waits for a few writes one after the other, and the store takes many together. */
+const WORKERS = 32;
 /** While something stays: its finalizer's owner has to act, and nothing but looking tells when it did. */
 const LOOK_AGAIN_MS = 1_000;
 
@@ -34,6 +36,7 @@ export class NamespaceController implements RunnableController {
       name: this.name,
       log: context.log,
       clock: context.clock,
+      workers: WORKERS,
       reconcile: (key) => this.#reconcile(key),
     });
     const add = (namespace: corev1.Namespace) => {

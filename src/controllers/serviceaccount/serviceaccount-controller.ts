@@ -16,6 +16,8 @@ import type { corev1, KubeObject } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
 
 const ROOT_CA = 'kube-root-ca.crt';
+/** A namespace waits for two writes, and the store takes many together. */
+const WORKERS = 32;
 const ROOT_CA_DESCRIPTION =
   'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as ' +
   'the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of ' +
@@ -47,6 +49,7 @@ export class ServiceAccountController implements RunnableController {
       name: this.name,
       log: context.log,
       clock: context.clock,
+      workers: WORKERS,
       reconcile: (key) => this.#reconcile(key),
     });
     const { queue } = this.#controller;
