@@ -37,10 +37,17 @@ function wordsOf(command: Command, path: string): Words[] {
   const visible = command.commands.filter((c) => !(c as Command & { _hidden?: boolean })._hidden);
   const options = command.options.filter((o) => !o.hidden && o.long !== undefined);
   const isShell = command.registeredArguments[0]?.name() === 'shell';
-  const words = isShell ? SHELLS : visible.map((c) => c.name());
+  const words = isShell ? SHELLS : visible.flatMap(namesOf);
   const takesFiles = command.registeredArguments.length > 0 && !isShell;
   const own = { path, words, options, takesFiles };
-  return [own, ...visible.flatMap((c) => wordsOf(c, path === '' ? c.name() : `${path} ${c.name()}`))];
+  const below = visible.flatMap((c) =>
+    namesOf(c).flatMap((name) => wordsOf(c, path === '' ? name : `${path} ${name}`)),
+  );
+  return [own, ...below];
+}
+
+function namesOf(command: Command): string[] {
+  return [command.name(), ...command.aliases()];
 }
 
 function bash(all: Words[]): string {
