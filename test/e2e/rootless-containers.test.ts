@@ -64,6 +64,23 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
     expect(nomap.stdout.trim().split(/\s+/).map(Number)).toEqual([0, 0, 1, 65_536]);
   });
 
+  test('made at once with --userns auto have ids that no other of them has', async () => {
+    const flags = ['--network', 'none', '--userns', 'auto:size=100'];
+    const made = await Promise.all(
+      Array.from({ length: 8 }, () => orrery('create', ...flags, IMAGE, '-c', 'true')),
+    );
+    expect(made.map(({ stderr }) => stderr)).toEqual(Array(8).fill(''));
+    const ids = made.map(({ stdout }) => stdout.trim());
+    const shown = await orrery('inspect', '--format', '{{index .HostConfig.IDMappings.UidMap 0}}', ...ids);
+    const maps = shown.stdout.trim().split('\n');
+    expect(
+      maps.every((map) => /^0:\d+:100$/.test(map)),
+      shown.stdout + shown.stderr,
+    ).toBe(true);
+    expect(new Set(maps).size).toBe(8);
+    await orrery('rm', ...ids);
+  });
+
   test('have their exit code told', async () => {
     expect((await output(['--network', 'none'], 'exit 7')).exitCode).toBe(7);
   });

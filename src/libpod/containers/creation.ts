@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { AlreadyExists, BadRequest, NotFound } from '../../base/index.ts';
-import { chooseHostPorts, type Engine, type Image, type ImageConfig } from '../../engine/index.ts';
+import {
+  chooseHostPorts,
+  type Engine,
+  type Image,
+  type ImageConfig,
+  withFileLock,
+} from '../../engine/index.ts';
 import type { ContainerConfig, CreateOptions, EndpointSettings, HostConfig } from '../create-options.ts';
 import { healthCheckPlan } from '../health/health-config.ts';
 import type { PodConfig, PublishedPort } from '../libpod.ts';
@@ -24,6 +31,8 @@ export interface CreationOptions {
   parts: ContainerParts;
   cgroupRoot: string;
   isRootless: boolean;
+  /** Folder of lock files. */
+  locks: string;
 }
 
 /** Makes containers: what was asked for and what the image says become one record; nothing is mounted or started. */
@@ -35,7 +44,6 @@ export class Creation {
   }
 
   async create(asked: CreateOptions): Promise<{ id: string; warnings: string[] }> {
-    const { engine } = this.#options;
     const warnings = validateOptions(asked);
     this.#checkRootful(asked.HostConfig);
     const id = randomBytes(32).toString('hex');
@@ -43,6 +51,19 @@ export class Creation {
     await this.#checkIpc(asked.HostConfig);
     const name = await this.#nameOf(asked.Name);
     const options: CreateOptions = { ...asked, Name: name };
+    const record = () => this.#record(id, options, image);
+    // Ids that are free are chosen by what others have, so one after the other.
+    const stored = /^auto(?::|$)/.test(asked.HostConfig.UsernsMode ?? '')
+      ? await withFileLock(join(this.#options.locks, 'user-namespaces'), record)
+      : await record();
+    await this.#event(id, stored, name);
+    const { isRootless } = this.#options;
+    return { id, warnings: [...warnings, ...portWarnings(stored), ...rootlessWarnings(stored, isRootless)] };
+  }
+
+  async #record(id: string, options: CreateOptions, image: Image | undefined): Promise<StoredContainer> {
+    const { engine } = this.#options;
+    const name = options.Name!;
     const stored = await this.#store(options, image);
     const spec = {
       ...{ name, id, image: image?.id ?? '', details: stored },
@@ -69,9 +90,7 @@ export class Creation {
         { cause: error },
       );
     }
-    await this.#event(id, stored, name);
-    const { isRootless } = this.#options;
-    return { id, warnings: [...warnings, ...portWarnings(stored), ...rootlessWarnings(stored, isRootless)] };
+    return stored;
   }
 
   #checkRootful({ UsernsMode: mode = '' }: HostConfig): void {
@@ -90,10 +109,11 @@ export class Creation {
       );
   }
 
-  /** What comes back after a reboot must be on the disk by then. */
-  #permanence({ HostConfig: host }: CreateOptions): { durable?: true } {
+  /** What comes back after a reboot must be on the disk by then; what goes with its end need not, as Podman has it. */
+  #permanence({ HostConfig: host }: CreateOptions): { durable?: true; isVolatile?: true } {
     const policy = host.RestartPolicy?.Name ?? '';
-    return policy === 'always' || policy === 'unless-stopped' ? { durable: true } : {};
+    if (policy === 'always' || policy === 'unless-stopped') return { durable: true };
+    return host.AutoRemove ? { isVolatile: true } : {};
   }
 
   async #event(id: string, stored: StoredContainer, name: string): Promise<void> {

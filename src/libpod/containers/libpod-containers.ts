@@ -63,7 +63,10 @@ export class LibpodContainers implements Containers {
     const cgroupRoot = `/orrery-${options.instance}/containers`;
     this.#options = options;
     this.store = store;
-    this.#creation = new Creation({ engine, store, parts, cgroupRoot, isRootless });
+    this.#creation = new Creation({
+      ...{ engine, store, parts, cgroupRoot, isRootless },
+      locks: join(options.directory, 'locks'),
+    });
     const starting = new Starting({
       ...{ engine, store, parts, cgroupRoot, isRootless },
       self: options.self,
