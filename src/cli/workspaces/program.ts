@@ -45,9 +45,7 @@ export function describeWorkspaces(command: Command, called: string): Command {
     .enablePositionalOptions()
     .helpCommand('help [command]', 'Show help for a command.')
     .addHelpText('after', () => workspaceExamples(called))
-    .action(async (name: string | undefined) =>
-      (await import('./use-workspace.ts')).useWorkspace(name, flagsOf(command), called),
-    );
+    .action(async (name: string | undefined) => await goTo(name, command, called));
   withConnection(command);
   const use = command
     .command('use')
@@ -55,9 +53,7 @@ export function describeWorkspaces(command: Command, called: string): Command {
     .description('Make a workspace the current one.')
     .argument('<workspace>', 'as above')
     .addOption(short())
-    .action(async (name: string) =>
-      (await import('./use-workspace.ts')).useWorkspace(name, flagsOf(use), called),
-    );
+    .action(async (name: string) => await goTo(name, use, called));
   withConnection(use);
   const tree = command
     .command('tree')
@@ -84,6 +80,12 @@ export function describeWorkspaces(command: Command, called: string): Command {
     );
   withConnection(createContext);
   return command;
+}
+
+/** A shell's prompt asks for `.` again and again: it needs neither a client nor a server. */
+async function goTo(name: string | undefined, command: Command, called: string): Promise<void> {
+  if (name === '.') await (await import('./current-workspace.ts')).currentWorkspace(flagsOf(command));
+  else await (await import('./use-workspace.ts')).useWorkspace(name, flagsOf(command), called);
 }
 
 /** Makes a command that of kcp's `kubectl create workspace`. */

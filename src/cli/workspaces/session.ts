@@ -1,18 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { BadRequest, messageOf, NotFound, type OrreryError } from '../../base/index.ts';
-import {
-  type Client,
-  createClient,
-  errorFromAnswer,
-  type HttpTransport,
-  httpTransport,
-  readKubeconfig,
-} from '../../client/index.ts';
-import { dataDirectoryAt } from '../data-directory.ts';
-import { dataDirectoryOf, type Environment } from '../data-root.ts';
-import { orreryVersion } from '../version.ts';
+import { BadRequest, NotFound, type OrreryError } from '../../base/index.ts';
+import type { Client } from '../../client/index.ts';
+import type { Environment } from '../data-root.ts';
+import type { Connection } from './connection.ts';
 import type { Fields } from './kubeconfig-document.ts';
 import { KubeconfigFiles } from './kubeconfig-files.ts';
 import {
@@ -50,7 +41,7 @@ export class Session {
   /** The URL that requests go by: the cluster's, or that of the flags. */
   readonly server: string;
   readonly #flags: ConnectionFlags;
-  #connection: { transport: HttpTransport; client: Client } | undefined;
+  #connection: Connection | undefined;
 
   private constructor(files: KubeconfigFiles, flags: ConnectionFlags) {
     this.files = files;
@@ -68,13 +59,12 @@ export class Session {
 
   /** Opens the kubeconfig; nothing is asked of the server yet. */
   static async open(flags: ConnectionFlags, environment: Environment = process.env): Promise<Session> {
+    const { kubeconfig: explicit } = flags;
+    const { KUBECONFIG: variable } = environment;
     const files = await KubeconfigFiles.load({
-      ...(flags.kubeconfig !== undefined && { explicit: flags.kubeconfig }),
-      ...(environment.KUBECONFIG !== undefined && { variable: environment.KUBECONFIG }),
-      defaults: [
-        join(homedir(), '.kube', 'config'),
-        dataDirectoryAt(dataDirectoryOf(undefined, environment)).kubeconfig,
-      ],
+      ...(explicit !== undefined && { explicit }),
+      ...(variable !== undefined && { variable }),
+      defaults: explicit === undefined && !variable ? await defaultFiles(environment) : [],
     });
     return new Session(files, flags);
   }
@@ -96,24 +86,14 @@ export class Session {
     return (await this.#connect()).client.in(path);
   }
 
-  /** The names of the API groups that a workspace serves; none when the user may not know. */
+  /** See Connection. */
   async groupsOf(path: WorkspacePath): Promise<string[]> {
-    const { transport } = await this.#connect();
-    const response = await transport.request({
-      method: 'GET',
-      path: `/clusters/${path}/apis`,
-      headers: { accept: 'application/json', 'user-agent': USER_AGENT },
-    });
-    const text = await textOf(response.body);
-    if (response.status === 403 || response.status === 404) return [];
-    if (response.status >= 400) throw errorFromAnswer(response.status, text);
-    const { groups } = JSON.parse(text) as { groups?: { name: string }[] };
-    return (groups ?? []).map(({ name }) => name);
+    return await (await this.#connect()).groupsOf(path);
   }
 
   /** Ends the connection, if there is one. */
   close(): void {
-    this.#connection?.transport.close();
+    this.#connection?.close();
   }
 
   /** With `--workspace`, the URL of that one. */
@@ -125,10 +105,13 @@ export class Session {
     return `${place.base}/clusters/${path}`;
   }
 
-  async #connect(): Promise<{ transport: HttpTransport; client: Client }> {
+  /** The client is loaded when the server is asked something: a shell's prompt needs none. */
+  async #connect(): Promise<Connection> {
     if (this.#connection !== undefined) return this.#connection;
     const { user, token, certificateAuthority, insecureSkipTlsVerify, tlsServerName } = this.#flags;
     const userName = user ?? String(this.context.user ?? '');
+    const found = this.files.find('users', userName);
+    if (found === undefined && user !== undefined) throw new BadRequest(`auth info "${user}" does not exist`);
     const cluster = {
       ...this.cluster,
       server: this.place.base,
@@ -139,22 +122,21 @@ export class Session {
         'certificate-authority-data': undefined,
       }),
     };
-    const found = this.files.find('users', userName);
-    if (found === undefined && user !== undefined) throw new BadRequest(`auth info "${user}" does not exist`);
-    // JSON is YAML: what is read is one kubeconfig, made of all files.
-    const text = JSON.stringify({
-      'current-context': 'c',
-      contexts: [{ name: 'c', context: { cluster: 'c', user: userName } }],
-      clusters: [{ name: 'c', cluster }],
-      users: [{ name: userName, user: token === undefined ? (found ?? {}) : { token } }],
-    });
-    const transport = httpTransport(await readKubeconfig(text, { readFile: readNamed }));
-    this.#connection = { transport, client: createClient(transport, { userAgent: USER_AGENT }) };
+    const { Connection } = await import('./connection.ts');
+    this.#connection = await Connection.open(cluster, token === undefined ? (found ?? {}) : { token });
     return this.#connection;
   }
 }
 
-const USER_AGENT = `orrery-ws/${orreryVersion}`;
+/** kubectl's own, and that of the cloud on this machine. */
+async function defaultFiles(environment: Environment): Promise<string[]> {
+  const { dataDirectoryOf } = await import('../data-root.ts');
+  const { dataDirectoryAt } = await import('../data-directory.ts');
+  return [
+    join(homedir(), '.kube', 'config'),
+    dataDirectoryAt(dataDirectoryOf(undefined, environment)).kubeconfig,
+  ];
+}
 
 /** Runs what needs a kubeconfig, and ends the connection after it. */
 export async function withSession<R>(
@@ -192,14 +174,6 @@ function notInWorkspace(server: string): BadRequest {
   });
 }
 
-function readNamed(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new BadRequest(`unable to read ${path}: ${messageOf(cause)}`, { cause });
-  }
-}
-
 function noContext(files: KubeconfigFiles, name: string, flags: ConnectionFlags): OrreryError {
   if (name !== '') return new NotFound(`current "${name}" context not found`);
   return files.hasContexts
@@ -209,11 +183,4 @@ function noContext(files: KubeconfigFiles, name: string, flags: ConnectionFlags)
     : new BadRequest('no kubeconfig was found, or nothing is in it', {
         hint: `${flags.kubeconfig === undefined ? 'set KUBECONFIG, for example to' : 'for example'} the file that \`orrery status\` names`,
       });
-}
-
-async function textOf(body: Uint8Array | readonly Uint8Array[] | AsyncIterable<Uint8Array>): Promise<string> {
-  const parts: Uint8Array[] = [];
-  if (body instanceof Uint8Array) parts.push(body);
-  else for await (const part of body) parts.push(part);
-  return Buffer.concat(parts).toString('utf8');
 }
