@@ -15,6 +15,7 @@ export interface RoleUsage {
 
 /** The server role of a built program, as the supervisor starts it. */
 export interface StartedRole {
+  port: number;
   /** From the start of the process to /readyz. */
   readyMs: number;
   usage(): RoleUsage;
@@ -38,7 +39,7 @@ export async function startRole(program: string, directory: string): Promise<Sta
     await delay(10);
   }
   const readyMs = performance.now() - startMs;
-  return { readyMs, usage: () => usageOf(child), stop: () => stop(child) };
+  return { port, readyMs, usage: () => usageOf(child), stop: () => stop(child) };
 }
 
 async function stop(child: ChildProcess): Promise<void> {
