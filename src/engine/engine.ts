@@ -130,6 +130,8 @@ export interface ContainerSpec extends ContainerMonitor {
   deferred?: boolean;
   /** The record survives a power failure. */
   durable?: boolean;
+  /** What it writes to its root is gone with it, and may be after a power failure. */
+  isVolatile?: boolean;
   /** Whatever the caller keeps with it (JSON). */
   details?: unknown;
   /** This folder of the host is its root, instead of an image's layers. */

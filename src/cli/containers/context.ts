@@ -83,7 +83,10 @@ export function createToolContext(invocation: Invocation): ToolContext {
   return {
     program: invocation.program as ToolContext['program'],
     root,
-    stdin: process.stdin,
+    // Made when it is first asked for: few commands read it.
+    get stdin() {
+      return process.stdin;
+    },
     stdout: globals.bool('noout') ? nowhere() : process.stdout,
     stderr: process.stderr,
     environment: process.env,

@@ -1,11 +1,14 @@
-import type { Dirent } from 'node:fs';
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { closeSync, type Dirent, openSync, write } from 'node:fs';
+import { mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { BadRequest, messageOf, systemClock } from '../../base/index.ts';
 import type { ContainerUsage } from '../engine.ts';
 import { rootlessFacts } from '../rootless/facts.ts';
 import { readProc } from '../system/process-identity.ts';
 import type { GroupLine } from './limits.ts';
+
+const writeInThread = promisify<number, string, unknown>(write);
 
 /** Where this host keeps its control groups: v1 hierarchies, v2, or both. */
 export interface CgroupHierarchies {
@@ -77,16 +80,24 @@ export class Cgroups {
     if (cpuset !== undefined && !isUnified) await inheritCpuset(cpuset, path);
   }
 
-  /** Moves a process into the group, in each hierarchy. False when the process is gone. */
+  /**
+   * Moves a process into the group, in each hierarchy. The kernel lets the first one wait (for a grace period, 10 ms
+   * and more); the writes are under way when this returns its promise, whatever this process does meanwhile.
+   *
+   * @returns false when the process is gone
+   */
   async enter(path: string, pid: number): Promise<boolean> {
+    const files: number[] = [];
     try {
-      await Promise.all(
-        this.#roots().map((root) => writeFile(join(root, path, 'cgroup.procs'), String(pid))),
-      );
+      for (const root of this.#roots()) files.push(openSync(join(root, path, 'cgroup.procs'), 'w'));
+      const entered = await Promise.allSettled(files.map((file) => writeInThread(file, String(pid))));
+      for (const one of entered) if (one.status === 'rejected') throw one.reason;
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
       throw error;
+    } finally {
+      for (const file of files) closeSync(file);
     }
   }
 
@@ -216,9 +227,10 @@ async function inheritCpuset(root: string, path: string): Promise<void> {
 }
 
 async function collectFolders(folder: string, into: string[]): Promise<void> {
-  let entries: Dirent[];
+  let entries: Dirent[] = [];
   try {
-    entries = await readdir(folder, { withFileTypes: true });
+    // The kernel counts a link for each group below, and most have none, but some fifty files.
+    if ((await stat(folder)).nlink !== 2) entries = await readdir(folder, { withFileTypes: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw error;
@@ -236,7 +248,7 @@ async function removeGroup(folder: string): Promise<void> {
       if (code === 'ENOENT') return;
       if (code !== 'EBUSY' || tries >= 50) throw error;
       // The kernel lets go of a group a moment after its last process; there is no event to wait for.
-      await systemClock.sleep(10);
+      await systemClock.sleep(Math.min(2 ** tries, 10));
     }
   }
 }

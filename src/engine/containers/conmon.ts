@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { OrreryError } from '../../base/index.ts';
 import { rootlessFacts } from '../rootless/facts.ts';
@@ -39,17 +40,30 @@ interface SyncMessage {
 
 const TIMEOUT_MS = 120_000;
 
-/**
- * Starts a conmon, which detaches itself (double fork, own session), runs `runc create` and stays with the
- * container until its end. It writes the log in CRI's format, and the exit code to `<exitDir>/<id>` and
- * `<bundle>/exit`: a folder of that name makes it write neither.
- * Nothing of it depends on this process afterwards.
- *
- * Protocol: conmon 2.1, conmon.c: it waits for a byte on _OCI_STARTPIPE, answers on _OCI_SYNCPIPE.
- *
- * @returns the container's pid. @throws OrreryError ContainerStartFailed with runc's own message.
- */
+/** A conmon that waits for the word to begin. */
+export interface WaitingConmon {
+  /**
+   * It detaches itself (double fork, own session), runs `runc create` and stays with the container until its end. It
+   * writes the log in CRI's format, and the exit code to `<exitDir>/<id>` and `<bundle>/exit`: a folder of that name
+   * makes it write neither. Nothing of it depends on this process afterwards.
+   *
+   * @returns the container's pid. @throws OrreryError ContainerStartFailed with runc's own message.
+   */
+  create(): Promise<number>;
+  /** Ends one that was not told to create. */
+  dismiss(): void;
+}
+
+/** @see WaitingConmon */
 export async function createWithConmon(options: ConmonOptions): Promise<number> {
+  return await startConmon(options).create();
+}
+
+/**
+ * Protocol: conmon 2.1, conmon.c: it waits for a byte on _OCI_STARTPIPE, which leaves time to place it, answers on
+ * _OCI_SYNCPIPE.
+ */
+export function startConmon(options: ConmonOptions): WaitingConmon {
   const kept = options.preserveFds ?? 0;
   const isPassedThrough = options.log?.driver === 'passthrough';
   const child = spawn(options.conmon, conmonArguments(options), {
@@ -84,9 +98,38 @@ export async function createWithConmon(options: ConmonOptions): Promise<number> 
   start.on('error', () => undefined);
   const complaint = child.stderr === null ? Promise.resolve('') : collect(child.stderr);
   const answer = collect(sync);
-  if (child.pid === undefined) return await failed;
-  await options.place(child.pid);
-  start.end('\0');
+  const pidFile = `${options.bundle}/conmon.pid`;
+  // Its own word comes when it has detached itself; should this process be killed before, others are to know of it.
+  if (child.pid !== undefined) writeFileSync(pidFile, String(child.pid));
+  const placed = child.pid === undefined ? failed : options.place(child.pid);
+  placed.catch(() => undefined);
+  const dismiss = () => {
+    child.kill('SIGKILL');
+    rmSync(pidFile, { force: true });
+    release(child);
+  };
+  const create = async () => {
+    try {
+      await placed;
+    } catch (error) {
+      dismiss();
+      throw error;
+    }
+    start.end('\0');
+    return await created({ options, child, failed, complaint, answer });
+  };
+  return { create, dismiss };
+}
+
+async function created(given: {
+  options: ConmonOptions;
+  child: ChildProcess;
+  failed: Promise<never>;
+  complaint: Promise<string>;
+  answer: Promise<string>;
+}): Promise<number> {
+  const { options, child, failed, complaint, answer } = given;
+  const sync = child.stdio[3 + (options.preserveFds ?? 0)] as Readable;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(

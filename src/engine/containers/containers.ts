@@ -14,6 +14,7 @@ import {
 import type {
   AttachSession,
   ContainerLimits,
+  ContainerMonitor,
   ContainerPaths,
   ContainerSpec,
   ContainerState,
@@ -30,7 +31,7 @@ import { withFileLock } from '../system/lock.ts';
 import { mountsBelow } from '../system/mounts.ts';
 import { attachToContainer } from './attach.ts';
 import { type CgroupHierarchies, Cgroups, readCgroupHierarchies } from './cgroups.ts';
-import { createWithConmon, tidy } from './conmon.ts';
+import { startConmon, tidy, type WaitingConmon } from './conmon.ts';
 import { Creation } from './creation.ts';
 import { execDetached } from './detached-exec.ts';
 import { type ExecTarget, execInContainer } from './exec.ts';
@@ -67,6 +68,8 @@ export class Containers {
   readonly #watcher: Watcher;
   readonly #conmonGroup: string;
   readonly #hierarchies: CgroupHierarchies;
+  /** Started ahead of `init`, by the container's id. */
+  readonly #waiting = new Map<string, WaitingConmon>();
   #isConmonGroupMade = false;
 
   static async open(options: ContainersOptions): Promise<Containers> {
@@ -113,7 +116,8 @@ export class Containers {
       try {
         if (record.deferred && !state.isInitialized)
           throw new Conflict(`container ${id} is not initialised: it cannot be started`);
-        if ((await this.#states.pidOf(record)) === undefined) await this.#createProcess(record, programs);
+        if ((await this.#states.pidOf(record)) === undefined)
+          await (await this.#startConmon(record, programs)).create();
         await this.records.markStarted(id, new Date(this.#options.clock.now()).toISOString());
         await openStartFifo(join(this.records.runcRoot, id, 'exec.fifo'), () => this.#states.pidOf(record));
       } catch (error) {
@@ -122,21 +126,34 @@ export class Containers {
     });
   }
 
+  async startMonitor(id: string, monitor: ContainerMonitor): Promise<void> {
+    const programs = await this.#options.programs();
+    const record = await this.records.read(id);
+    await this.#locked(id, async () => {
+      this.dismissMonitor(id);
+      await this.#forgetLastRun(record);
+      this.#waiting.set(id, await this.#startConmon(record, programs, monitor));
+    });
+  }
+
+  dismissMonitor(id: string): void {
+    this.#waiting.get(id)?.dismiss();
+    this.#waiting.delete(id);
+  }
+
   async init(id: string, spec: ContainerSpec): Promise<void> {
     const programs = await this.#options.programs();
     const record = await this.records.read(id);
     await this.#locked(id, async () => {
-      const state = await this.#states.read(record);
-      if (state.status === 'running' || state.isInitialized)
-        throw new Conflict(`container ${id} is ${state.isInitialized ? 'initialised' : 'running'} already`);
-      // Nothing of a run before this one may be taken for this one's.
-      if (state.status === 'exited') await this.#endProcesses(record);
-      await this.records.forgetRun(id);
+      if (!this.#waiting.has(id)) await this.#forgetLastRun(record);
       try {
         await this.#creation.prepare(record, spec);
-        await this.#createProcess(record, programs, spec);
+        const conmon = this.#waiting.get(id) ?? (await this.#startConmon(record, programs, spec));
+        this.#waiting.delete(id);
+        await conmon.create();
         await copyPidFiles(this.records.folderOf(id), spec);
       } catch (error) {
+        this.dismissMonitor(id);
         await this.#endProcesses(record);
         await this.records.forgetRun(id);
         // What the caller did wrong stays what it is.
@@ -144,6 +161,16 @@ export class Containers {
         throw new OrreryError('ContainerStartFailed', messageOf(error), { cause: error });
       }
     });
+  }
+
+  /** Nothing of a run before may be taken for the next one's. @throws Conflict when it goes on */
+  async #forgetLastRun(record: ContainerRecord): Promise<void> {
+    const { id } = record;
+    const state = await this.#states.read(record);
+    if (state.status === 'running' || state.isInitialized)
+      throw new Conflict(`container ${id} is ${state.isInitialized ? 'initialised' : 'running'} already`);
+    if (state.status === 'exited') await this.#endProcesses(record);
+    await this.records.forgetRun(id);
   }
 
   async cleanup(id: string): Promise<void> {
@@ -217,13 +244,13 @@ export class Containers {
     return await withFileLock(`${this.#lockOf(id)}.caller`, work);
   }
 
-  async #createProcess(
+  async #startConmon(
     record: ContainerRecord,
     programs: EnginePrograms,
-    spec?: ContainerSpec,
-  ): Promise<void> {
+    monitor: ContainerMonitor = {},
+  ): Promise<WaitingConmon> {
     await this.#makeConmonGroup();
-    await createWithConmon({
+    return startConmon({
       ...programs,
       runcRoot: this.records.runcRoot,
       id: record.id,
@@ -235,11 +262,11 @@ export class Containers {
       stdin: record.stdin,
       stdinOnce: record.stdinOnce === true,
       place: (pid) => this.#cgroups.enter(this.#conmonGroup, pid),
-      ...(spec?.log && { log: spec.log }),
-      ...(spec?.exitCommand && { exitCommand: spec.exitCommand }),
-      ...(spec?.timeoutSeconds && { timeoutSeconds: spec.timeoutSeconds }),
-      ...(spec?.preserveFds && { preserveFds: spec.preserveFds }),
-      ...(spec?.heldDescriptors && { heldDescriptors: spec.heldDescriptors }),
+      ...(monitor.log && { log: monitor.log }),
+      ...(monitor.exitCommand && { exitCommand: monitor.exitCommand }),
+      ...(monitor.timeoutSeconds && { timeoutSeconds: monitor.timeoutSeconds }),
+      ...(monitor.preserveFds && { preserveFds: monitor.preserveFds }),
+      ...(monitor.heldDescriptors && { heldDescriptors: monitor.heldDescriptors }),
     });
   }
 

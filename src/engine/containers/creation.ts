@@ -75,18 +75,19 @@ export class Creation {
     if (record.rootfs !== undefined) return record.rootfs;
     const folder = this.#options.records.folderOf(record.id);
     if (await isRootMounted(folder)) return join(folder, 'rootfs');
-    const { idMappings: mappings, layerNames = [] } = record;
+    const { idMappings: mappings, layerNames = [], isVolatile = false } = record;
     if (mappings !== undefined) {
       const { layersFolder, names } = await mapLayers({
         ...{ folder, layersFolder: this.#options.images().layers.folder, layerNames, mappings },
       });
       await openWay(folder, mappings);
-      return await mountRoot(folder, layersFolder, names);
+      return await mountRoot(folder, layersFolder, names, { isVolatile });
     }
-    if (record.overlaidRootfs !== undefined) return await mountRoot(folder, '/', [record.overlaidRootfs]);
+    if (record.overlaidRootfs !== undefined)
+      return await mountRoot(folder, '/', [record.overlaidRootfs], { isVolatile });
     // A deferred one is libpod's: a `/` that no layer says anything of is as containers/storage makes it.
     const mode = record.deferred ? 0o555 : 0o755;
-    return await mountRoot(folder, this.#options.images().layers.folder, record.layerNames ?? [], mode);
+    return await mountRoot(folder, this.#options.images().layers.folder, layerNames, { mode, isVolatile });
   }
 
   async #pidNamespace({ pidNamespaceOf: id }: ContainerSpec): Promise<string | undefined> {
@@ -128,6 +129,7 @@ export class Creation {
       resources: spec.resources,
       ...(spec.deferred && { deferred: true }),
       ...(spec.durable && { durable: true }),
+      ...(spec.isVolatile && { isVolatile: true }),
       ...(spec.rootfs !== undefined &&
         (spec.overlaysRootfs ? { overlaidRootfs: spec.rootfs } : { rootfs: spec.rootfs })),
       ...(spec.idMappings && { idMappings: spec.idMappings }),

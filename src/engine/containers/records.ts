@@ -38,6 +38,8 @@ export interface ContainerRecord {
   deferred?: boolean;
   /** Written so that a power failure keeps it. */
   durable?: boolean;
+  /** As ContainerSpec's. */
+  isVolatile?: boolean;
   /** Names of its layers' folders, top first; those of a deferred one are needed again. */
   layerNames?: string[];
   rootfs?: string;

@@ -1,11 +1,18 @@
-import { chmod, chown, mkdir, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rootlessFacts } from '../rootless/facts.ts';
-import { libc } from '../system/libc.ts';
+import { libc, SystemCallFailed } from '../system/libc.ts';
 import { detachMount } from '../system/mounts.ts';
 
 /** The kernel takes at most one page of mount options. */
 const MAX_OPTIONS_BYTES = 4000;
+
+export interface RootOptions {
+  /** Of a `/` that no layer says anything of. */
+  mode?: number;
+  /** Nothing written is worth a wait for the disk: it goes with its container (overlayfs, `volatile`, Linux 5.10). */
+  isVolatile?: boolean;
+}
 
 /**
  * Mounts a container's root: an overlay of its layers (top first) below a writable folder of its own.
@@ -15,7 +22,7 @@ export async function mountRoot(
   folder: string,
   layersFolder: string,
   layers: readonly string[],
-  mode = 0o755,
+  { mode = 0o755, isVolatile = false }: RootOptions = {},
 ): Promise<string> {
   // The kernel refuses a layer that stands twice (ELOOP); whatever the lower one says, the upper one says again.
   const layerNames = [...new Set(layers)];
@@ -32,12 +39,29 @@ export async function mountRoot(
   const rest = rootlessFacts().isInUserNamespace ? `${own},userxattr` : own;
   const absolute = layerNames.map((name) => escaped(join(layersFolder, name))).join(':');
   const options = `lowerdir=${absolute},${rest}`;
-  if (Buffer.byteLength(options) <= MAX_OPTIONS_BYTES) libc().mount('overlay', root, 'overlay', 0, options);
-  else
-    inFolder(layersFolder, () =>
-      libc().mount('overlay', root, 'overlay', 0, `lowerdir=${layerNames.join(':')},${rest}`),
-    );
+  const mount = (last: string) => {
+    if (Buffer.byteLength(options) + last.length <= MAX_OPTIONS_BYTES)
+      libc().mount('overlay', root, 'overlay', 0, `${options}${last}`);
+    else
+      inFolder(layersFolder, () =>
+        libc().mount('overlay', root, 'overlay', 0, `lowerdir=${layerNames.join(':')},${rest}${last}`),
+      );
+  };
+  if (isVolatile) await mountVolatile(join(folder, 'work'), mount);
+  else mount('');
   return root;
+}
+
+/** What a volatile mount leaves keeps others from the folder: whoever cares for the files is to look first. Nobody does. */
+async function mountVolatile(work: string, mount: (last: string) => void): Promise<void> {
+  await rm(join(work, 'work/incompat'), { recursive: true, force: true });
+  try {
+    mount(',volatile');
+  } catch (error) {
+    // A kernel that does not know it.
+    if (!(error instanceof SystemCallFailed) || error.errno !== 'EINVAL') throw error;
+    mount('');
+  }
 }
 
 /**

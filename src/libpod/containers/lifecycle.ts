@@ -155,6 +155,12 @@ export class Lifecycle {
     await rm(starting.markOf(id), { force: true });
   }
 
+  /** Before its removal: what its end has given back already, or no run has taken, is not asked for again. */
+  async #giveBackOnce(container: Container): Promise<void> {
+    if (await this.#foreground.isMarked(container.id)) await this.#giveBack(container);
+    else await this.#options.starting.releaseMounts(container);
+  }
+
   async attach(text: string): Promise<AttachSession> {
     const { engine, store } = this.#options;
     const id = await store.idOf(text);
@@ -400,7 +406,7 @@ export class Lifecycle {
       const now = await this.#ifThere(id);
       if (now === undefined) return;
       await parts.lifecycle?.removed(id);
-      if (now.state.status !== 'running') await this.#giveBack(now);
+      if (now.state.status !== 'running') await this.#giveBackOnce(now);
       if (now.state.exitCode !== undefined) await store.keepExitCode(id, now.state.exitCode);
       if (now.state.status === 'running') releaseSharedMemory(store.userFolder(id));
       await engine.remove(id, { force: true });

@@ -1,7 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { BadRequest } from '../../base/index.ts';
-import type { ContainerMount, ContainerSecurity, ContainerSpec } from '../../engine/index.ts';
+import type {
+  ContainerMonitor,
+  ContainerMount,
+  ContainerSecurity,
+  ContainerSpec,
+} from '../../engine/index.ts';
 import type { HostConfig } from '../create-options.ts';
 import { resourcesOf } from './limits.ts';
 import { bindOptions, tmpfsOptions } from './mounts.ts';
@@ -36,7 +41,6 @@ export interface RunFacts {
   /** Already on the host: files, volumes, secrets. */
   mounts: ContainerMount[];
   secretEnv: string[];
-  exitCommand?: string[];
   logPath: string;
   cgroupParent: string;
 }
@@ -95,13 +99,20 @@ export function runSpec(facts: RunFacts): ContainerSpec {
     ...(host.Annotations && { annotations: host.Annotations }),
     cgroupParent: facts.cgroupParent,
     logPath: facts.logPath,
-    log: logOf(host),
-    ...(facts.exitCommand && { exitCommand: facts.exitCommand }),
-    ...(podman.Timeout ? { timeoutSeconds: podman.Timeout } : {}),
     ...(podman.ConmonPidFile && { conmonPidFile: podman.ConmonPidFile }),
     ...(podman.PidFile && { pidFile: podman.PidFile }),
-    ...(podman.PreserveFds ? { preserveFds: podman.PreserveFds } : {}),
     stopSignal: config.StopSignal ?? 'SIGTERM',
+  };
+}
+
+/** How its conmon is to hold it. */
+export function monitorOf({ stored }: Container, exitCommand: string[]): ContainerMonitor {
+  const podman = stored.options.Podman ?? {};
+  return {
+    log: logOf(stored.hostConfig),
+    exitCommand,
+    ...(podman.Timeout ? { timeoutSeconds: podman.Timeout } : {}),
+    ...(podman.PreserveFds ? { preserveFds: podman.PreserveFds } : {}),
   };
 }
 

@@ -22,7 +22,7 @@ import { namespaceFor } from './namespaces.ts';
 import { isOutsideMode, outsideWayOf } from './outside-way.ts';
 import type { ContainerParts, Endpoints } from './parts.ts';
 
-import { engineMount, runSpec, timezoneFile } from './run-spec.ts';
+import { engineMount, monitorOf, runSpec, timezoneFile } from './run-spec.ts';
 import { secretsOf } from './secret-files.ts';
 import { sharedMemory } from './shared-memory.ts';
 import type { Container, StoredContainer, StoredMount } from './stored-container.ts';
@@ -73,6 +73,7 @@ export class Starting {
     } finally {
       // Whatever went wrong: nobody takes down what is being made.
       await Promise.allSettled(pending);
+      this.#options.engine.dismissMonitor(container.id);
       ports?.close();
       own?.end();
     }
@@ -110,6 +111,11 @@ export class Starting {
     const { id, stored } = container;
     const folder = await store.folderOf(id);
     await writeFile(this.markOf(id), '', { mode: 0o600 });
+    const monitor = {
+      ...monitorOf(container, this.#exitCommand(container)),
+      ...(ports && { heldDescriptors: ports.descriptors }),
+    };
+    await engine.startMonitor(id, monitor);
     const pod = stored.podId === undefined ? undefined : await parts.pods?.inspect(stored.podId);
     const of = (kind: Parameters<typeof namespaceFor>[0]) => namespaceFor(kind, stored, store, pod);
     const [pid, ipc, uts, cgroup, user, net] = await Promise.all([
@@ -164,14 +170,13 @@ export class Starting {
         ...(await this.#timezone(container)),
         ...asked,
       ],
-      exitCommand: this.#exitCommand(container),
       logPath: container.state.logPath,
       cgroupParent: pod?.cgroupParent || stored.hostConfig.CgroupParent || this.#options.cgroupRoot,
     });
     try {
       await engine.init(id, {
         ...spec,
-        ...(ports && { heldDescriptors: ports.descriptors }),
+        ...monitor,
         ...(stored.idMappings && { idMappings: stored.idMappings }),
       });
     } finally {
