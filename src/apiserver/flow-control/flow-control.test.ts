@@ -208,3 +208,49 @@ test('a list takes seats by what it loads', () => {
   expect(seats('/api/v1/configmaps', 'watch=true&sendInitialEvents=true')).toBe(10);
   expect(seats('/api/v1/namespaces/a/configmaps/b', '')).toBe(1);
 });
+
+describe('tenants', () => {
+  test('a service account of a workspace does not pass for one of kube-system', () => {
+    const { flow } = control();
+    flow.configure(SCHEMAS, LEVELS);
+    const account = (home: string): User => ({
+      name: 'system:serviceaccount:kube-system:generic-garbage-collector',
+      groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', AUTHENTICATED],
+      extra: { 'authentication.kubernetes.io/cluster-name': [home] },
+    });
+    const path = '/clusters/aaaa/api/v1/pods';
+    expect(classified(flow, account('root'), path)).toEqual([
+      'kube-system-service-accounts',
+      'workload-high',
+    ]);
+    expect(classified(flow, account('aaaa'), path)).toEqual(['service-accounts', 'workload-low']);
+  });
+
+  test('the flood of one workspace, by whoever, leaves another its turn', async () => {
+    const { flow } = control();
+    flow.configure(SCHEMAS, LEVELS);
+    const ask = (name: string, workspace: string) => {
+      const request = { method: 'GET' as const, path: `/clusters/${workspace}/api/v1/configmaps/x` };
+      return flow.enter({ name, groups: [AUTHENTICATED] }, readRequestInfo(request), request);
+    };
+    const served: string[] = [];
+    const running: FlowTicket[] = [];
+    const waiting: Promise<void>[] = [];
+    const enter = (workspace: string, user: string) => {
+      const entering = ask(user, workspace);
+      if (!(entering instanceof Promise)) running.push(entering);
+      else
+        waiting.push(
+          entering.then((ticket) => {
+            served.push(workspace);
+            ticket.release();
+          }),
+        );
+    };
+    for (let i = 0; waiting.length < 200; i++) enter('noisy', `user-${i}`);
+    enter('quiet', 'jane');
+    for (const ticket of running) ticket.release();
+    await Promise.all(waiting);
+    expect(served.indexOf('quiet')).toBeLessThan(20);
+  });
+});

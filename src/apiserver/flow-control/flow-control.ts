@@ -1,7 +1,7 @@
 import { OrreryError } from '../../base/index.ts';
 import { defaultFlowSchemas, defaultPriorityLevels, type flowcontrolv1 } from '../../kube/index.ts';
 import type { ApiRequest, User } from '../http/messages.ts';
-import type { RequestInfo } from '../request-info/request-info.ts';
+import { ALL_WORKSPACES, DEFAULT_WORKSPACE, type RequestInfo } from '../request-info/request-info.ts';
 import { allocateSeats, concurrencyBounds } from './concurrency-shares.ts';
 import type { FlowMetrics } from './flow-metrics.ts';
 import { PriorityLevel } from './priority-level.ts';
@@ -246,7 +246,10 @@ export class FlowControl implements FlowGate {
   }
 }
 
+/** A workspace is one flow, whoever asks and however many: a flood in one does not hold up another. */
 function distinguisherOf({ distinguisher }: Flow, user: User, info: RequestInfo): string {
+  const { workspace } = info;
+  if (workspace !== DEFAULT_WORKSPACE && workspace !== ALL_WORKSPACES) return `clusters/${workspace}`;
   if (distinguisher === 'ByUser') return user.name;
   if (distinguisher === 'ByNamespace' && info.type === 'resource') return info.namespace ?? '';
   return '';

@@ -1,6 +1,7 @@
-import type { flowcontrolv1 } from '../../kube/index.ts';
+import { type flowcontrolv1, ROOT_WORKSPACE } from '../../kube/index.ts';
 import type { User } from '../http/messages.ts';
 import type { RequestInfo, ResourceRequestInfo } from '../request-info/request-info.ts';
+import { CLUSTER_NAME_EXTRA } from '../workspaces/effective-users.ts';
 
 /** What a FlowSchema wants. */
 export interface SchemaMatch {
@@ -53,9 +54,14 @@ function subjectsMatch(subjects: readonly flowcontrolv1.Subject[]): (user: User)
   }
   if (users.has('*') || groups.has('*')) return () => true;
   return (user) =>
-    users.has(user.name) ||
     (groups.size > 0 && user.groups.some((group) => groups.has(group))) ||
-    prefixes.some((prefix) => user.name.startsWith(prefix));
+    (!isOfWorkspace(user) &&
+      (users.has(user.name) || prefixes.some((prefix) => user.name.startsWith(prefix))));
+}
+
+/** A service account of another workspace only looks like the first one's of that name. */
+function isOfWorkspace({ extra }: User): boolean {
+  return extra?.[CLUSTER_NAME_EXTRA]?.some((home) => home !== ROOT_WORKSPACE) ?? false;
 }
 
 /** `*` counts only alone: validation allows nothing beside it. */
