@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { BadRequest } from '../../base/index.ts';
 import type { PluginName } from './plugin-name.ts';
 import type { ConnectionFlags } from './session.ts';
+import type { TreeFlags } from './workspace-tree.ts';
 
 /** The flags by which kubectl and kcp's plugins say where and who; each command has them. */
 function withConnection(command: Command, options: { workspace?: boolean } = {}): Command {
@@ -22,6 +23,7 @@ function withConnection(command: Command, options: { workspace?: boolean } = {})
 
 const short = () =>
   new Option('--short', 'print only the path of the workspace, for example for the prompt of a shell');
+const interactive = () => new Option('-i, --interactive', 'look around in the tree, and choose');
 const output = () => new Option('-o, --output <format>', 'json or yaml');
 
 /** Flags of the command and of those above it: `ws --context x tree`. */
@@ -42,6 +44,7 @@ export function describeWorkspaces(command: Command, called: string): Command {
       'a path: . current, .. parent, - previous, ~ home, : top, :root:a absolute, a:b relative; none: home',
     )
     .addOption(short())
+    .addOption(interactive())
     .enablePositionalOptions()
     .helpCommand('help [command]', 'Show help for a command.')
     .addHelpText('after', () => workspaceExamples(called))
@@ -59,6 +62,7 @@ export function describeWorkspaces(command: Command, called: string): Command {
     .command('tree')
     .description('Print the current workspace and those below it.')
     .option('-f, --full', 'show full workspace names')
+    .addOption(interactive())
     .addOption(output())
     .action(async () => (await import('./workspace-tree.ts')).workspaceTree(flagsOf(tree)));
   withConnection(tree, { workspace: true });
@@ -84,7 +88,10 @@ export function describeWorkspaces(command: Command, called: string): Command {
 
 /** A shell's prompt asks for `.` again and again: it needs neither a client nor a server. */
 async function goTo(name: string | undefined, command: Command, called: string): Promise<void> {
-  if (name === '.') await (await import('./current-workspace.ts')).currentWorkspace(flagsOf(command));
+  if (command.opts<TreeFlags>().interactive) {
+    if (name !== undefined) throw new BadRequest('interactive mode does not accept arguments');
+    await (await import('./workspace-tree.ts')).workspaceTree(flagsOf(command));
+  } else if (name === '.') await (await import('./current-workspace.ts')).currentWorkspace(flagsOf(command));
   else await (await import('./use-workspace.ts')).useWorkspace(name, flagsOf(command), called);
 }
 

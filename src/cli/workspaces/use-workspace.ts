@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { messageOf, NotFound, OrreryError } from '../../base/index.ts';
 import { API_BINDINGS, WORKSPACES } from '../../client/index.ts';
 import type { apisv1alpha2, tenancyv1alpha1 } from '../../kube/index.ts';
+import { visibleLines } from '../visible-text.ts';
 import { CURRENT, entering, type Place, swapping } from './context-switch.ts';
 import { type CurrentFlags, printWorkspace } from './current-workspace.ts';
 import { claimWarnings } from './permission-claims.ts';
@@ -158,10 +159,10 @@ async function tellOfClaims(session: Session, path: WorkspacePath | undefined): 
   try {
     const client = await session.in(path);
     const { items } = await client.resource<apisv1alpha2.APIBinding>(API_BINDINGS).list();
-    for (const warning of claimWarnings(items)) process.stderr.write(`${warning}\n`);
+    for (const warning of claimWarnings(items)) process.stderr.write(`${visibleLines(warning)}\n`);
   } catch (error) {
     if (error instanceof OrreryError && error.code === 'Forbidden') return;
-    process.stderr.write(`error checking APIBindings: ${messageOf(error)}\n`);
+    process.stderr.write(`error checking APIBindings: ${visibleLines(messageOf(error))}\n`);
   }
 }
 

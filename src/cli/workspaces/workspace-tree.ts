@@ -2,6 +2,7 @@ import { NotFound, OrreryError } from '../../base/index.ts';
 import { WORKSPACES } from '../../client/index.ts';
 import type { tenancyv1alpha1 } from '../../kube/index.ts';
 import { outputFormat, printStructured } from '../output.ts';
+import { visibleText } from '../visible-text.ts';
 import { type ConnectionFlags, type Session, withSession } from './session.ts';
 import { baseOf, join, placeOf, type WorkspacePath } from './workspace-path.ts';
 import { typeText } from './workspace-type.ts';
@@ -10,6 +11,7 @@ type Workspace = tenancyv1alpha1.Workspace;
 
 export interface TreeFlags extends ConnectionFlags {
   full?: boolean;
+  interactive?: boolean;
   output?: string;
 }
 
@@ -39,6 +41,8 @@ export async function workspaceTree(flags: TreeFlags): Promise<void> {
       );
       path = 'root';
     }
+    if (flags.interactive)
+      return await (await import('./browse-workspaces.ts')).browseWorkspaces(session, path);
     const top: TreeNode = { name: baseOf(path) || path, path, children: [] };
     await fill(session, top, path);
     if (format === 'text') process.stdout.write(`${treeText(top, flags.full === true)}\n`);
@@ -68,7 +72,11 @@ async function fill(session: Session, top: TreeNode, start: WorkspacePath): Prom
 }
 
 /** What the user may not look into has nothing below it, unless it was asked for itself. */
-async function childrenOf(session: Session, path: WorkspacePath, isTop: boolean): Promise<Workspace[]> {
+export async function childrenOf(
+  session: Session,
+  path: WorkspacePath,
+  isTop: boolean,
+): Promise<Workspace[]> {
   const client = await session.in(path);
   try {
     const { items } = await client.resource<Workspace>(WORKSPACES).list();
@@ -81,7 +89,7 @@ async function childrenOf(session: Session, path: WorkspacePath, isTop: boolean)
   }
 }
 
-function nodeOf({ metadata, spec, status }: Workspace, parent: WorkspacePath): TreeNode {
+export function nodeOf({ metadata, spec, status }: Workspace, parent: WorkspacePath): TreeNode {
   return {
     name: metadata.name,
     path: join(parent, metadata.name),
@@ -99,7 +107,7 @@ function isMount({ mount, URL }: Workspace['spec']): boolean {
 }
 
 /** The path of its URL; one that has none yet has nothing below it either, and is asked for by its own. */
-function addressOf({ spec, metadata }: Workspace, path: WorkspacePath): WorkspacePath {
+export function addressOf({ spec, metadata }: Workspace, path: WorkspacePath): WorkspacePath {
   if (spec.URL === undefined || spec.URL === '') return path;
   const place = placeOf(spec.URL);
   if (place.path === undefined)
@@ -113,7 +121,7 @@ function addressOf({ spec, metadata }: Workspace, path: WorkspacePath): Workspac
 /** As kcp's plugin draws it. @param full whole paths instead of names */
 export function treeText(top: TreeNode, full: boolean): string {
   const label = (node: TreeNode) =>
-    `${full ? node.path : node.name}${node.isMount === undefined ? '' : ' [mount]'}`;
+    `${visibleText(full ? node.path : node.name)}${node.isMount === undefined ? '' : ' [mount]'}`;
   const lines = (nodes: readonly TreeNode[], indent: string): string[] =>
     nodes.flatMap((node, i) => {
       const isLast = i === nodes.length - 1;
