@@ -42,6 +42,7 @@ import type { Registry } from './registry/registry.ts';
 import { servedResources } from './registry/runtime-config.ts';
 import { ObjectStorage } from './storage/object-storage.ts';
 import { WebhookClient } from './webhooks/webhook-client.ts';
+import { ApiExportViews } from './workspaces/apis/api-export-views.ts';
 import { BoundApis } from './workspaces/apis/bound-apis.ts';
 import { WorkspaceDirectory } from './workspaces/workspace-directory.ts';
 
@@ -136,6 +137,11 @@ export function composeServer(
       closing: life.closing,
     },
     workspaces: core.workspaces,
+    views: new ApiExportViews({
+      ...{ objects, storage, catalog, customResources, boundApis, authorizer },
+      roles: authorization.roles,
+      directory: core.workspaces,
+    }),
     routes: new WorkspaceRoutes({
       catalog,
       contents: new StoredContents({ storage, catalog }),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BadRequest, type Log, NotFound, OrreryError } from '../base/index.ts';
-import { ROOT_WORKSPACE } from '../kube/index.ts';
+import { type Resource, ROOT_WORKSPACE } from '../kube/index.ts';
 import type { Aggregation } from './aggregation/aggregation.ts';
 import type { Audit, RequestAudit } from './audit/audit.ts';
 import { impersonated } from './authentication/impersonation.ts';
@@ -27,7 +27,7 @@ import {
   type User,
 } from './http/messages.ts';
 import { allottedMs, withDeadline } from './http/request-deadline.ts';
-import type { ResourceCatalog } from './registry/catalog.ts';
+import type { Catalog, ResourceCatalog } from './registry/catalog.ts';
 import { type DispatchParts, dispatch } from './registry/dispatch.ts';
 import type { Registry, ResourceRequest } from './registry/registry.ts';
 import {
@@ -38,6 +38,7 @@ import {
   readRequestInfo,
 } from './request-info/request-info.ts';
 import { isServerFault, statusOf } from './status.ts';
+import type { ApiExportViews } from './workspaces/apis/api-export-views.ts';
 import type { BoundApis } from './workspaces/apis/bound-apis.ts';
 import { LOGICAL_CLUSTERS, type WorkspaceDirectory } from './workspaces/workspace-directory.ts';
 
@@ -47,7 +48,8 @@ export interface PipelineParts {
   authorizer: Authorizer;
   dispatch: DispatchParts;
   /** Of each workspace. */
-  routes: { of(workspace: string): RouteParts };
+  routes: { of(workspace: string): RouteParts; over(catalog: Catalog, prefix: string): RouteParts };
+  views: ApiExportViews;
   workspaces: WorkspaceDirectory;
   metrics: RequestMetrics;
   access: AccessMetrics;
@@ -79,6 +81,18 @@ type RequestContext = RequestWire & {
   /** How the request was classified. */
   flowHeaders?: Readonly<Record<string, string>> | undefined;
 };
+
+/** A resource that is served, in the way it was asked for. */
+interface FoundResource {
+  user: User;
+  request: ApiRequest;
+  info: ResourceRequestInfo;
+  wire: RequestContext;
+  resource: Resource;
+  custom: ServedResource | undefined;
+  /** Instead of the one all share. */
+  registry?: Registry;
+}
 
 /** The logical cluster of a path that leads nowhere: no name can be empty. */
 const NOWHERE = '';
@@ -213,7 +227,7 @@ export class Pipeline {
     info: RequestInfo,
     wire: RequestContext,
   ): Promise<ApiResponse> {
-    const { upgrade } = wire;
+    if (info.view !== undefined) return this.#serveView(user, request, info, wire);
     await this.#authorize(request, user, info, wire.audit);
     await this.#checkWorkspace(user, info);
     const isProxied = info.type === 'resource' && info.subresource === 'proxy';
@@ -237,13 +251,40 @@ export class Pipeline {
     }
     if (found === undefined) throw pathNotFound();
     const custom = await customResources.served(found);
-    const resource = custom?.resource ?? found;
+    return this.#dispatch({ user, request, info, wire, resource: custom?.resource ?? found, custom });
+  }
+
+  /** What `/services/…/clusters/<workspace>` serves: a part of the same resources, to others. */
+  async #serveView(
+    user: User,
+    request: ApiRequest,
+    info: RequestInfo,
+    wire: RequestContext,
+  ): Promise<ApiResponse> {
+    const { views, routes, registry } = this.#parts;
+    const { name, parts } = info.view!;
+    const view = name === 'apiexport' ? await views.open(parts) : undefined;
+    if (view === undefined) throw pathNotFound();
+    await this.#authorize(request, user, info, wire.audit, view);
+    if (info.workspace !== ALL_WORKSPACES) await this.#checkWorkspace(user, info);
+    else checkWildcard(info);
+    const prefix = `/services/${[name, ...parts].join('/')}/clusters/${info.askedWorkspace ?? info.workspace}`;
+    if (info.type === 'path') return servePath(request, info.path, routes.over(await view.catalog(), prefix));
+    const found = await view.find(info, registry);
+    if (found === undefined) throw pathNotFound();
+    return this.#dispatch({ user, request, info, wire, ...found });
+  }
+
+  async #dispatch(found: FoundResource): Promise<ApiResponse> {
+    const { user, request, info, wire, resource, custom } = found;
+    const { upgrade } = wire;
     if (custom?.deprecation !== undefined) wire.warn(custom.deprecation);
     if (!resource.namespaced && info.namespace !== undefined && info.resource !== 'namespaces')
       throw pathNotFound();
     if (upgrade === undefined && request.method !== 'GET' && info.subresource !== 'proxy')
       checkAcceptable(request, resource);
-    const { registry, parts } = withCustom(this.#parts, custom, info.verb);
+    const { registry: shared, parts } = withCustom(this.#parts, custom, info.verb);
+    const registry = found.registry ?? shared;
     const target: ResourceRequest = {
       resource,
       workspace: info.workspace,
@@ -286,6 +327,7 @@ export class Pipeline {
     user: User,
     info: RequestInfo,
     audit: RequestAudit | undefined,
+    authorizer: Authorizer = this.#parts.authorizer,
   ): Promise<void> {
     const attributes: AuthorizationAttributes = {
       user,
@@ -295,7 +337,7 @@ export class Pipeline {
       ...(info.type === 'resource' && { resource: resourceAttributes(info, request) }),
     };
     const sinceMs = performance.now();
-    const decision = await this.#parts.authorizer.authorize(attributes);
+    const decision = await authorizer.authorize(attributes);
     this.#parts.access.authorized(decision.verdict, (performance.now() - sinceMs) / 1000);
     audit?.annotate('authorization.k8s.io/decision', decision.verdict === 'allow' ? 'allow' : 'forbid');
     audit?.annotate('authorization.k8s.io/reason', decision.reason ?? '');

@@ -6,6 +6,7 @@ import {
   API_EXPORTS,
   API_RESOURCE_SCHEMAS,
   CLUSTER_ROLE_BINDINGS,
+  CLUSTER_ROLES,
   CUSTOM_RESOURCE_DEFINITIONS,
   type ResourceRef,
   WORKSPACES,
@@ -120,6 +121,21 @@ async function ask(
   return { status: response.status, body: JSON.parse(Buffer.concat(chunks).toString()) };
 }
 
+/** Events of a watch, until `look` has seen enough. */
+async function watched(path: string, look: (event: Json) => boolean): Promise<void> {
+  const ending = new AbortController();
+  const [plain, query] = `${path}&watch=true`.split('?');
+  const { body } = await plane.api.handle(
+    { method: 'GET', path: plain!, query: new URLSearchParams(query), headers: {}, signal: ending.signal },
+    MASTER,
+  );
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    const lines = Buffer.from(chunk).toString().split('\n');
+    if (lines.some((line) => line !== '' && look(JSON.parse(line)))) break;
+  }
+  ending.abort();
+}
+
 const widget = (name: string, spec: Json = {}) => ({
   apiVersion: `${GROUP}/v1`,
   kind: 'Widget',
@@ -158,6 +174,77 @@ test('an export says where its consumers are seen once it has some', async () =>
   expect(slice.status.endpoints[0].url).toMatch(
     new RegExp(`^https://.*/services/apiexport/${clusters.provider}/widgets$`),
   );
+});
+
+const viewOf = (provider: string, where = '*') =>
+  `/services/apiexport/${clusters[provider]}/widgets/clusters/${where}`;
+
+test('one watch of an export sees all of its consumers, and none of another export', async () => {
+  const all = `${viewOf('provider')}/apis/${GROUP}/v1/widgets`;
+  const listed = await ask('GET', all);
+  expect(
+    listed.body.items.map(({ metadata }: Json) => [metadata.name, metadata.annotations['kcp.io/cluster']]),
+  ).toEqual(
+    expect.arrayContaining([
+      ['a', clusters.one],
+      ['b', clusters.two],
+    ]),
+  );
+  expect(listed.body.items).toHaveLength(2);
+  const seen: string[] = [];
+  const watching = watched(
+    `${all}?resourceVersion=${listed.body.metadata.resourceVersion}`,
+    ({ type, object }) => {
+      seen.push(`${type} ${object.metadata.annotations['kcp.io/cluster']}/${object.metadata.name}`);
+      return seen.length === 2;
+    },
+  );
+  await create('three', WIDGETS, widget('not-seen'));
+  await create('one', WIDGETS, widget('w1'));
+  await create('two', WIDGETS, widget('w2'));
+  await watching;
+  expect(seen.sort()).toEqual([`ADDED ${clusters.one}/w1`, `ADDED ${clusters.two}/w2`].sort());
+});
+
+test('an owner writes to the objects of consumers through the view, and to no workspace that has not bound', async () => {
+  const at = (where: string) =>
+    `${viewOf('provider', clusters[where])}/apis/${GROUP}/v1/namespaces/default/widgets`;
+  expect((await ask('POST', at('one'), widget('made'))).status).toBe(201);
+  expect(await inside('one').resource<KubeObject>(WIDGETS).get('made', 'default')).toMatchObject({
+    metadata: { name: 'made' },
+  });
+  expect((await ask('DELETE', `${at('one')}/made`)).status).toBe(200);
+  expect(await ask('GET', at('three'))).toMatchObject({
+    status: 403,
+    body: {
+      message: expect.stringContaining('could not find suitable APIBinding in target logical cluster'),
+    },
+  });
+  const { body } = await ask('GET', `${viewOf('provider')}/apis/${GROUP}/v1`);
+  expect(body.resources.map(({ name }: Json) => name)).toEqual(['widgets']);
+  const groups = (await ask('GET', `${viewOf('provider')}/apis`)).body.groups;
+  expect(groups.map(({ name }: Json) => name)).toEqual(['apis.kcp.io', GROUP]);
+  const bindings = await ask('GET', `${viewOf('provider')}/apis/apis.kcp.io/v1alpha2/apibindings`);
+  expect(
+    bindings.body.items.map(({ metadata }: Json) => metadata.annotations['kcp.io/cluster']).sort(),
+  ).toEqual([clusters.one, clusters.two].sort());
+  expect((await ask('GET', `${viewOf('provider')}/api/v1/configmaps`)).status).toBe(404);
+});
+
+test('a view is for who has the content of the export', async () => {
+  const joe: User = { name: 'joe', groups: ['system:authenticated'] };
+  const path = `${viewOf('provider')}/apis/${GROUP}/v1/widgets`;
+  expect((await ask('GET', path, undefined, joe)).status).toBe(403);
+  const rules = [{ apiGroups: ['apis.kcp.io'], resources: ['apiexports/content'], verbs: ['list'] }];
+  await create('provider', CLUSTER_ROLES, { metadata: { name: 'content' }, rules });
+  for (const role of ['content', 'system:kcp:workspace:access'])
+    await create('provider', CLUSTER_ROLE_BINDINGS, {
+      metadata: { name: `joe-${role.replaceAll(':', '-')}` },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'joe' }],
+    });
+  expect((await ask('GET', path, undefined, joe)).status).toBe(200);
+  expect((await ask('GET', `${path}?watch=true`, undefined, joe)).status).toBe(403);
 });
 
 test('a name that a definition has is told on the binding, and one that is bound is kept from definitions', async () => {

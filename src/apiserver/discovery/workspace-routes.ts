@@ -1,5 +1,5 @@
 import { ROOT_WORKSPACE } from '../../kube/index.ts';
-import type { ResourceCatalog } from '../registry/catalog.ts';
+import type { Catalog, ResourceCatalog } from '../registry/catalog.ts';
 import { ALL_WORKSPACES } from '../request-info/request-info.ts';
 import { OpenApiDocuments, type RemoteOpenApi, type WholeResources } from './openapi.ts';
 import type { RouteParts } from './routes.ts';
@@ -44,6 +44,18 @@ export class WorkspaceRoutes {
       remote: workspace === ALL_WORKSPACES ? this.#parts.remote : NOTHING_REMOTE,
       openApi: this.#openApiOf(workspace),
       contents: this.#contentsOf(workspace),
+    };
+  }
+
+  /** Of what a view serves, below a path of its own; made anew for each request. */
+  over(catalog: Catalog, prefix: string): RouteParts {
+    const { loadDescriptions, whole } = this.#parts;
+    return {
+      ...this.#parts,
+      catalog,
+      remote: NOTHING_REMOTE,
+      openApi: new OpenApiDocuments(catalog, loadDescriptions, whole, undefined, prefix),
+      contents: async () => undefined,
     };
   }
 

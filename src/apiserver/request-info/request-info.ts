@@ -12,6 +12,7 @@ export interface ResourceRequestInfo {
   workspace: string;
   /** The path that named the workspace, when it was not the first one. */
   askedWorkspace?: string;
+  view?: ViewPath;
   verb: ResourceVerb;
   group: string;
   version: string;
@@ -28,8 +29,15 @@ export interface PathRequestInfo {
   path: string;
   workspace: string;
   askedWorkspace?: string;
+  view?: ViewPath;
   /** The method in lower case. */
   verb: string;
+}
+
+/** A way to look at workspaces other than their own: `/services/<name>/<parts…>/clusters/<workspace>`. */
+export interface ViewPath {
+  name: string;
+  parts: readonly string[];
 }
 
 export type ResourceVerb =
@@ -53,6 +61,8 @@ const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize']);
 export function readRequestInfo(request: Pick<ApiRequest, 'method' | 'path' | 'query'>): RequestInfo {
   let segments = request.path.split('/').filter((part) => part !== '');
   let workspace = DEFAULT_WORKSPACE;
+  const view = viewOf(segments);
+  if (view !== undefined) segments = segments.slice(2 + view.parts.length);
   if (segments[0] === 'clusters' && segments.length >= 2) {
     workspace = decode(segments[1]!);
     segments = segments.slice(2);
@@ -62,6 +72,7 @@ export function readRequestInfo(request: Pick<ApiRequest, 'method' | 'path' | 'q
     type: 'path',
     path,
     workspace,
+    ...(view !== undefined && { view }),
     verb: request.method.toLowerCase(),
   });
 
@@ -86,7 +97,16 @@ export function readRequestInfo(request: Pick<ApiRequest, 'method' | 'path' | 'q
   // `?watch=true` on one named object is a get, as upstream.
   if (target.name === undefined && isTrue(request.query?.get('watch'))) watching = true;
   const verb = verbOf(request.method, target.name, watching && target.subresource === undefined);
-  return { type: 'resource', path, workspace, verb, group, version, ...target };
+  const viewed = view === undefined ? {} : { view };
+  return { type: 'resource', path, workspace, ...viewed, verb, group, version, ...target };
+}
+
+function viewOf(segments: readonly string[]): ViewPath | undefined {
+  if (segments[0] !== 'services') return undefined;
+  const end = segments.indexOf('clusters', 2);
+  // Without a workspace behind it it is a path as any.
+  if (end < 0 || segments.length < end + 2) return undefined;
+  return { name: segments[1]!, parts: segments.slice(2, end).map(decode) };
 }
 
 type Target = Pick<ResourceRequestInfo, 'resource' | 'subresource' | 'namespace' | 'name' | 'rest'>;

@@ -94,6 +94,16 @@ export class BoundApis {
     return undefined;
   }
 
+  /** What a schema beside an export is served as, whether anybody has bound it or not. */
+  async exportedResources(cluster: string, schema: string, identity: string): Promise<readonly Resource[]> {
+    const { storage } = this.#parts;
+    const key = storage.keyOf(this.#schemas, { workspace: cluster, name: schema });
+    const stored = await storage.get(key);
+    if (stored === undefined) return [];
+    const { uid } = storage.shared(this.#schemas, key, stored.revision, stored.bytes).metadata;
+    return this.#resourcesOf(cluster, { name: schema, UID: uid, identityHash: identity });
+  }
+
   async #list(): Promise<number> {
     const prefix = this.#parts.storage.prefixOf(this.#bindings, '*');
     const { items, revision } = await this.#parts.storage.list({ prefix });
@@ -153,7 +163,7 @@ export class BoundApis {
     }
     const exportCluster = status?.apiExportClusterName ?? '';
     const resources: Resource[] = [];
-    for (const one of bound) resources.push(...(await this.#resourcesOf(exportCluster, one)));
+    for (const one of bound) resources.push(...(await this.#resourcesOf(exportCluster, one.schema)));
     const api: BoundApi = {
       key,
       exportCluster,
@@ -174,7 +184,7 @@ export class BoundApis {
 
   async #resourcesOf(
     cluster: string,
-    { schema }: apisv1alpha2.BoundAPIResource,
+    schema: apisv1alpha2.BoundAPIResource['schema'],
   ): Promise<readonly Resource[]> {
     const { customResources, log } = this.#parts;
     const known = await customResources.bound(schema.UID, schema.identityHash);
