@@ -1,6 +1,7 @@
 import { type Clock, type Log, messageOf } from '../base/index.ts';
 import { type Client, type EventRecorder, InformerFactory } from '../client/index.ts';
 import { CrdRegistrationController } from './api-service/crd-registration-controller.ts';
+import { ApiBinderController } from './apibinder/apibinder-controller.ts';
 import { ApiBindingController } from './apibinding/api-binding-controller.ts';
 import { ApiExportController } from './apiexport/api-export-controller.ts';
 import { ApiExportEndpointController } from './apiexport/api-export-endpoint-controller.ts';
@@ -22,6 +23,7 @@ import { FlowSchemaController } from './flow-schema/flow-schema-controller.ts';
 import { GarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { JobController } from './job/job-controller.ts';
 import { LocalPathProvisioner } from './local-path/local-path-provisioner.ts';
+import { LogicalClusterController } from './logicalcluster/logicalcluster-controller.ts';
 import { LogicalClusterDeletionController } from './logicalcluster-deletion/logicalcluster-deletion-controller.ts';
 import { NamespaceController } from './namespace/namespace-controller.ts';
 import { NodeIpamController } from './node-ipam/node-ipam-controller.ts';
@@ -41,6 +43,7 @@ import { VolumeExpandController } from './volume-expand/volume-expand-controller
 import { ClaimProtectionController } from './volume-protection/claim-protection-controller.ts';
 import { VolumeProtectionController } from './volume-protection/volume-protection-controller.ts';
 import { WorkspaceController } from './workspace/workspace-controller.ts';
+import { WorkspaceTypeController } from './workspacetype/workspacetype-controller.ts';
 
 export interface ControllersOptions {
   /** What the controllers share: caches of everything, in all workspaces. */
@@ -111,8 +114,11 @@ const CONTROLLERS: readonly (readonly [ControllerClass, account?: string])[] = [
   [ApiExportEndpointController, 'apiexportendpointslice-controller'],
   [ApiBindingController, 'apibinding-controller'],
   [WorkspaceController, 'workspace-controller'],
+  [WorkspaceTypeController, 'workspacetype-controller'],
+  [LogicalClusterController, 'logicalcluster-controller'],
   [LogicalClusterDeletionController, 'logicalcluster-deletion-controller'],
   [DefaultNamespaceController, 'default-namespace-controller'],
+  [ApiBinderController, 'apibinder-controller'],
 ];
 
 /**

@@ -229,7 +229,12 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
  * `orrery:controller:<name>`.
  */
 export const OWN_CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> = {
+  'apibinder-controller': [
+    [`create update ${READ}`, 'apis.kcp.io', 'apibindings'],
+    ['update', 'core.kcp.io', 'logicalclusters/status'],
+  ],
   'default-namespace-controller': [['create', 'core', 'namespaces']],
+  'logicalcluster-controller': [['update', 'core.kcp.io', 'logicalclusters/status']],
   'logicalcluster-deletion-controller': [
     [`update ${READ}`, 'core.kcp.io', 'logicalclusters'],
     ['update', 'core.kcp.io', 'logicalclusters/status'],
@@ -237,6 +242,7 @@ export const OWN_CONTROLLER_ROLES: Readonly<Record<string, readonly RuleRow[]>> 
     [`delete deletecollection ${READ}`, '*', '*'],
     ['get', '/contents'],
   ],
+  'workspacetype-controller': [['update', 'tenancy.kcp.io', 'workspacetypes/status']],
   // Whoever made a workspace is made its admin: without `bind` it could not.
   'workspace-controller': [
     [`update ${READ}`, 'tenancy.kcp.io', 'workspaces'],

@@ -19,7 +19,7 @@ const SCHEDULED = 'WorkspaceScheduled';
 const UNSCHEDULABLE_ANNOTATION = 'experimental.core.kcp.io/unschedulable';
 /** What an initializer of our own does: bind what the types bind by default. */
 export const API_BINDINGS_INITIALIZER = 'system:apibindings';
-const TYPE_ANNOTATION = 'internal.tenancy.kcp.io/type';
+export const TYPE_ANNOTATION = 'internal.tenancy.kcp.io/type';
 
 /** Annotations of a Workspace that its LogicalCluster has too. */
 const HANDED_DOWN = ['experimental.tenancy.kcp.io/owner', 'authorization.kcp.io/required-groups'];

@@ -7,7 +7,8 @@ import {
   workspaceOf,
 } from '../../client/index.ts';
 import { type corev1alpha1, PATH_ANNOTATION, type tenancyv1alpha1 } from '../../kube/index.ts';
-import { transitiveTypes } from './transitive-types.ts';
+import { type TypePlace, transitiveTypes } from './transitive-types.ts';
+import { TYPE_ANNOTATION } from './workspace-reconcile-scheduling.ts';
 
 type LogicalCluster = corev1alpha1.LogicalCluster;
 type WorkspaceType = tenancyv1alpha1.WorkspaceType;
@@ -46,6 +47,13 @@ export class WorkspaceTree {
   /** Of the logical cluster a type lies in. */
   pathOfType(type: WorkspaceType): string {
     return this.pathOf(workspaceOf(type));
+  }
+
+  /** Where the type of a logical cluster is; undefined when it has none. */
+  typePlaceOf({ metadata }: LogicalCluster): TypePlace | undefined {
+    const reference = metadata.annotations?.[TYPE_ANNOTATION] ?? '';
+    const colon = reference.lastIndexOf(':');
+    return colon < 1 ? undefined : { path: reference.slice(0, colon), name: reference.slice(colon + 1) };
   }
 
   type(path: string, name: string): WorkspaceType | undefined {
