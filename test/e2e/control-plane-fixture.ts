@@ -31,10 +31,13 @@ export interface ControlPlane {
  * The real API server over a real store, with controllers and scheduler, in this process and without a port.
  *
  * @param options.clock the controllers' and the scheduler's; the API server always has the real one.
+ * @param options.directory where its data are, and stay; without one in a folder that goes with it.
  */
-export async function bootControlPlane(options: { clock?: Clock } = {}): Promise<ControlPlane> {
+export async function bootControlPlane(
+  options: { clock?: Clock; directory?: string } = {},
+): Promise<ControlPlane> {
   const clock = options.clock ?? systemClock;
-  const directory = await mkdtemp(join(tmpdir(), 'orrery-control-plane-'));
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'orrery-control-plane-')));
   const pki = await ensurePki(join(directory, 'pki'));
   const store = await openLmdbStore({ directory: join(directory, 'store'), log: silentLog });
   const api = await createApiServer({
@@ -83,7 +86,7 @@ export async function bootControlPlane(options: { clock?: Clock } = {}): Promise
     await Promise.all(running);
     await api.close();
     await store.close();
-    await rm(directory, { recursive: true, force: true });
+    if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
   };
   return { client, transport, api, store, pki, stop };
 }
