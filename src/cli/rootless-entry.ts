@@ -24,7 +24,13 @@ export async function enterRootlessNamespaces(): Promise<void> {
   const { enterNamespaces } = await import('../engine/rootless/index.ts');
   enterNamespaces({
     command: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
-    env: process.env,
+    env: { ...process.env, PATH: withSystemFolders(process.env.PATH) },
     warn: (line) => process.stderr.write(`Warning: ${line}\n`),
   });
+}
+
+/** Users' shells leave out what only root needed once: nft, ip and losetup are there. */
+function withSystemFolders(path = ''): string {
+  const folders = path.split(':').filter((folder) => folder !== '');
+  return [...new Set([...folders, '/usr/local/sbin', '/usr/sbin', '/sbin'])].join(':');
 }

@@ -548,7 +548,7 @@ export class Containers {
   }
 
   async processesOf(id: string): Promise<number[]> {
-    return await this.#cgroups.processes((await this.records.read(id)).cgroupPath);
+    return await this.#processes.of(await this.records.read(id));
   }
 
   async statistics(id: string): Promise<ContainerStatistics | undefined> {

@@ -61,10 +61,12 @@ test('mounts the file systems of namespaces of its own and binds those of the ho
   expect(typesOf(adaptToUserNamespace(config(ALL), USER))).toMatchObject({
     ...{ '/proc': 'proc', '/dev/mqueue': 'mqueue', '/sys': 'sysfs' },
   });
-  const shared = adaptToUserNamespace(config(['mount']), USER);
+  const shared = adaptToUserNamespace(config(['mount']), USER, [], true);
   expect(typesOf(shared)).toMatchObject({ '/proc': 'bind', '/dev/mqueue': 'bind', '/sys': 'bind' });
   expect(shared.mounts.find((one) => one.destination === '/sys')?.options).toContain('ro');
   expect(shared.linux).not.toHaveProperty(['sysctl', 'net.ipv4.ping_group_range']);
+  const without = adaptToUserNamespace(config(['mount']), USER, [], false);
+  expect(typesOf(without)).not.toHaveProperty(['/dev/mqueue']);
 });
 
 test('binds the devices asked for from where they are, but for those that are always there', () => {

@@ -38,6 +38,7 @@ export function adaptToUserNamespace<T extends AdaptableConfig>(
   config: T,
   facts: RootlessFacts,
   devices: readonly AskedDevice[] = [],
+  hasHostQueues = existsSync('/dev/mqueue'),
 ): T {
   if (!facts.isInUserNamespace) return config;
   const own = ownNamespaces(config);
@@ -46,7 +47,7 @@ export function adaptToUserNamespace<T extends AdaptableConfig>(
     ...config,
     process,
     mounts: [
-      ...config.mounts.flatMap((mount) => adaptMount(mount, { own, facts })),
+      ...config.mounts.flatMap((mount) => adaptMount(mount, { own, facts, hasHostQueues })),
       ...deviceMounts(config, devices),
     ],
     linux: adaptLinux(config.linux, own),
@@ -66,8 +67,11 @@ function adaptLinux(linux: Record<string, unknown>, own: ReadonlySet<string>): R
   return own.has('network') ? { ...rest, sysctl: { [PING]: '0 0', ...sysctl } } : rest;
 }
 
-function adaptMount(mount: Mount, about: { own: ReadonlySet<string>; facts: RootlessFacts }): Mount[] {
-  const { own, facts } = about;
+function adaptMount(
+  mount: Mount,
+  about: { own: ReadonlySet<string>; facts: RootlessFacts; hasHostQueues: boolean },
+): Mount[] {
+  const { own, facts, hasHostQueues } = about;
   const bound = (...more: string[]) => [
     { ...mount, type: 'bind', source: mount.destination, options: ['rbind', 'rslave', ...PLAIN, ...more] },
   ];
@@ -87,7 +91,8 @@ function adaptMount(mount: Mount, about: { own: ReadonlySet<string>; facts: Root
     case 'proc':
       return own.has('pid') ? [mount] : bound();
     case 'mqueue':
-      return own.has('ipc') ? [mount] : bound();
+      if (own.has('ipc')) return [mount];
+      return hasHostQueues ? bound() : [];
     case 'cgroup':
       return [];
     default:

@@ -65,8 +65,11 @@ export async function completeAccounts(
   const asked = { user, ...(group ? { group } : {}) };
   const [passwd, groups] = await Promise.all([readIn(root, '/etc/passwd'), readIn(root, '/etc/group')]);
   if (passwd === undefined || groups === undefined) return NOTHING;
-  const entry = podman.PasswdEntry ?? (await keptEntry(stored.hostConfig.UsernsMode));
-  const facts = { passwd, group: groups, home: home || '/', ...(entry ? { entry } : {}) };
+  const own = await keptAccount(stored.hostConfig.UsernsMode);
+  const entry = podman.PasswdEntry ?? own?.entry;
+  const places = stored.mounts.map(({ destination }) => destination);
+  const kept = own !== undefined && isMountedAt(own.home, places) ? own.home : home || '/';
+  const facts = { passwd, group: groups, home: kept, ...(entry ? { entry } : {}) };
   const lines = {
     passwd: { before: passwd, line: passwdLine(asked, facts) },
     group: { before: groups, line: groupLine(asked, groups) },
@@ -83,13 +86,18 @@ export async function completeAccounts(
   return { accounts: mounts, home: isBound ? [`HOME=${facts.home}`] : [] };
 }
 
-/** Who keeps their number inside keeps their name too: the host's line, with the container's home. */
-async function keptEntry(mode = ''): Promise<string | undefined> {
+/** Who keeps their number inside keeps their name too: the host's line, with the container's home or one that is mounted. */
+async function keptAccount(mode = ''): Promise<{ entry: string; home: string } | undefined> {
   if (!/^keep-id(?::|$)/.test(mode)) return undefined;
   const { uid } = rootlessFacts();
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const own = lines.find((fields) => fields[2] === String(uid));
-  return own && `${own[0]}:*:$UID:$GID:${own[4]}:$HOME:/bin/sh`;
+  return own && { entry: `${own[0]}:*:$UID:$GID:${own[4]}:$HOME:/bin/sh`, home: own[5] ?? '' };
+}
+
+/** Whether a mount is at the folder or at one above it. */
+function isMountedAt(folder: string, places: readonly string[]): boolean {
+  return places.some((place) => place !== '/' && `${folder}/`.startsWith(`${place.replace(/\/+$/, '')}/`));
 }
 
 const NOTHING = { accounts: [], home: [] };

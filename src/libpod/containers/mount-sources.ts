@@ -31,6 +31,9 @@ export async function giveSource(path: string, { uid, gid }: { uid: number; gid:
     throw new BadRequest(
       `chowning host path "${path}" is not allowed. You can manually \`chown -R ${uid}:${gid} ${path}\``,
     );
+  const top = await lstat(path);
+  // What is theirs already has been given: what they changed in it since is their business, as with Podman.
+  if (top.uid === uid && top.gid === gid) return;
   await giveTree(path, uid, gid);
 }
 

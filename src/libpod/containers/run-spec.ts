@@ -162,9 +162,10 @@ function environmentOf(facts: RunFacts): string[] {
     for (const name of PROXIES.flatMap((one) => [one, one.toUpperCase()]))
       if (facts.callerEnv[name] !== undefined) env.set(name, facts.callerEnv[name]);
   env.set('PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin');
+  env.set('TERM', 'xterm');
   env.set('container', 'podman');
-  if (stored.config.Tty) env.set('TERM', 'xterm');
-  if (!podman.UnsetEnvAll) for (const line of [...(podman.DefaultEnv ?? []), ...facts.imageEnv]) add(line);
+  for (const line of [...(podman.DefaultEnv ?? []), ...facts.imageEnv]) add(line);
+  if (podman.UnsetEnvAll) env.clear();
   for (const name of podman.UnsetEnv ?? []) env.delete(name);
   for (const line of stored.config.Env ?? [])
     if (line.includes('=')) add(line);

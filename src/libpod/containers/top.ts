@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { BadRequest, Conflict, runCommand } from '../../base/index.ts';
-import type { Engine } from '../../engine/index.ts';
+import { type Engine, rootlessFacts } from '../../engine/index.ts';
 import type { Container } from './stored-container.ts';
 
 /** Podman's descriptors and what ps(1) of procps calls them. */
@@ -26,6 +26,11 @@ const COLUMNS: Record<string, [title: string, ps: string]> = {
   huser: ['HUSER', 'user'],
   hgroup: ['HGROUP', 'group'],
 };
+/** What ps(1) calls them where names of ids are the host's, and the ids are not. */
+const IDS: Record<string, [title: string, ps: string]> = {
+  huser: ['HUSER', 'uid'],
+  hgroup: ['HGROUP', 'gid'],
+};
 const BY_CODE: Record<string, string> = {
   ...{ '%C': 'pcpu', '%G': 'group', '%P': 'ppid', '%U': 'user', '%a': 'args', '%c': 'comm', '%g': 'group' },
   ...{ '%n': 'nice', '%p': 'pid', '%r': 'pgid', '%t': 'etime', '%u': 'user', '%x': 'time', '%y': 'tty' },
@@ -48,7 +53,8 @@ export async function topOf(
   );
   const unknown = names.find((one) => COLUMNS[one] === undefined);
   if (unknown !== undefined) throw new BadRequest(`'${unknown}': unknown descriptor`);
-  const columns = names.map((one) => COLUMNS[one]!);
+  const { isInUserNamespace } = rootlessFacts();
+  const columns = names.map((one) => (isInUserNamespace && IDS[one]) || COLUMNS[one]!);
   const format = [['', 'pid'], ...columns].flatMap(([, ps]) => ['-o', `${ps}:32=C`]);
   const { stdout } = await runCommand('ps', ['-ww', ...format, '-p', pids.join(',')]);
   const rows = stdout.trimEnd().split('\n').slice(1);
@@ -88,6 +94,9 @@ function shown(name: string, cell: string, own: Inside | undefined, inside: Map<
     case 'ppid':
       // Its parent is outside of the namespace.
       return inside.get(cell)?.pid || '0';
+    case 'huser':
+    case 'hgroup':
+      return onHost(name, cell);
     case 'pcpu':
       return Number(cell).toFixed(3);
     case 'etime':
@@ -96,6 +105,16 @@ function shown(name: string, cell: string, own: Inside | undefined, inside: Map<
     default:
       return cell;
   }
+}
+
+/** An ordinary user's processes have other ids outside of the namespace that we are in. */
+function onHost(name: 'huser' | 'hgroup', id: string): string {
+  const { isInUserNamespace, uidMap, gidMap } = rootlessFacts();
+  if (!isInUserNamespace) return id;
+  const range = (name === 'huser' ? uidMap : gidMap).find(
+    ({ inner, length }) => Number(id) >= inner && Number(id) < inner + length,
+  );
+  return range === undefined ? id : String(range.outer + Number(id) - range.inner);
 }
 
 /** As Go prints a time.Duration: `1h2m3s`. */
