@@ -7,6 +7,7 @@ import {
   API_RESOURCE_SCHEMAS,
   CLUSTER_ROLE_BINDINGS,
   CLUSTER_ROLES,
+  CONFIG_MAPS,
   CUSTOM_RESOURCE_DEFINITIONS,
   type ResourceRef,
   WORKSPACES,
@@ -229,6 +230,33 @@ test('an owner writes to the objects of consumers through the view, and to no wo
     bindings.body.items.map(({ metadata }: Json) => metadata.annotations['kcp.io/cluster']).sort(),
   ).toEqual([clusters.one, clusters.two].sort());
   expect((await ask('GET', `${viewOf('provider')}/api/v1/configmaps`)).status).toBe(404);
+});
+
+test('across all workspaces what is bound goes by its identity', async () => {
+  const identity = async (provider: string) =>
+    ((await inside(provider).resource<KubeObject>(API_EXPORTS).get('widgets')) as Json).status.identityHash;
+  const list = async (resource: string) => ask('GET', `/clusters/*/apis/${GROUP}/v1/${resource}`);
+  const { body } = await list(`widgets:${await identity('rival')}`);
+  expect(body.items.map(nameOf)).toEqual(['not-seen', 'r']);
+  expect((await list(`widgets:${await identity('provider')}`)).body.items.map(nameOf)).toEqual(
+    expect.arrayContaining(['a', 'b']),
+  );
+  expect((await list('widgets')).status).toBe(404);
+});
+
+test('what a bound object owns goes with it', async () => {
+  const owner = await create('one', WIDGETS, widget('owner'));
+  const ownerReferences = [
+    { apiVersion: `${GROUP}/v1`, kind: 'Widget', name: 'owner', uid: owner.metadata.uid },
+  ];
+  await create('one', WIDGETS, {
+    ...widget('owned'),
+    metadata: { ...widget('owned').metadata, ownerReferences },
+  });
+  await create('one', CONFIG_MAPS, { metadata: { name: 'owned', namespace: 'default', ownerReferences } });
+  await inside('one').resource(WIDGETS).delete('owner', { namespace: 'default' });
+  for (const kind of [WIDGETS, CONFIG_MAPS])
+    await until(inside('one'), kind, 'default', (all: Json[]) => !all.map(nameOf).includes('owned'));
 });
 
 test('a view is for who has the content of the export', async () => {

@@ -137,17 +137,21 @@ export class CustomResources {
     let resources = entry.bound.get(identity);
     if (resources === undefined) {
       resources = entry.resources.map((resource) => ({ ...resource, identity }));
-      for (const resource of resources) this.#boundOwners.set(resource, key);
+      const across = entry.resources.map((resource) => ({
+        ...resource,
+        name: `${resource.name}:${identity}`,
+      }));
+      for (const resource of [...resources, ...across]) this.#boundOwners.set(resource, key);
       entry.bound.set(identity, resources);
+      this.#parts.catalog.setAcross(`${key} ${identity}`, across);
     }
     return resources;
   }
 
   /** The definition behind a resource of the catalog. */
   #ownerOf(resource: Resource): Entry | undefined {
-    if (resource.identity === undefined) return this.#owners.get(resource);
     const key = this.#boundOwners.get(resource);
-    return key === undefined ? undefined : this.#entries.get(key);
+    return key === undefined ? this.#owners.get(resource) : this.#entries.get(key);
   }
 
   /** The whole of a resource of the catalog; undefined for one that no definition made. @throws NotFound */
@@ -155,8 +159,10 @@ export class CustomResources {
     const entry = this.#ownerOf(resource);
     if (entry === undefined) return undefined;
     const served = await this.#loadedOf(entry, resource.version);
-    const { identity } = resource;
-    return identity === undefined ? served : { ...served, resource: { ...served.resource, identity } };
+    const { name, identity } = resource;
+    if (!this.#boundOwners.has(resource)) return served;
+    const place = { name, ...(identity !== undefined && { identity }) };
+    return { ...served, resource: { ...served.resource, ...place } };
   }
 
   #loadedOf(entry: Entry, version: string): Promise<ServedResource> {
@@ -371,6 +377,7 @@ export class CustomResources {
     entry.closing.abort();
     this.#entries.delete(key);
     this.#parts.catalog.setCustom(entry.workspace, key, []);
+    for (const identity of entry.bound.keys()) this.#parts.catalog.setAcross(`${key} ${identity}`, []);
     return entry;
   }
 

@@ -24,6 +24,8 @@ export class ResourceCatalog implements Catalog {
   readonly #builtinByName: ByName = new Map();
   readonly #builtinGroups: ReadonlySet<string>;
   readonly #layers = new Map<string, Layer>();
+  /** What is served across all workspaces only, by what it comes from. */
+  readonly #across = new Map<string, readonly Resource[]>();
   readonly #bare: Layer;
   readonly #first: Layer;
   #everywhere: { generation: number; catalog: Catalog } | undefined;
@@ -76,6 +78,16 @@ export class ResourceCatalog implements Catalog {
     if (layer.isEmpty && layer !== this.#first) this.#layers.delete(workspace);
   }
 
+  /**
+   * What is served across all workspaces from now on, and in none: of what is bound, `<resource>:<identity>`, for one
+   * name may stand for another API in each workspace.
+   */
+  setAcross(source: string, resources: readonly Resource[]): void {
+    if (resources.length > 0) this.#across.set(source, resources);
+    else this.#across.delete(source);
+    this.#generation++;
+  }
+
   #layer(): Layer {
     return new Layer(this.#builtin, this.#builtinByName, this.#builtinGroups);
   }
@@ -83,8 +95,10 @@ export class ResourceCatalog implements Catalog {
   #union(): Catalog {
     if (this.#everywhere?.generation !== this.#generation) {
       const all = new Map<string, Resource>();
-      for (const layer of this.#layers.values())
-        for (const one of layer.custom()) {
+      const found = [...this.#layers.values()].map((layer) => layer.custom());
+      for (const resources of [...found, ...this.#across.values()])
+        for (const one of resources) {
+          if (one.identity !== undefined) continue;
           const id = `${one.group}/${one.version}/${one.name}`;
           if (!all.has(id)) all.set(id, one);
         }

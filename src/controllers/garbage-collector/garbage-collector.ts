@@ -293,7 +293,10 @@ export class GarbageCollector implements RunnableController {
 
   #clientOf(identity: ObjectIdentity): ResourceClient<KubeObject> | undefined {
     const ref = identity.resource ?? this.#resourceOf(identity);
-    return ref && this.#context.client.in(identity.workspace).resource<KubeObject>(ref);
+    if (ref === undefined) return undefined;
+    // Across workspaces an API that is bound is named with its identity; in one there is no other of that name.
+    const [resource = ref.resource] = ref.resource.split(':');
+    return this.#context.client.in(identity.workspace).resource<KubeObject>({ ...ref, resource });
   }
 
   async #delete(
