@@ -323,6 +323,81 @@ test('who has not the right to bind is told no more than that', async () => {
   }
 });
 
+test('of what an owner claims he sees what consumers have accepted', async () => {
+  clusters.claimer = await workspace('claimer');
+  for (const name of ['five', 'six']) clusters[name] = await workspace(name);
+  const claim = { group: '', resource: 'configmaps', verbs: ['get', 'list', 'watch', 'create'] };
+  await exportWidgets('claimer', {}, { permissionClaims: [claim] });
+  const chosen = { ...claim, state: 'Accepted', selector: { matchLabels: { shown: 'yes' } } };
+  const bound = await bind('five', 'claimer', undefined, { permissionClaims: [chosen] });
+  expect(bound.status.appliedPermissionClaims).toHaveLength(1);
+  await bind('six', 'claimer', undefined, { permissionClaims: [{ ...chosen, state: 'Rejected' }] });
+  const labels = { shown: 'yes' };
+  for (const where of ['five', 'six'])
+    await create(where, CONFIG_MAPS, { metadata: { name: 'shown', namespace: 'default', labels } });
+  await create('five', CONFIG_MAPS, { metadata: { name: 'hidden', namespace: 'default' } });
+
+  const all = `${viewOf('claimer')}/api/v1/configmaps`;
+  const at = (where: string) => `${viewOf('claimer', clusters[where])}/api/v1/namespaces/default/configmaps`;
+  const listed = (await ask('GET', all)).body;
+  expect(listed.items.map(nameOf)).toEqual(['shown']);
+  expect((await ask('GET', `${at('five')}/hidden`)).status).toBe(404);
+  expect((await ask('GET', at('six'))).status).toBe(403);
+  expect((await ask('DELETE', `${at('five')}/shown`)).status).toBe(403);
+  const made = await ask('POST', at('five'), { metadata: { name: 'made' } });
+  expect(made.body.metadata.labels).toEqual(labels);
+  expect(await ask('POST', at('five'), { metadata: { name: 'm', labels: { shown: 'no' } } })).toMatchObject({
+    status: 403,
+    body: { message: expect.stringContaining('protected label shown must have value yes') },
+  });
+
+  const seen: string[] = [];
+  const watching = watched(
+    `${all}?resourceVersion=${listed.metadata.resourceVersion}`,
+    ({ type, object }) => {
+      seen.push(`${type} ${object.metadata.name} ${object.metadata.annotations['kcp.io/cluster']}`);
+      return seen.length === 3;
+    },
+  );
+  const relabel = { type: 'merge', body: { metadata: { labels } } } as const;
+  await inside('five').resource(CONFIG_MAPS).patch('hidden', relabel, { namespace: 'default' });
+  const accept = { spec: { permissionClaims: [{ ...chosen, state: 'Accepted' }] } };
+  await inside('six').resource(API_BINDINGS).patch('widgets-of-claimer', { type: 'merge', body: accept });
+  await watching;
+  expect(seen).toEqual([
+    `ADDED made ${clusters.five}`,
+    `ADDED hidden ${clusters.five}`,
+    `ADDED shown ${clusters.six}`,
+  ]);
+});
+
+test('a maximal permission policy bounds what consumers may do, whatever their own roles say', async () => {
+  clusters.strict = await workspace('strict');
+  clusters.seven = await workspace('seven');
+  await exportWidgets('strict', {}, { maximalPermissionPolicy: { local: {} } });
+  await bind('seven', 'strict');
+  const rules = [{ apiGroups: [GROUP], resources: ['widgets'], verbs: ['get', 'list'] }];
+  await create('strict', CLUSTER_ROLES, { metadata: { name: 'readers' }, rules });
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole' };
+  const subject = { apiGroup: 'rbac.authorization.k8s.io', kind: 'User' };
+  await create('strict', CLUSTER_ROLE_BINDINGS, {
+    metadata: { name: 'readers' },
+    roleRef: { ...roleRef, name: 'readers' },
+    subjects: [{ ...subject, name: 'apis.kcp.io:binding:sue' }],
+  });
+  for (const name of ['sue', 'tom'])
+    await create('seven', CLUSTER_ROLE_BINDINGS, {
+      metadata: { name },
+      roleRef: { ...roleRef, name: 'cluster-admin' },
+      subjects: [{ ...subject, name }],
+    });
+  const path = `/clusters/${clusters.seven}/apis/${GROUP}/v1/namespaces/default/widgets`;
+  const as = (name: string): User => ({ name, groups: ['system:authenticated'] });
+  expect((await ask('GET', path, undefined, as('sue'))).status).toBe(200);
+  expect((await ask('POST', path, widget('x'), as('sue'))).status).toBe(403);
+  expect((await ask('GET', path, undefined, as('tom'))).status).toBe(403);
+});
+
 test('a binding that goes takes the objects with it', async () => {
   await inside('two').resource(API_BINDINGS).delete('widgets-of-provider');
   await until(inside('two'), API_BINDINGS, undefined, (all: Json[]) => all.length === 0);
