@@ -283,7 +283,7 @@ export class Pipeline {
       throw pathNotFound();
     if (upgrade === undefined && request.method !== 'GET' && info.subresource !== 'proxy')
       checkAcceptable(request, resource);
-    const { registry: shared, parts } = withCustom(this.#parts, custom, info.verb);
+    const { registry: shared, parts } = withCustom(this.#parts, this.#whileBound(info, custom), info.verb);
     const registry = found.registry ?? shared;
     const target: ResourceRequest = {
       resource,
@@ -305,6 +305,15 @@ export class Pipeline {
     const watch = this.#parts.metrics.watch(requestLabels(request, info, this.#served(info)));
     const { stallLimitMs } = this.#parts;
     return encodeAnswer(answer, { request, storage: registry.storage, now, watch, stallLimitMs });
+  }
+
+  /** Watches of what is bound end with the binding. */
+  #whileBound(info: ResourceRequestInfo, custom: ServedResource | undefined): ServedResource | undefined {
+    if (custom?.resource.identity === undefined || info.verb !== 'watch') return custom;
+    const { workspace, group, resource } = info;
+    const unbound = this.#parts.boundApis.closingOf(workspace, group, resource);
+    if (unbound === undefined) return custom;
+    return { ...custom, closing: AbortSignal.any([custom.closing, unbound]) };
   }
 
   /** With the name of the logical cluster that the path leads to; with none when it leads nowhere. */

@@ -399,9 +399,14 @@ test('a maximal permission policy bounds what consumers may do, whatever their o
 });
 
 test('a binding that goes takes the objects with it', async () => {
+  const watching = watched(
+    `/clusters/${clusters.two}/apis/${GROUP}/v1/widgets?resourceVersion=0`,
+    ({ type }) => type === 'never',
+  );
   await inside('two').resource(API_BINDINGS).delete('widgets-of-provider');
   await until(inside('two'), API_BINDINGS, undefined, (all: Json[]) => all.length === 0);
   await expect(inside('two').resource(WIDGETS).list()).rejects.toThrow('could not find');
+  await watching;
   await bind('two', 'provider');
   expect((await inside('two').resource<KubeObject>(WIDGETS).list()).items).toEqual([]);
 });

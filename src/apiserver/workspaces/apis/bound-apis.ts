@@ -56,6 +56,8 @@ export class BoundApis {
   readonly #definitions: Resource;
   /** By workspace, then by key. */
   readonly #followed = new Map<string, Map<string, Followed>>();
+  /** Of bindings whose objects are watched: by key. */
+  readonly #closing = new Map<string, AbortController>();
 
   constructor(parts: BoundApisParts) {
     this.#parts = parts;
@@ -68,6 +70,7 @@ export class BoundApis {
   /** Resolves once everything that is bound is served; goes on in the background until `signal` aborts. */
   async start(signal: AbortSignal): Promise<void> {
     const revision = await this.#list();
+    await this.#dropUnused(await this.#definitionNames());
     this.#follow(revision, signal).catch((error: unknown) => {
       // It catches whatever comes: this is an error of ours.
       this.#parts.log.error('bindings of APIs are followed no more', { error });
@@ -102,6 +105,18 @@ export class BoundApis {
     if (stored === undefined) return [];
     const { uid } = storage.shared(this.#schemas, key, stored.revision, stored.bytes).metadata;
     return this.#resourcesOf(cluster, { name: schema, UID: uid, identityHash: identity });
+  }
+
+  /** Aborted when a resource is not bound in a workspace any more, or to something else: watches end. */
+  closingOf(workspace: string, group: string, resource: string): AbortSignal | undefined {
+    const key = this.bindingOf(workspace, group, resource)?.key;
+    if (key === undefined) return undefined;
+    let controller = this.#closing.get(key);
+    if (controller === undefined) {
+      controller = new AbortController();
+      this.#closing.set(key, controller);
+    }
+    return controller.signal;
   }
 
   async #list(): Promise<number> {
@@ -178,7 +193,7 @@ export class BoundApis {
     }
     keys.set(key, { revision: modRevision, api });
     this.#parts.catalog.setCustom(workspace, key, resources);
-    if (before !== undefined) await this.#dropUnused(before.api);
+    if (before !== undefined) await this.#ended(before.api);
     return true;
   }
 
@@ -238,12 +253,24 @@ export class BoundApis {
     keys.delete(key);
     if (keys.size === 0) this.#followed.delete(workspace);
     this.#parts.catalog.setCustom(workspace, key, []);
-    await this.#dropUnused(gone.api);
+    await this.#ended(gone.api);
+  }
+
+  async #ended({ key, schemas }: BoundApi): Promise<void> {
+    this.#closing.get(key)?.abort();
+    this.#closing.delete(key);
+    await this.#dropUnused(schemas === '' ? [] : schemas.split(',').map((one) => one.split(':')[0]!));
+  }
+
+  async #definitionNames(): Promise<string[]> {
+    const { storage } = this.#parts;
+    const prefix = storage.prefixOf(this.#definitions, BOUND_DEFINITIONS_WORKSPACE);
+    return (await storage.list({ prefix })).items.map(({ key }) => addressOf(key).name);
   }
 
   /** Definitions that nobody binds any more go. */
-  async #dropUnused({ schemas }: BoundApi): Promise<void> {
-    const uids = new Set(schemas === '' ? [] : schemas.split(',').map((one) => one.split(':')[0]!));
+  async #dropUnused(names: readonly string[]): Promise<void> {
+    const uids = new Set(names);
     for (const keys of this.#followed.values())
       for (const { api } of keys.values()) {
         if (uids.size === 0) return;

@@ -22,7 +22,7 @@ export type Grant = ((labels: Labels) => boolean) | undefined;
 
 export interface Grants {
   of(workspace: string): Promise<Grant>;
-  /** Workspaces whose grants change from now on, with what was seen before; without it they never do. */
+  /** Workspaces whose grants change after a revision, with what was seen before; without it they never do. */
   changes?(after: number, signal: AbortSignal): AsyncIterable<GrantChange>;
 }
 
@@ -109,7 +109,7 @@ export class GrantedStore implements Store {
     try {
       yield* merged([
         this.#changesOfObjects({ ...options, signal }),
-        this.#changesOfGrants(options, changes.call(this.#grants, this.#store.revision(), signal)),
+        this.#changesOfGrants(options, changes.call(this.#grants, options.after, signal)),
       ]);
     } finally {
       ending.abort();
