@@ -225,6 +225,8 @@ export interface PodmanOptions {
   Personality?: string;
   Passwd?: boolean;
   PasswdEntry?: string;
+  /** Names or ids of users of the host that the container's /etc/passwd is to have. */
+  HostUsers?: string[];
   GroupEntry?: string;
   HealthOnFailure?: 'none' | 'kill' | 'restart' | 'stop';
   /** The command line it was made with: `inspect`'s Config.CreateCommand. */

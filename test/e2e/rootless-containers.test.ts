@@ -60,6 +60,11 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
     );
     const numbers = kept.stdout.trim().split(/\s+/).map(Number);
     expect(numbers.slice(0, 6), kept.stderr).toEqual([user.uid, 0, user.uid, 0, 1, user.uid]);
+    const home = await output(
+      ['--network', 'none', '--userns', 'keep-id', '--volume', user.home],
+      'echo $HOME; cd; echo $PWD',
+    );
+    expect(home.stdout).toBe(`${user.home}\n${user.home}\n`);
     const nomap = await output(['--network', 'none', '--userns', 'nomap'], 'id -u; cat /proc/self/uid_map');
     expect(nomap.stdout.trim().split(/\s+/).map(Number)).toEqual([0, 0, 1, 65_536]);
   });
@@ -101,6 +106,8 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
     expect((await orrery('ps', '--format', '{{.Names}}')).stdout).toBe('kept\n');
     expect(await statusOf('kept')).toBe('running');
     expect((await orrery('logs', 'kept')).stdout).toBe('here\n');
+    const table = (await orrery('top', 'kept', 'huser', 'comm')).stdout;
+    expect(table).toMatch(new RegExp(`^HUSER +COMMAND\\n${user.uid} +sh\\n${user.uid} +sleep\\n$`));
     const inside = await orrery('exec', 'kept', 'sh', '-c', 'id -u; exit 5');
     expect(inside).toMatchObject({ stdout: '0\n', exitCode: 5 });
     expect((await orrery('stop', '--time', '0', 'kept')).exitCode).toBe(0);

@@ -63,6 +63,10 @@ if [ -z "$pid" ]; then
 fi
 ORRERY_ROOTLESS_FOLDER=$PWD
 export ORRERY_ROOTLESS_FOLDER
+for place in /usr/local/sbin /usr/sbin /sbin; do
+  case :$PATH: in *:$place:*) ;; *) PATH=$PATH:$place ;; esac
+done
+export PATH
 if [ -n "$pid" ]; then
   set -- "$directory" "$pid" "$start" '${node}' ${flags} "$0" "$@"
 ${JOIN}

@@ -1,5 +1,6 @@
 import { appendFile, chmod, lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OrreryError } from '../../base/index.ts';
 import { type ContainerMount, resolveInRoot, rootlessFacts } from '../../engine/index.ts';
 import type { Container } from './stored-container.ts';
 
@@ -60,7 +61,8 @@ export async function completeAccounts(
 ): Promise<{ accounts: ContainerMount[]; home: string[] }> {
   const podman = stored.options.Podman ?? {};
   const { User: text = '', WorkingDir: home = '/' } = stored.config;
-  if (podman.Passwd === false || text === '') return NOTHING;
+  const hostUsers = podman.HostUsers ?? [];
+  if (podman.Passwd === false || (text === '' && hostUsers.length === 0)) return NOTHING;
   const [user = '', group] = text.split(':', 2);
   const asked = { user, ...(group ? { group } : {}) };
   const [passwd, groups] = await Promise.all([readIn(root, '/etc/passwd'), readIn(root, '/etc/group')]);
@@ -68,21 +70,27 @@ export async function completeAccounts(
   const own = await keptAccount(stored.hostConfig.UsernsMode);
   const entry = podman.PasswdEntry ?? own?.entry;
   const places = stored.mounts.map(({ destination }) => destination);
-  const kept = own !== undefined && isMountedAt(own.home, places) ? own.home : home || '/';
-  const facts = { passwd, group: groups, home: kept, ...(entry ? { entry } : {}) };
+  const homeOf = (one: string) => (isMountedAt(one, places) ? one : home || '/');
+  const others = hostUsers.length === 0 ? '' : hostLines(hostUsers, passwd, await accountsOfHost(), homeOf);
+  const facts = {
+    ...{ passwd: ended(passwd) + others, group: groups },
+    home: own === undefined ? home || '/' : homeOf(own.home),
+    ...(entry ? { entry } : {}),
+  };
+  const ownLine = passwdLine(asked, facts);
   const lines = {
-    passwd: { before: passwd, line: passwdLine(asked, facts) },
+    passwd: { before: passwd, line: others + ownLine },
     group: { before: groups, line: groupLine(asked, groups) },
   };
   const mounts: ContainerMount[] = [];
   for (const [name, { before, line }] of Object.entries(lines)) {
     const destination = `/etc/${name}`;
     if (line === '' || stored.mounts.some((one) => one.destination === destination)) continue;
-    const added = before === '' || before.endsWith('\n') ? line : `\n${line}`;
+    const added = ended(before).slice(before.length) + line;
     if (stored.hostConfig.ReadonlyRootfs !== true) await addTo(root, destination, added);
     else mounts.push(await bound(join(folder, name), destination, `${before}${added}`));
   }
-  const isBound = mounts.some((one) => one.destination === '/etc/passwd');
+  const isBound = ownLine !== '' && mounts.some((one) => one.destination === '/etc/passwd');
   return { accounts: mounts, home: isBound ? [`HOME=${facts.home}`] : [] };
 }
 
@@ -90,9 +98,40 @@ export async function completeAccounts(
 async function keptAccount(mode = ''): Promise<{ entry: string; home: string } | undefined> {
   if (!/^keep-id(?::|$)/.test(mode)) return undefined;
   const { uid } = rootlessFacts();
-  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  const own = lines.find((fields) => fields[2] === String(uid));
+  const own = (await accountsOfHost()).find((fields) => fields[2] === String(uid));
   return own && { entry: `${own[0]}:*:$UID:$GID:${own[4]}:$HOME:/bin/sh`, home: own[5] ?? '' };
+}
+
+async function accountsOfHost(): Promise<string[][]> {
+  return (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+}
+
+/**
+ * The lines of users of the host (`--hostuser`: names or ids) that the container's /etc/passwd does not have.
+ * @throws OrreryError ContainerStartFailed with Podman's exit code for one that the host does not have
+ */
+export function hostLines(
+  wanted: readonly string[],
+  passwd: string,
+  accounts: readonly string[][],
+  homeOf: (home: string) => string,
+): string {
+  return wanted
+    .map((one) => {
+      const found = accounts.find(([name, , uid]) => name === one || uid === one);
+      if (found === undefined)
+        throw new OrreryError('ContainerStartFailed', `user: unknown user ${one}`, {
+          details: { exitCode: 126 },
+        });
+      const [name = '', , uid = '', gid, gecos, home = ''] = found;
+      if (hasId(passwd, name) || hasId(passwd, uid)) return '';
+      return `${name}:*:${uid}:${gid}:${gecos}:${homeOf(home)}:/bin/sh\n`;
+    })
+    .join('');
+}
+
+function ended(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
 /** Whether a mount is at the folder or at one above it. */

@@ -138,13 +138,7 @@ const processFlags: readonly Flag[] = [
   flag('string', 'workdir,w', 'Working directory inside the container'),
   flag('string', 'personality', 'Configure execution domain using personality (e.g., LINUX/LINUX32)', podman),
   flag('string', 'passwd-entry', 'Entry to write to /etc/passwd', podman),
-  refusedFlag(
-    'strings',
-    'hostuser',
-    'Host user account to add to /etc/passwd within container',
-    'write the entry with --passwd-entry',
-    podman,
-  ),
+  flag('strings', 'hostuser', 'Host user account to add to /etc/passwd within container', podman),
   flag('string', 'systemd', 'Run container in systemd mode ("true"|"false"|"always")', {
     default: 'true',
     ...podman,

@@ -194,6 +194,7 @@ function podmanOptionsOf({ flags, args, caller, commandLine, absolute }: CreateR
     Personality: text('personality'),
     Passwd: flags.has('passwd') ? flags.bool('passwd') : undefined,
     PasswdEntry: text('passwd-entry'),
+    HostUsers: list('hostuser'),
     HealthOnFailure: healthOnFailure(text('health-on-failure')),
     CreateCommand: [...commandLine],
     ConmonPidFile: text('conmon-pidfile'),
