@@ -91,6 +91,13 @@ describe.skipIf(why !== '')(`the real docker client ${why}`, () => {
     expect(await said('ps', '--format', '{{.Names}} {{.Image}} {{.State}}')).toBe(
       `web ${IMAGE}:latest running`,
     );
+    expect(await said('inspect', '-f', '{{.NetworkSettings.Networks.bridge.IPAddress}}', 'web')).toMatch(
+      /^10\.\d+\.\d+\.\d+$/,
+    );
+    expect(await said('ps', '--format', '{{.Networks}}')).toBe('bridge');
+    expect(await said('network', 'inspect', '-f', '{{range .Containers}}{{.Name}}{{end}}', 'bridge')).toBe(
+      'web',
+    );
     expect(await said('port', 'web', '80')).toMatch(/^127\.0\.0\.1:[1-9]\d+$/);
     const logs = spawn(program, ['logs', '-f', 'web'], { env: environment });
     running.push(logs);

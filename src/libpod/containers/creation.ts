@@ -11,6 +11,7 @@ import {
 import type { ContainerConfig, CreateOptions, EndpointSettings, HostConfig } from '../create-options.ts';
 import { healthCheckPlan } from '../health/health-config.ts';
 import type { PodConfig, PublishedPort } from '../libpod.ts';
+import { DEFAULT_NETWORK } from '../networks/network-definition.ts';
 import type { ContainerStore } from './container-store.ts';
 import { askedMounts, imageVolumes } from './mounts.ts';
 import { inventName } from './names.ts';
@@ -306,11 +307,17 @@ const NO_NETWORKS = /^(?:none|host|private|pod|container:|ns:|slirp4netns|pasta)
 function networksOf(options: CreateOptions, isRootless: boolean): Record<string, EndpointSettings> {
   const asked = options.NetworkingConfig?.EndpointsConfig ?? {};
   const mode = options.HostConfig.NetworkMode ?? '';
-  if (Object.keys(asked).length > 0) return asked;
+  if (Object.keys(asked).length > 0)
+    return Object.fromEntries(Object.entries(asked).map(([name, one]) => [ownName(name), one]));
   const { Pod: pod, IsInfra: isInfra } = options.Podman ?? {};
   if ((pod !== undefined && isInfra !== true) || NO_NETWORKS.test(mode)) return {};
   if (isRootless && (mode === '' || mode === 'default')) return {};
-  return { [mode === '' || mode === 'default' || mode === 'bridge' ? 'podman' : mode]: {} };
+  return { [ownName(mode)]: {} };
+}
+
+/** Docker has other words for the network that is there from the beginning. */
+function ownName(network: string): string {
+  return ['', 'default', 'bridge'].includes(network) ? DEFAULT_NETWORK : network;
 }
 
 function portsOf(options: CreateOptions, image: ImageConfig): PublishedPort[] {
