@@ -41,7 +41,7 @@ export class Session {
   /** The URL that requests go by: the cluster's, or that of the flags. */
   readonly server: string;
   readonly #flags: ConnectionFlags;
-  #connection: Connection | undefined;
+  #connection: Promise<Connection> | undefined;
 
   private constructor(files: KubeconfigFiles, flags: ConnectionFlags) {
     this.files = files;
@@ -92,8 +92,9 @@ export class Session {
   }
 
   /** Ends the connection, if there is one. */
-  close(): void {
-    this.#connection?.close();
+  async close(): Promise<void> {
+    const connection = await this.#connection?.catch(() => undefined); // who asked for it was told
+    connection?.close();
   }
 
   /** With `--workspace`, the URL of that one. */
@@ -106,8 +107,12 @@ export class Session {
   }
 
   /** The client is loaded when the server is asked something: a shell's prompt needs none. */
-  async #connect(): Promise<Connection> {
-    if (this.#connection !== undefined) return this.#connection;
+  #connect(): Promise<Connection> {
+    this.#connection ??= this.#open();
+    return this.#connection;
+  }
+
+  async #open(): Promise<Connection> {
     const { user, token, certificateAuthority, insecureSkipTlsVerify, tlsServerName } = this.#flags;
     const userName = user ?? String(this.context.user ?? '');
     const found = this.files.find('users', userName);
@@ -123,8 +128,7 @@ export class Session {
       }),
     };
     const { Connection } = await import('./connection.ts');
-    this.#connection = await Connection.open(cluster, token === undefined ? (found ?? {}) : { token });
-    return this.#connection;
+    return await Connection.open(cluster, token === undefined ? (found ?? {}) : { token });
   }
 }
 
@@ -147,7 +151,7 @@ export async function withSession<R>(
   try {
     return await run(session);
   } finally {
-    session.close();
+    await session.close();
   }
 }
 
