@@ -25,6 +25,9 @@ const ORPHANS_BY_DEFAULT = new Set(['replicationcontrollers', 'jobs.batch']);
 const PODS_STAY =
   'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning';
 
+/** Of a collection so many go at once: their writes share the disk's round trips. */
+const COLLECTION_WORKERS = 16;
+
 /** DELETE of one object. Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go Delete, rest/delete.go. */
 export async function deleteObject(registry: Registry, request: ResourceRequest): Promise<Answer> {
   const options = await readDeleteOptions(request.request);
@@ -172,20 +175,36 @@ export async function deleteCollection(registry: Registry, request: ResourceRequ
   const options = await readDeleteOptions(request.request);
   warnOfOrphans(request, options);
   const selected = await selectObjects(registry, request);
-  for (const item of selected.items) {
-    const object = registry.storage.shared(request.resource, item.key, item.revision, item.bytes);
-    const at = { ...request, name: object.metadata.name };
-    if (object.metadata.namespace !== undefined) at.namespace = object.metadata.namespace;
-    try {
-      await deleteNamed(registry, at, object.metadata.name, {
-        ...options,
-        preconditions: { uid: object.metadata.uid, ...options.preconditions },
-      });
-    } catch (error) {
-      if (!isGone(error)) throw error;
-    }
-  }
+  const left = [...selected.items].reverse();
+  const work = async () => {
+    for (let item = left.pop(); item !== undefined; item = left.pop())
+      try {
+        await deleteSelected(registry, request, item, options);
+      } catch (error) {
+        left.length = 0;
+        throw error;
+      }
+  };
+  const done = await Promise.allSettled(Array.from({ length: COLLECTION_WORKERS }, work));
+  for (const one of done) if (one.status === 'rejected') throw one.reason;
   return { type: 'list', resource: request.resource, ...selected };
+}
+
+async function deleteSelected(
+  registry: Registry,
+  request: ResourceRequest,
+  { key, revision, bytes }: StoredObject,
+  options: DeleteOptions,
+): Promise<void> {
+  const { metadata } = registry.storage.shared(request.resource, key, revision, bytes);
+  const at = { ...request, name: metadata.name };
+  if (metadata.namespace !== undefined) at.namespace = metadata.namespace;
+  try {
+    const preconditions = { uid: metadata.uid, ...options.preconditions };
+    await deleteNamed(registry, at, metadata.name, { ...options, preconditions });
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
 }
 
 /** Somebody else deleted it first, or it is another object by now: what was asked for is so. */
