@@ -1,18 +1,24 @@
 import type { FieldError } from '../../../base/index.ts';
 import { type apisv1alpha2, equalJson, exportLabelValue, invalid } from '../../../kube/index.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../../admission/admission.ts';
+import { APIS_GROUP } from '../apis/bound-apis.ts';
+import { EXPORT_LABEL } from '../apis/claim-grants.ts';
 import { isOfApis, refuse } from './api-resource-schemas.ts';
 import type { BindAccess } from './bind-access.ts';
+import { finalizerAdmission } from './finalizer.ts';
 
 type Binding = apisv1alpha2.APIBinding;
 
-const EXPORT_LABEL = 'internal.apis.kcp.io/export';
-/** Holds a binding until what it bound is gone. */
-const FINALIZER = 'apis.kcp.io/apibinding-finalizer';
+/** A binding is held until what it bound is gone. Source: pkg/admission/apibindingfinalizer. */
+export const apiBindingFinalizer = finalizerAdmission({
+  name: 'apis.kcp.io/APIBindingFinalizer',
+  resource: { group: APIS_GROUP, resource: 'apibindings' },
+  finalizer: 'apis.kcp.io/apibinding-finalizer',
+});
 
 /**
- * Who binds must have the verb `bind` on the export; a binding is labelled with what it is bound to, and held until its
- * objects are gone. Source: pkg/admission/apibinding, pkg/admission/apibindingfinalizer.
+ * Who binds must have the verb `bind` on the export; a binding is labelled with what it is bound to.
+ * Source: pkg/admission/apibinding.
  */
 export class ApiBindingAdmission implements AdmissionPlugin {
   readonly name = 'apis.kcp.io/APIBinding';
@@ -25,7 +31,6 @@ export class ApiBindingAdmission implements AdmissionPlugin {
   async mutate(request: AdmissionRequest): Promise<void> {
     if (!isOfApis(request, 'apibindings') || request.object === undefined) return;
     const binding = request.object as Binding;
-    hold(binding);
     const reference = binding.spec?.reference?.export;
     if (!reference?.name || !mustBeChecked(request, binding)) return;
     const cluster = await this.#access.check(request, reference, 'APIBinding');
@@ -61,12 +66,6 @@ function mustBeChecked(request: AdmissionRequest, binding: Binding): boolean {
     !equalJson(binding.spec.reference, old.spec.reference) ||
     binding.metadata.labels?.[EXPORT_LABEL] !== old.metadata.labels?.[EXPORT_LABEL]
   );
-}
-
-function hold({ metadata }: Binding): void {
-  const finalizers = metadata.finalizers ?? [];
-  if (metadata.deletionTimestamp === undefined && !finalizers.includes(FINALIZER))
-    metadata.finalizers = [...finalizers, FINALIZER];
 }
 
 function referenceErrors({ spec }: Binding): FieldError[] {

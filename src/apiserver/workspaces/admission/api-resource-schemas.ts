@@ -6,8 +6,8 @@ import {
   validateApiResourceSchemaUpdate,
 } from '../../../kube/index.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../../admission/admission.ts';
-import { forbidden } from '../../errors.ts';
 import { APIS_GROUP } from '../apis/bound-apis.ts';
+import { refused } from './refusal.ts';
 
 /** Whether a write is about a resource of apis.kcp.io itself. */
 export function isOfApis({ resource, subresource }: AdmissionRequest, name: string): boolean {
@@ -17,7 +17,7 @@ export function isOfApis({ resource, subresource }: AdmissionRequest, name: stri
 /** @throws Forbidden with all of the errors, as Go prints a list of them. */
 export function refuse(request: AdmissionRequest, errors: readonly FieldError[]): void {
   if (errors.length === 0) return;
-  throw forbidden(request.resource, request.name, `[${errors.map(fieldErrorText).join(' ')}]`);
+  throw refused(request, `[${errors.map(fieldErrorText).join(' ')}]`);
 }
 
 /** Schemas that can be served, and that never change. Source: pkg/admission/apiresourceschema. */

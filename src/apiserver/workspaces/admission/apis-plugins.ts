@@ -2,7 +2,7 @@ import type { AdmissionPlugin, StoredObjects } from '../../admission/admission.t
 import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { ResourceCatalog } from '../../registry/catalog.ts';
 import type { WorkspaceDirectory } from '../workspace-directory.ts';
-import { ApiBindingAdmission } from './api-bindings.ts';
+import { ApiBindingAdmission, apiBindingFinalizer } from './api-bindings.ts';
 import { ApiExportEndpointSliceAdmission } from './api-export-endpoint-slices.ts';
 import { ApiExportAdmission } from './api-exports.ts';
 import { apiResourceSchemaAdmission } from './api-resource-schemas.ts';
@@ -22,6 +22,7 @@ export function apisPlugins(parts: {
     apiResourceSchemaAdmission,
     new ApiExportAdmission(parts.catalog),
     new ApiBindingAdmission(access),
+    apiBindingFinalizer,
     new ApiExportEndpointSliceAdmission(access),
     new BoundNamesAdmission(parts.objects),
   ];

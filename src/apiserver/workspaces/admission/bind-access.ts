@@ -1,9 +1,10 @@
 import type { OrreryError } from '../../../base/index.ts';
 import type { AdmissionRequest, StoredObjects } from '../../admission/admission.ts';
 import type { Authorizer } from '../../authorization/authorizer.ts';
-import { forbidden } from '../../errors.ts';
 import { APIS_GROUP } from '../apis/bound-apis.ts';
 import type { WorkspaceDirectory } from '../workspace-directory.ts';
+import { isPrivileged } from './privileged.ts';
+import { refused } from './refusal.ts';
 
 export interface ExportReference {
   path?: string;
@@ -44,7 +45,7 @@ export class BindAccess {
 
   async #mayBind({ user }: AdmissionRequest, cluster: string, name: string): Promise<boolean> {
     // Parts of this process bind what somebody who may has told them to.
-    if (user.isInternal === true) return true;
+    if (isPrivileged(user)) return true;
     const resource = { group: APIS_GROUP, version: 'v1alpha1', resource: 'apiexports', name };
     const asked = { user, workspace: cluster, verb: 'bind', path: '', resource };
     return (await this.#parts.roles.authorize(asked)).verdict === 'allow';
@@ -53,10 +54,6 @@ export class BindAccess {
   #refusal(request: AdmissionRequest, { path, name }: ExportReference, kind: string): OrreryError {
     const action = request.operation === 'UPDATE' ? 'update' : 'create';
     const target = path ? `${path}:${name}` : name;
-    return forbidden(
-      request.resource,
-      request.name,
-      `unable to ${action} ${kind}: no permission to bind to export ${target}`,
-    );
+    return refused(request, `unable to ${action} ${kind}: no permission to bind to export ${target}`);
   }
 }
