@@ -151,7 +151,9 @@ export function validateNames(names: CrdNames | undefined, path: string): FieldE
   return errors;
 }
 
-function validateConversion({ conversion }: CustomResourceDefinition['spec']): FieldError[] {
+export function validateConversion({
+  conversion,
+}: Pick<CustomResourceDefinition['spec'], 'conversion'>): FieldError[] {
   if (conversion === undefined) return [];
   const { strategy, webhook } = conversion;
   if (strategy !== 'None' && strategy !== 'Webhook')

@@ -15,7 +15,7 @@ const APPROVAL = 'api-approved.kubernetes.io';
  * bound goes on when the provider's schema is gone. Source: pkg/reconciler/apis/apibinding generateCRD.
  */
 export function boundDefinition(schema: APIResourceSchema, cluster: string): Draft<CustomResourceDefinition> {
-  const { group, names, scope, versions } = schema.spec;
+  const { group, names, scope, versions, conversion } = schema.spec;
   const approval = schema.metadata.annotations?.[APPROVAL];
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
@@ -34,7 +34,7 @@ export function boundDefinition(schema: APIResourceSchema, cluster: string): Dra
       group,
       names,
       scope,
-      conversion: { strategy: 'None' },
+      conversion: conversion ?? { strategy: 'None' },
       versions: versions.map(({ schema: openAPIV3Schema, ...version }) => ({
         ...version,
         schema: { openAPIV3Schema },

@@ -2,6 +2,7 @@ import { append, type FieldError } from '../../../base/index.ts';
 import { approvalOf, isProtectedGroup } from '../../extensions/api-approval.ts';
 import {
   validateColumns,
+  validateConversion,
   validateDeprecation,
   validateNames,
   validateSubresources,
@@ -38,7 +39,7 @@ export function validateApiResourceSchema(schema: APIResourceSchema): FieldError
     errors.push(notSupported('spec.scope', spec.scope, ['Cluster', 'Namespaced']));
   for (const name of ['plural', 'singular', 'kind', 'listKind'] as const)
     if (!spec.names?.[name]) errors.push(required(`spec.names.${name}`));
-  return [...errors, ...validateNames(spec.names, 'spec.names')];
+  return [...errors, ...validateNames(spec.names, 'spec.names'), ...validateConversion(spec)];
 }
 
 /** A schema never changes: another version of an API is another schema. */
