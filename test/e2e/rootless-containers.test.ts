@@ -86,6 +86,14 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
     await orrery('rm', ...ids);
   });
 
+  test("are in pods that share the host's network", async () => {
+    const made = await orrery('pod', 'create', '--network', 'host', '--name', 'hosted');
+    expect(made.exitCode, made.stderr).toBe(0);
+    const { stdout } = await output(['--pod', 'hosted'], 'stat -L -c %i /proc/self/ns/net');
+    expect(Number(stdout)).toBe(statSync('/proc/self/ns/net').ino);
+    await orrery('pod', 'rm', '--force', '--time', '0', 'hosted');
+  });
+
   test('have their exit code told', async () => {
     expect((await output(['--network', 'none'], 'exit 7')).exitCode).toBe(7);
   });

@@ -58,7 +58,8 @@ const tools = debianPackages(cache, 'tools', [
   'libapr1',
 ]);
 const user = values.user ? await ordinaryUser() : undefined;
-const data = user ? join(user.home, 'data') : resolve(values.data ?? join(cache, 'data'));
+// The tests know paths of small letters only.
+const data = user ? join(tmpdir(), `${user.name}-data`) : resolve(values.data ?? join(cache, 'data'));
 const busybox = join(tools, 'bin/busybox');
 const own = linkedAsPodman(resolve(import.meta.dirname, '../..'), 'bin');
 // The checkout may lie where only root goes.
@@ -90,6 +91,7 @@ for (const file of chosenFiles()) {
 }
 await mirror.stop();
 await user?.dispose();
+if (user) rmSync(data, { recursive: true, force: true });
 console.log(
   `\n${total.ok} passed, ${total.failed} failed, ${total.skipped} skipped; output in ${join(cache, 'output')}`,
 );

@@ -48,6 +48,8 @@ export async function namespaceFor(
 
 async function pathIn(store: ContainerStore, name: string, kind: Kind): Promise<string> {
   const other = await store.find(name);
+  // Said as what it is: an ordinary user may set less there than in a namespace of the other's own.
+  if (other.stored.hostConfig[FIELDS[kind]] === 'host') return 'host';
   if (other.state.pid === undefined)
     throw new Conflict(
       `cannot join the ${kind} namespace of container ${other.id}: it is not running: container state improper`,

@@ -46,7 +46,7 @@ export function withConfigured(options: CreateOptions, conf: ContainersConf): Cr
   const host: HostConfig = {
     ...asked,
     ...limits(asked, containers),
-    ...sysctls(asked, containers),
+    ...sysctls(inPod(options), containers),
     ...names(asked, options.Podman?.Pod !== undefined, containers),
     ...security(asked, containers),
     ...log(asked, containers),
@@ -74,6 +74,12 @@ export function configuredNetwork(asked: HostConfig, { containers }: ContainersC
 function limits(asked: HostConfig, { pids_limit }: Container): HostConfig {
   if (pids_limit === undefined || asked.PidsLimit !== undefined) return {};
   return { PidsLimit: Math.max(0, pids_limit) };
+}
+
+/** A pod's members have its network, and the settings that its own container was given. */
+function inPod({ HostConfig: asked, Podman: podman }: CreateOptions): HostConfig {
+  const isMember = podman?.Pod !== undefined && !podman.IsInfra && !asked.NetworkMode;
+  return isMember ? { ...asked, NetworkMode: 'container:pod' } : asked;
 }
 
 function sysctls(asked: HostConfig, { default_sysctls }: Container): HostConfig {
