@@ -210,12 +210,13 @@ export class Records {
    */
   async erase(record: ContainerRecord): Promise<void> {
     const grave = join(this.containers, ownedName());
-    if (await renameUnlessAbsent(this.folderOf(record.id), grave))
-      // One who had found the folder just before its new name may have made a file in it since.
-      await removeTree(grave);
+    const isMine = await renameUnlessAbsent(this.folderOf(record.id), grave);
+    // At once: who waited for its removal may make another of that name.
+    await this.releaseName(record.name, record.id);
+    // One who had found the folder just before its new name may have made a file in it since.
+    if (isMine) await removeTree(grave);
     await rm(join(this.events, record.id), { force: true });
     await this.forgetStarted(record.id);
-    await this.releaseName(record.name, record.id);
   }
 
   /** What an erasure that was cut off has left outside of the container's folder. */

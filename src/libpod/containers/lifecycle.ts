@@ -157,8 +157,12 @@ export class Lifecycle {
 
   /** Before its removal: what its end has given back already, or no run has taken, is not asked for again. */
   async #giveBackOnce(container: Container): Promise<void> {
-    if (await this.#foreground.isMarked(container.id)) await this.#giveBack(container);
-    else await this.#options.starting.releaseMounts(container);
+    if (!(await this.#foreground.isMarked(container.id)))
+      return await this.#options.starting.releaseMounts(container);
+    // Nobody else has told of it yet, and nobody can afterwards.
+    if (container.state.status === 'exited')
+      await this.#event(container, 'died', {}, container.state.exitCode ?? 0);
+    await this.#giveBack(container);
   }
 
   async attach(text: string): Promise<AttachSession> {
