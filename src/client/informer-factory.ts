@@ -4,7 +4,7 @@ import type { Client, ResourceRef } from './client.ts';
 import { Informer } from './informer.ts';
 
 /**
- * One informer per resource, shared by everyone who asks for it, over all workspaces (`'*'`). An informer
+ * One informer per resource, shared by everyone who asks for it, over all workspaces (`'*'`) or in one. An informer
  * asked for after `run` started is started at once.
  */
 export class InformerFactory {
@@ -14,8 +14,9 @@ export class InformerFactory {
   readonly #endings = new Map<Informer<KubeObject>, AbortController>();
   #signal: AbortSignal | undefined;
 
-  constructor(options: { client: Client; clock: Clock; log: Log }) {
-    this.#options = { ...options, client: options.client.in('*') };
+  constructor(options: { client: Client; clock: Clock; log: Log; workspace?: string }) {
+    const { client, clock, log, workspace = '*' } = options;
+    this.#options = { client: client.in(workspace), clock, log };
   }
 
   /** `transform` counts only for whoever asks first. */

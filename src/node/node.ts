@@ -8,7 +8,7 @@ import {
   workspaceOf,
 } from '../client/index.ts';
 import { type Engine, engineRequirements, type RegistryAccess } from '../engine/index.ts';
-import type { corev1 } from '../kube/index.ts';
+import { type corev1, ROOT_WORKSPACE } from '../kube/index.ts';
 import { containerResources } from './containers/container-resources.ts';
 import { ContainerStarter } from './containers/container-starter.ts';
 import { ContainerStopper } from './containers/container-stopper.ts';
@@ -116,7 +116,8 @@ class LocalNode implements Node {
       clock,
       log,
     });
-    this.#informers = new InformerFactory({ client, clock, log });
+    // Services of other workspaces must not be reached, nor may they take addresses from those of this one.
+    this.#informers = new InformerFactory({ client, clock, log, workspace: ROOT_WORKSPACE });
     this.#objects = new ReferencedObjects({
       client,
       clock,

@@ -15,6 +15,7 @@ import {
   CUSTOM_RESOURCE_DEFINITIONS,
   LOGICAL_CLUSTERS,
   NAMESPACES,
+  PODS,
   SERVICE_ACCOUNTS,
   WORKSPACE_TYPES,
   WORKSPACES,
@@ -23,13 +24,14 @@ import type {
   apiextensionsv1,
   apisv1alpha1,
   apisv1alpha2,
+  corev1,
   corev1alpha1,
   Draft,
   KubeObject,
   rbacv1,
   tenancyv1alpha1,
 } from '../../src/kube/index.ts';
-import { bootControlPlane, type ControlPlane, until } from './control-plane-fixture.ts';
+import { addNode, bootControlPlane, type ControlPlane, until } from './control-plane-fixture.ts';
 
 type Workspace = tenancyv1alpha1.Workspace;
 type LogicalCluster = corev1alpha1.LogicalCluster;
@@ -286,6 +288,50 @@ describe('the deletion of a workspace', () => {
     const second = await ready(root, 'again');
     expect(second.spec.cluster).not.toBe(first.spec.cluster);
   });
+});
+
+test('a workspace has no nodes: its pods wait, and what it says of nodes concerns nobody else', async () => {
+  await addNode(root, 'node-1', '192.0.2.7');
+  const at = root.in((await ready(root, 'nodeless')).spec.cluster!);
+  await addNode(at, 'node-1', '192.0.2.7');
+  const pods = at.resource<corev1.Pod>(PODS);
+  const pod = (name: string, nodeName?: string): Draft<corev1.Pod> => ({
+    metadata: { name, namespace: 'default' },
+    spec: {
+      initContainers: [],
+      containers: [{ name: 'c', image: 'x', resources: { requests: { cpu: '4' } } }],
+      ...(nodeName && { nodeName }),
+    },
+  });
+  await until(at, SERVICE_ACCOUNTS, 'default', (all) => all.length > 0);
+  await pods.create(pod('waits'));
+  const message = await until<corev1.Pod, string>(
+    at,
+    PODS,
+    'default',
+    ([one]) =>
+      one?.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False')
+        ?.message,
+  );
+  expect(message).toBe('no nodes available to schedule pods');
+
+  await pods.create(pod('named', 'node-1'));
+  await expect(pods.getSubresource('named', 'log', 'default')).rejects.toThrow('nodes "node-1" not found');
+  await until(root, SERVICE_ACCOUNTS, 'default', (all) => all.length > 0);
+  await root.resource<corev1.Pod>(PODS).create(pod('fits'));
+  await until<corev1.Pod, true>(
+    root,
+    PODS,
+    'default',
+    ([one]) => one?.spec.nodeName === 'node-1' || undefined,
+  );
+  for (const [client, name] of [
+    [root, 'fits'],
+    [at, 'named'],
+  ] as const)
+    await client.resource(PODS).delete(name, { namespace: 'default', gracePeriodSeconds: 0 });
+  await root.resource(WORKSPACES).delete('nodeless');
+  await gone(root, 'nodeless');
 });
 
 test('500 workspaces at once become ready, and all go again', async () => {

@@ -1,5 +1,5 @@
 import { BadRequest } from '../../base/index.ts';
-import type { corev1 } from '../../kube/index.ts';
+import { type corev1, ROOT_WORKSPACE } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
 import { objectNotFound, serviceUnavailable } from '../errors.ts';
 import type { ResourceRequest } from '../registry/registry.ts';
@@ -29,12 +29,21 @@ export async function readPod(
   return pod;
 }
 
+/**
+ * Nothing runs in another workspace than the first, whatever its users write into Nodes and Pods of theirs: neither
+ * the cloud's nodes nor its pods are reached by what they say.
+ */
+export function hasNodes(workspace: string): boolean {
+  return workspace === ROOT_WORKSPACE;
+}
+
 /** @throws NotFound when the node is gone, OrreryError ServiceUnavailable when it has no address. */
 export async function addressOfNode(
   objects: StoredObjects,
   workspace: string,
   name: string,
 ): Promise<NodeAddress> {
+  if (!hasNodes(workspace)) throw objectNotFound(NODES, name);
   const node = await objects.find<corev1.Node>({ group: '', resource: 'nodes' }, { workspace, name });
   if (node === undefined) throw objectNotFound(NODES, name);
   const addresses = node.status?.addresses ?? [];

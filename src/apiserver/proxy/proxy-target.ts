@@ -4,7 +4,7 @@ import type { corev1, discoveryv1, KubeObject } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
 import { objectNotFound, pathNotFound, serviceUnavailable } from '../errors.ts';
 import type { ResourceRequest } from '../registry/registry.ts';
-import { addressOfNode, type NodeAddress } from './node-address.ts';
+import { addressOfNode, hasNodes, type NodeAddress } from './node-address.ts';
 
 /** Where a request to a `proxy` subresource goes. */
 export interface ProxyTarget {
@@ -46,6 +46,8 @@ export async function findProxyTarget(
   if (parsed === undefined) throw new BadRequest(`invalid ${kind} request ${JSON.stringify(request.name)}`);
   if (kind === 'node') return nodeTarget(objects, request, parsed);
   if (request.namespace === undefined) throw pathNotFound();
+  if (!hasNodes(request.workspace))
+    throw serviceUnavailable(`no endpoints available for ${kind} ${JSON.stringify(request.name)}`);
   return kind === 'pod' ? podTarget(objects, request, parsed) : serviceTarget(objects, request, parsed);
 }
 

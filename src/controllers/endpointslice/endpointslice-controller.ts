@@ -13,13 +13,7 @@ import {
   SERVICES,
   workspaceOf,
 } from '../../client/index.ts';
-import {
-  type corev1,
-  type discoveryv1,
-  ROOT_WORKSPACE,
-  selectorFromLabels,
-  semanticallyEqual,
-} from '../../kube/index.ts';
+import { type corev1, type discoveryv1, selectorFromLabels, semanticallyEqual } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
 import { endpointsOfService, type ServiceEndpoint } from './endpoints-of-service.ts';
 import {
@@ -128,7 +122,9 @@ export class EndpointSliceController implements RunnableController {
   ): Promise<void> {
     // The slice that is awaited brings this key back when the cache shows it.
     if (this.#own.isBehind(key)) return;
-    const plan = planSlices(service, endpoints, this.#own.of(key), (node) => this.#zoneOf(node));
+    const plan = planSlices(service, endpoints, this.#own.of(key), (node) =>
+      this.#zoneOf(workspaceOf(service), node),
+    );
     for (const slice of plan.update) await this.#own.update(key, slice);
     for (const draft of plan.create) await this.#own.create(key, draft);
     for (const slice of plan.delete) await this.#own.delete(key, slice);
@@ -180,8 +176,8 @@ export class EndpointSliceController implements RunnableController {
     }
   }
 
-  #zoneOf(nodeName: string): string | undefined {
-    const node = this.#nodes.get(makeKey(ROOT_WORKSPACE, '', nodeName));
+  #zoneOf(workspace: string, nodeName: string): string | undefined {
+    const node = this.#nodes.get(makeKey(workspace, '', nodeName));
     return node?.metadata.labels?.['topology.kubernetes.io/zone'];
   }
 }

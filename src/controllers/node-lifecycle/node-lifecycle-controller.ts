@@ -175,7 +175,7 @@ export class NodeLifecycleController implements RunnableController {
   /** Traffic must not go to pods of a node that does not answer. */
   async #markPodsNotReady(node: corev1.Node, nowMs: number): Promise<void> {
     if (readyStatus(node) !== 'Unknown') return;
-    for (const pod of this.#pods.byIndex('node', node.metadata.name)) {
+    for (const pod of this.#pods.byIndex('node', node.metadata.name).filter(isInRoot)) {
       if (!isPodReady(pod) || isPodTerminal(pod)) continue;
       const conditions = pod.status!.conditions!.map((condition) =>
         condition.type === 'Ready'

@@ -1,6 +1,6 @@
 import { messageOf, NotFound } from '../../base/index.ts';
-import { type Informer, makeKey, NODES, PODS, workspaceOf } from '../../client/index.ts';
-import { type corev1, isPodTerminal, observedSpecOf, ROOT_WORKSPACE } from '../../kube/index.ts';
+import { type Informer, makeKey, NODES, PODS, splitKey, workspaceOf } from '../../client/index.ts';
+import { type corev1, isPodTerminal, observedSpecOf } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, kubeTime, type RunnableController } from '../context.ts';
 
 const PERIOD_MS = 20_000;
@@ -36,14 +36,14 @@ export class PodGarbageCollector implements RunnableController {
     const nowMs = this.#context.clock.now();
     const gone = await this.#goneNodes(pods, nowMs);
     const doomed = [
-      ...surplusTerminated(pods, MAX_TERMINATED_PODS),
-      ...pods.filter((pod) => pod.spec.nodeName && gone.has(pod.spec.nodeName)),
+      ...[...byWorkspace(pods).values()].flatMap((some) => surplusTerminated(some, MAX_TERMINATED_PODS)),
+      ...pods.filter((pod) => pod.spec.nodeName && gone.has(nodeKeyOf(pod))),
       ...pods.filter((pod) => !pod.spec.nodeName && pod.metadata.deletionTimestamp !== undefined),
     ];
     for (const pod of new Set(doomed)) {
       if (signal.aborted) return;
       try {
-        await this.#remove(pod, gone.has(pod.spec.nodeName ?? ''), nowMs);
+        await this.#remove(pod, gone.has(nodeKeyOf(pod)), nowMs);
       } catch (error) {
         this.#context.log.warn('cannot collect a pod', {
           pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
@@ -55,24 +55,23 @@ export class PodGarbageCollector implements RunnableController {
 
   /** Nodes that pods name and that have been missing for the quarantine, as a fresh look confirms. */
   async #goneNodes(pods: readonly corev1.Pod[], nowMs: number): Promise<Set<string>> {
-    const named = new Set(pods.map((pod) => pod.spec.nodeName).filter((name) => name !== undefined));
-    const missing = [...named].filter(
-      (name) => name !== '' && this.#nodes.get(makeKey(ROOT_WORKSPACE, '', name)) === undefined,
-    );
-    for (const name of [...this.#missingSinceMs.keys()])
-      if (!missing.includes(name)) this.#missingSinceMs.delete(name);
+    const named = new Set(pods.filter((pod) => pod.spec.nodeName).map(nodeKeyOf));
+    const missing = [...named].filter((key) => this.#nodes.get(key) === undefined);
+    for (const key of [...this.#missingSinceMs.keys()])
+      if (!missing.includes(key)) this.#missingSinceMs.delete(key);
     const gone = new Set<string>();
-    for (const name of missing) {
-      const sinceMs = this.#missingSinceMs.get(name) ?? nowMs;
-      this.#missingSinceMs.set(name, sinceMs);
-      if (nowMs - sinceMs >= QUARANTINE_MS && !(await this.#exists(name))) gone.add(name);
+    for (const key of missing) {
+      const sinceMs = this.#missingSinceMs.get(key) ?? nowMs;
+      this.#missingSinceMs.set(key, sinceMs);
+      if (nowMs - sinceMs >= QUARANTINE_MS && !(await this.#exists(key))) gone.add(key);
     }
     return gone;
   }
 
-  async #exists(name: string): Promise<boolean> {
+  async #exists(key: string): Promise<boolean> {
+    const { workspace, name } = splitKey(key);
     try {
-      await this.#context.client.in(ROOT_WORKSPACE).resource<corev1.Node>(NODES).get(name);
+      await this.#context.client.in(workspace).resource<corev1.Node>(NODES).get(name);
       return true;
     } catch (error) {
       if (error instanceof NotFound) return false;
@@ -110,6 +109,15 @@ export class PodGarbageCollector implements RunnableController {
       if (!(error instanceof NotFound)) throw error;
     }
   }
+}
+
+/** The node a pod names, in the pod's own workspace: those of others are none of its. */
+function nodeKeyOf(pod: corev1.Pod): string {
+  return makeKey(workspaceOf(pod), '', pod.spec.nodeName ?? '');
+}
+
+function byWorkspace(pods: readonly corev1.Pod[]): Map<string, corev1.Pod[]> {
+  return Map.groupBy(pods, workspaceOf);
 }
 
 /** The oldest ended pods above the limit. */

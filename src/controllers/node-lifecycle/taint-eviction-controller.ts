@@ -9,13 +9,7 @@ import {
   PODS,
   workspaceOf,
 } from '../../client/index.ts';
-import {
-  type corev1,
-  isPodTerminal,
-  observedSpecOf,
-  ROOT_WORKSPACE,
-  semanticallyEqual,
-} from '../../kube/index.ts';
+import { type corev1, isPodTerminal, observedSpecOf, semanticallyEqual } from '../../kube/index.ts';
 import {
   type ControllerContext,
   cachesSynced,
@@ -73,7 +67,7 @@ export class TaintEvictionController implements RunnableController {
     const pod = this.#pods.get(key);
     if (!pod?.spec.nodeName || pod.metadata.deletionTimestamp !== undefined || isPodTerminal(pod))
       return undefined;
-    const node = this.#nodes.get(makeKey(ROOT_WORKSPACE, '', pod.spec.nodeName));
+    const node = this.#nodes.get(makeKey(workspaceOf(pod), '', pod.spec.nodeName));
     const nowMs = this.#context.clock.now();
     const noticedMs = this.#noticedMs.get(key) ?? nowMs;
     const atMs = evictionTimeMs(node?.spec?.taints ?? [], pod.spec.tolerations ?? [], noticedMs);

@@ -1,6 +1,6 @@
 import { type Log, messageOf, NotFound } from '../../base/index.ts';
 import { Informer, PODS } from '../../client/index.ts';
-import type { corev1 } from '../../kube/index.ts';
+import { type corev1, ROOT_WORKSPACE } from '../../kube/index.ts';
 import { rotateLogs } from '../containers/log-rotation.ts';
 import type { FoundContainer, FoundPod, PodLookup } from '../pod-lookup.ts';
 import { exceededVolumeLimit } from '../volumes/volume-limits.ts';
@@ -32,7 +32,8 @@ export class PodManager implements PodLookup {
     this.#services = services;
     this.#log = services.log;
     this.#informer = new Informer<corev1.Pod>({
-      client: services.client.in('*'),
+      // Whoever may write Pods in another workspace must not run them here by naming this node in them.
+      client: services.client.in(ROOT_WORKSPACE),
       resource: PODS,
       fieldSelector: `spec.nodeName=${nodeName}`,
       clock: services.clock,

@@ -71,6 +71,11 @@ export interface PodFacts {
   claims: readonly { name: string; isEphemeral: boolean }[];
 }
 
+/** The nodes are the first workspace's: pods of others are not placed on them, nor counted there. */
+export function seesNodes({ namespaceKey }: Pick<PodFacts, 'namespaceKey'>): boolean {
+  return namespaceKey.startsWith(`${ROOT_WORKSPACE}|`);
+}
+
 const DEFAULT_MILLI_CPU = 100;
 const DEFAULT_MEMORY_BYTES = 200 * 1024 * 1024;
 

@@ -3,7 +3,7 @@ import { type Score, unresolvable } from './filter.ts';
 import { isPlanDone, planVolumes, type VolumePlan } from './filters/volume-binding.ts';
 import { nodesMessage, withPreemption } from './fit-message.ts';
 import { FILTERS, prepareCheck } from './node-check.ts';
-import type { PodFacts } from './pod-facts.ts';
+import { type PodFacts, seesNodes } from './pod-facts.ts';
 import { type NodeRefusal, type Preemption, preempt } from './preemption.ts';
 import {
   interPodAffinityPreference,
@@ -45,8 +45,7 @@ export type Placement =
  * @see https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
  */
 export function schedulePod(pod: PodFacts, snapshot: Snapshot, random: () => number): Placement {
-  const nodes = snapshot.nodes();
-  if (nodes.length === 0) {
+  if (!seesNodes(pod) || snapshot.nodes().length === 0) {
     const message = 'no nodes available to schedule pods';
     return { kind: 'unschedulable', message, refusals: new Map(), filters: new Set() };
   }

@@ -10,12 +10,14 @@ import {
   POD_DISRUPTION_BUDGETS,
   type ResourceRef,
   STORAGE_CLASSES,
+  splitKey,
   workspaceOf,
 } from '../../client/index.ts';
 import {
   type corev1,
   type KubeObject,
   type policyv1,
+  ROOT_WORKSPACE,
   semanticallyEqual,
   type storagev1,
 } from '../../kube/index.ts';
@@ -55,16 +57,19 @@ export class ClusterWatch {
     const { state, onEvent } = this.#options;
     this.#informer<corev1.Node>(NODES).addHandler({
       onAdd: (node) => {
+        if (!isOfCloud(node)) return;
         state.setNode(node);
         onEvent('node added');
       },
       onUpdate: (node, old) => {
+        if (!isOfCloud(node)) return;
         const events = nodeEvents(node, old);
         if (events.length === 0 && semanticallyEqual(node.status?.images, old.status?.images)) return;
         state.setNode(node);
         for (const event of events) onEvent(event);
       },
       onDelete: (node) => {
+        if (!isOfCloud(node)) return;
         state.removeNode(node.metadata.name);
         onEvent('node removed');
       },
@@ -99,9 +104,10 @@ export class ClusterWatch {
     this.#follow<storagev1.StorageClass>(STORAGE_CLASSES, 'storage class', (key, storageClass) =>
       storage.setClass(key, storageClass),
     );
-    this.#follow<storagev1.CSINode>(CSI_NODES, 'CSI node', (key, node) =>
-      storage.setCsiNode(key.slice(key.lastIndexOf('|') + 1), node),
-    );
+    this.#follow<storagev1.CSINode>(CSI_NODES, 'CSI node', (key, node) => {
+      const { workspace, name } = splitKey(key);
+      if (workspace === ROOT_WORKSPACE) storage.setCsiNode(name, node);
+    });
   }
 
   #follow<T extends KubeObject>(
@@ -119,6 +125,11 @@ export class ClusterWatch {
       onDelete: (object) => set(keyOf(object), undefined),
     });
   }
+}
+
+/** A Node in another workspace is a record of its users'. */
+function isOfCloud(node: corev1.Node): boolean {
+  return workspaceOf(node) === ROOT_WORKSPACE;
 }
 
 /** Heartbeats and conditions change a node all the time; none of that moves a pod. */

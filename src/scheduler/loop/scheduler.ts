@@ -10,7 +10,7 @@ import {
 } from '../../client/index.ts';
 import { type corev1, isPodTerminal, semanticallyEqual } from '../../kube/index.ts';
 import { ClusterState } from '../core/cluster-state.ts';
-import { type PodFacts, podFacts } from '../core/pod-facts.ts';
+import { type PodFacts, podFacts, seesNodes } from '../core/pod-facts.ts';
 import { type Placement, schedulePod, volumesToBind } from '../core/schedule-pod.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import { PodStatusWriter } from './pod-status-writer.ts';
@@ -144,7 +144,9 @@ class SchedulerLoop implements Scheduler {
     this.#state.withdraw(pod.metadata.uid);
     const wasThere = this.#state.placementOf(pod.metadata.uid) === pod.spec.nodeName;
     if (old !== undefined && wasThere && sameFacts(pod, old)) return;
-    this.#state.placePod(podFacts(pod), pod.spec.nodeName!);
+    const facts = podFacts(pod);
+    if (!seesNodes(facts)) return;
+    this.#state.placePod(facts, pod.spec.nodeName!);
     // Our own binding that comes back is no news to anybody.
     if (!wasThere) this.#queue.clusterChanged('pod placed');
     else if (old?.spec.nodeName) {
