@@ -7,6 +7,7 @@
  * repairs what was left; what is not supported is refused by name. Does not guarantee: that two clouds' pods
  * are seen here (the node's containers are its own).
  */
+export { dockerStatus, statusText } from './containers/docker-status.ts';
 export type * from './create-options.ts';
 export { dockerAction } from './events/event-filters.ts';
 export { eventToJson } from './events/event-json.ts';

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -251,6 +251,60 @@ describe.skipIf(why !== '')(`the real docker client ${why}`, () => {
     expect(await said('ps', '-a', '--format', '{{.Names}}')).toBe('spared');
     await said('rm', '-f', 'spared');
     await said('rmi', 'reaper');
+  });
+
+  test('the command line under the name docker lists containers as the client does', async () => {
+    const link = join(work, 'bin', 'docker');
+    await mkdir(join(work, 'bin'));
+    await symlink(join(checkout, 'src/cli/main.ts'), link);
+    await said(
+      'run',
+      '-d',
+      '--name',
+      'seen',
+      '--label',
+      'b=2',
+      '--label',
+      'a=1',
+      '-v',
+      'vol:/v',
+      IMAGE,
+      'sleep',
+      '1000',
+    );
+    await said(
+      'create',
+      '--name',
+      'made',
+      '-p',
+      '127.0.0.1:18081:80',
+      IMAGE,
+      'sh',
+      '-c',
+      'echo what is long; true',
+    );
+    const fields = [
+      'ID',
+      'Names',
+      'Image',
+      'Command',
+      'Labels',
+      'Mounts',
+      'Networks',
+      'LocalVolumes',
+      'State',
+    ];
+    const row = [...fields, 'Size', 'CreatedAt', 'Ports'].map((one) => `{{.${one}}}`).join('\t');
+    for (const args of [
+      ['ps', '-a', '--format', `table ${row}`],
+      ['ps', '-a', '--no-trunc', '--format', row],
+      ['ps', '-aq'],
+    ]) {
+      const ours = await run(process.execPath, [link, '--root', api.directory, ...args]);
+      expect(ours).toEqual(await docker(...args));
+    }
+    await said('rm', '-f', 'seen', 'made');
+    await said('volume', 'rm', 'vol');
   });
 
   test('the server ends when idle, whoever left without a word while a container runs', async () => {

@@ -1,7 +1,7 @@
 import { executeTemplate } from './execute.ts';
 import { TEMPLATE_FUNCTION_NAMES } from './functions.ts';
 import { type ParsedTemplate, parseTemplate } from './parser.ts';
-import { alignColumns } from './tab-writer.ts';
+import { alignColumns, type TabStops } from './tab-writer.ts';
 import { TemplateError } from './template-error.ts';
 import type { GoValue } from './values.ts';
 
@@ -25,6 +25,8 @@ export interface Report {
   /** Field → header. */
   headers?: Record<string, string>;
   hasNoHeading?: boolean;
+  /** Default: Podman's. */
+  tabs?: TabStops;
 }
 
 /**
@@ -41,7 +43,7 @@ export function renderReport(report: Report): string {
   if (isTable && !report.hasNoHeading && report.headers)
     executeTemplate(template, [report.headers], (text) => pieces.push(text));
   executeTemplate(template, report.rows, (text) => pieces.push(text), isTable);
-  return isTable ? alignColumns(pieces.join('')) : pieces.join('');
+  return isTable ? alignColumns(pieces.join(''), report.tabs) : pieces.join('');
 }
 
 /** @param columns the command's own row, without its newline */

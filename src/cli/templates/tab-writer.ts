@@ -5,6 +5,7 @@ export interface TabStops {
 
 /** What Podman gives Go's tabwriter. */
 export const PODMAN_TABS: TabStops = { minimumWidth: 12, padding: 2 };
+export const DOCKER_TABS: TabStops = { minimumWidth: 10, padding: 3 };
 
 /**
  * Lines with cells that end in tabs become columns, as Go's text/tabwriter makes them: a column is a run of

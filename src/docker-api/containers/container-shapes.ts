@@ -1,13 +1,14 @@
-import type {
-  ContainerInspect,
-  ContainerListEntry,
-  ContainerStatus,
-  HealthState,
+import {
+  type ContainerInspect,
+  type ContainerListEntry,
+  type ContainerStatus,
+  dockerStatus,
+  type HealthState,
+  statusText,
 } from '../../libpod/index.ts';
 import { NO_TIME, unixSeconds, utcTime } from '../http/times.ts';
 import { familiarName } from '../names.ts';
 import { dockerNetworkName, endpointSettings, portList, portMap } from './network-shape.ts';
-import { dockerStatus, statusText } from './status-text.ts';
 
 /** One entry of `GET /containers/json` (Engine API 1.44, ContainerSummary). */
 export function containerSummary(

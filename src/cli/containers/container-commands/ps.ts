@@ -4,6 +4,7 @@ import type { ContainerListEntry, Libpod } from '../../../libpod/index.ts';
 import { type CommandDefinition, type FlagValues, flag, noArgs } from '../../grammar/index.ts';
 import { goJson } from '../../templates/go-json.ts';
 import { asksForJson, headersOf, renderReport } from '../../templates/report.ts';
+import { DOCKER_TABS } from '../../templates/tab-writer.ts';
 import type { ToolContext } from '../context.ts';
 import { PS_FIELDS, PS_HEADERS, type PsOptions, psJson, psRow } from './ps-rows.ts';
 import { filterFlag, latestFlag, parseFilters } from './selection.ts';
@@ -43,12 +44,16 @@ export const ps: CommandDefinition<ToolContext> = {
   args: noArgs,
   templateFields: [...PS_FIELDS, ...Object.keys(PS_HEADERS).filter((name) => !PS_FIELDS.includes(name))],
   run: async ({ flags, path }, context) => {
-    check(flags);
+    check(flags, context.program);
     const name = path.split(' ').at(-1)!;
     const libpod = await context.libpod();
     const seconds = flags.number('watch') ?? 0;
     for (;;) {
-      const text = render(await containersOf(libpod, flags), flags, name);
+      const found = await containersOf(libpod, flags, context.program);
+      const text =
+        context.program === 'docker'
+          ? await renderAsDocker(libpod, found, flags, name)
+          : render(found, flags, name);
       if (seconds > 0) context.stdout.write('\x1b[2J\x1b[1;1H');
       context.stdout.write(text);
       if (seconds === 0) return 0;
@@ -57,13 +62,13 @@ export const ps: CommandDefinition<ToolContext> = {
   },
 };
 
-function check(flags: FlagValues): void {
+function check(flags: FlagValues, program: ToolContext['program']): void {
   const refuse = (message: string): never => {
     throw new BadRequest(message);
   };
   const isLatest = flags.bool('latest');
   if (flags.number('last')! >= 0 && isLatest) refuse('last and latest are mutually exclusive');
-  if (flags.bool('quiet') && (flags.bool('size') || flags.bool('ns')))
+  if (program !== 'docker' && flags.bool('quiet') && (flags.bool('size') || flags.bool('ns')))
     refuse('quiet conflicts with size and namespace');
   if (flags.bool('size') && flags.bool('ns')) refuse('size and namespace options conflict');
   if ((flags.number('watch') ?? 0) > 0 && isLatest)
@@ -75,7 +80,11 @@ function check(flags: FlagValues): void {
     );
 }
 
-async function containersOf(libpod: Libpod, flags: FlagValues): Promise<ContainerListEntry[]> {
+async function containersOf(
+  libpod: Libpod,
+  flags: FlagValues,
+  program: ToolContext['program'],
+): Promise<ContainerListEntry[]> {
   const filters = parseFilters(flags.strings('filter'));
   const last = flags.number('last')!;
   const found = await libpod.containers.list({
@@ -89,7 +98,10 @@ async function containersOf(libpod: Libpod, flags: FlagValues): Promise<Containe
     filters,
     ...(last >= 0 && { last }),
     ...(flags.bool('latest') && { latest: true }),
-    ...(flags.bool('size') && { size: true }),
+    ...((flags.bool('size') ||
+      (program === 'docker' && /\.Size\b|\{\{\s*json/.test(flags.string('format') ?? ''))) && {
+      size: true,
+    }),
   });
   return found.toSorted(orderOf(flags.string('sort') ?? ''));
 }
@@ -141,6 +153,40 @@ function render(containers: ContainerListEntry[], flags: FlagValues, name: strin
     columns: columnsOf(flags),
     headers: headersOf(PS_FIELDS, PS_HEADERS),
     hasNoHeading: flags.bool('noheading'),
+  });
+}
+
+/** docker/cli, formatter/container.go: the newest first, JSON one to a line. */
+async function renderAsDocker(
+  libpod: Libpod,
+  containers: ContainerListEntry[],
+  flags: FlagValues,
+  name: string,
+): Promise<string> {
+  const { DOCKER_PS_HEADERS, dockerPsRow } = await import('./docker-ps-rows.ts');
+  const given = flags.changed('format') ? flags.string('format')! : undefined;
+  const options = { noTrunc: flags.bool('no-trunc'), now: Date.now() };
+  const newest = containers.toReversed();
+  if (flags.bool('quiet') && given === undefined)
+    return newest.map(({ id }) => `${options.noTrunc ? id : id.slice(0, 12)}\n`).join('');
+  const rows = await Promise.all(
+    newest.map(async (one) => {
+      const details = one.mounts.length === 0 ? undefined : await libpod.containers.inspect(one.id);
+      return dockerPsRow(one, details?.mountPoints ?? [], options);
+    }),
+  );
+  if (given !== undefined && asksForJson(given))
+    return rows.map((row) => `${goJson(row, { escapesHtml: true })}\n`).join('');
+  const names = ['ID', 'Image', 'Command', 'RunningFor', 'Status', 'Ports', 'Names'];
+  if (flags.bool('size')) names.push('Size');
+  const format = given === 'table' ? undefined : given;
+  return renderReport({
+    name,
+    rows,
+    ...(format !== undefined && { format }),
+    columns: names.map((one) => `{{.${one}}}`).join('\t'),
+    headers: DOCKER_PS_HEADERS,
+    tabs: DOCKER_TABS,
   });
 }
 

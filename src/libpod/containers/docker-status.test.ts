@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { humanDuration } from '../../base/index.ts';
-import { statusText } from './status-text.ts';
+import { statusText } from './docker-status.ts';
 
 test.each([
   [500, 'Less than a second'],

@@ -1,5 +1,5 @@
 import { humanDuration } from '../../base/index.ts';
-import type { ContainerStatus } from '../../libpod/index.ts';
+import type { ContainerStatus } from '../libpod.ts';
 
 /** Docker's words for Podman's states. */
 export function dockerStatus(status: ContainerStatus): string {
