@@ -21,6 +21,8 @@ export interface Resource {
   namespaced: boolean;
   /** Whose API it is, of one that is bound (the hash of its APIExport): objects of different owners lie apart. */
   identity?: string;
+  /** Of one that is bound: the workspace of who exports it, and the name of the definition it is served by. */
+  bound?: { provider: string; definition: string };
   verbs: readonly Verb[];
   subresources: readonly Subresource[];
   /** The structural schema: field types, list and map semantics, defaults, patch keys. */

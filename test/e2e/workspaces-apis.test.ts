@@ -27,6 +27,18 @@ const WIDGETS: ResourceRef = {
   kind: 'Widget',
   namespaced: true,
 };
+const policies = (resource: string, kind: string): ResourceRef => ({
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  resource,
+  kind,
+  namespaced: false,
+});
+const VALIDATING_POLICIES = policies('validatingadmissionpolicies', 'ValidatingAdmissionPolicy');
+const VALIDATING_POLICY_BINDINGS = policies(
+  'validatingadmissionpolicybindings',
+  'ValidatingAdmissionPolicyBinding',
+);
 const NAMES = { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' };
 const MASTER: User = { name: 'admin', groups: ['system:masters', 'system:authenticated'] };
 
@@ -257,6 +269,30 @@ test('what a bound object owns goes with it', async () => {
   await inside('one').resource(WIDGETS).delete('owner', { namespace: 'default' });
   for (const kind of [WIDGETS, CONFIG_MAPS])
     await until(inside('one'), kind, 'default', (all: Json[]) => !all.map(nameOf).includes('owned'));
+});
+
+test('policies of the owner guard what is exported, and those of consumers do not', async () => {
+  const policy = (name: string, expression: string) => ({
+    metadata: { name },
+    spec: {
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: [GROUP], apiVersions: ['*'], operations: ['CREATE'], resources: ['widgets'] },
+        ],
+      },
+      validations: [{ expression, message: `said by ${name}` }],
+    },
+  });
+  const bindingOf = (policyName: string) => ({
+    metadata: { name: policyName },
+    spec: { policyName, validationActions: ['Deny'] },
+  });
+  await create('provider', VALIDATING_POLICIES, policy('owner', "object.metadata.name != 'bad'"));
+  await create('provider', VALIDATING_POLICY_BINDINGS, bindingOf('owner'));
+  await create('one', VALIDATING_POLICIES, policy('consumer', 'false'));
+  await create('one', VALIDATING_POLICY_BINDINGS, bindingOf('consumer'));
+  await expect(create('one', WIDGETS, widget('bad'))).rejects.toThrow('said by owner');
+  await create('one', WIDGETS, widget('good'));
 });
 
 test('a view is for who has the content of the export', async () => {

@@ -31,6 +31,14 @@ export interface AdmissionRequest {
   reinvocation?: Reinvocation;
 }
 
+/** The workspace whose webhooks and policies a request meets: of what is bound that of who exports it, as in kcp. */
+export function guardingWorkspace({
+  resource,
+  workspace,
+}: Pick<AdmissionRequest, 'resource' | 'workspace'>): string {
+  return resource.bound?.provider ?? workspace;
+}
+
 /** Whether plug-ins run a second time, because a webhook changed what they had seen. */
 export interface Reinvocation {
   readonly isSecond: boolean;

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { messageOf, type OrreryError } from '../../base/index.ts';
-import type { apiextensionsv1, KubeObject, metav1 } from '../../kube/index.ts';
+import { type apiextensionsv1, type KubeObject, type metav1, ROOT_WORKSPACE } from '../../kube/index.ts';
 import { internalError } from '../errors.ts';
-import { DEFAULT_WORKSPACE } from '../request-info/request-info.ts';
 import type { WebhookClient } from '../webhooks/webhook-client.ts';
 
 const TIMEOUT_SECONDS = 30;
@@ -14,10 +13,17 @@ const TIMEOUT_SECONDS = 30;
 export class ConversionWebhook {
   readonly #webhook: apiextensionsv1.WebhookConversion;
   readonly #client: WebhookClient;
+  readonly #workspace: string;
 
-  constructor(webhook: apiextensionsv1.WebhookConversion, client: WebhookClient) {
+  /** `workspace`: where the definition lies, and the Service it may name. */
+  constructor(
+    webhook: apiextensionsv1.WebhookConversion,
+    client: WebhookClient,
+    workspace: string = ROOT_WORKSPACE,
+  ) {
     this.#webhook = webhook;
     this.#client = client;
+    this.#workspace = workspace;
   }
 
   /**
@@ -43,7 +49,7 @@ export class ConversionWebhook {
       const answer = await this.#client.post({
         clientConfig: this.#webhook.clientConfig ?? {},
         timeoutSeconds: TIMEOUT_SECONDS,
-        workspace: DEFAULT_WORKSPACE,
+        workspace: this.#workspace,
         body: review,
       });
       response = (answer as apiextensionsv1.ConversionReview).response;

@@ -9,6 +9,7 @@ import {
   isConditionTrue,
   type Resource,
   reconcileStatus,
+  SCHEMA_CLUSTER_ANNOTATION,
   setCondition,
   summarizeCustomResource,
 } from '../../kube/index.ts';
@@ -59,6 +60,8 @@ interface Entry {
   namesAccepted: boolean;
   terminating: boolean;
   resources: readonly Resource[];
+  /** Of a bound definition: the workspace of the schema it is a copy of. */
+  provider: string;
   /** The same for those who bind it, by identity. */
   bound: Map<string, readonly Resource[]>;
   closing: AbortController;
@@ -136,7 +139,8 @@ export class CustomResources {
     if (entry === undefined) return undefined;
     let resources = entry.bound.get(identity);
     if (resources === undefined) {
-      resources = entry.resources.map((resource) => ({ ...resource, identity }));
+      const bound = { provider: entry.provider, definition: entry.name };
+      resources = entry.resources.map((resource) => ({ ...resource, identity, bound }));
       const across = entry.resources.map((resource) => ({
         ...resource,
         name: `${resource.name}:${identity}`,
@@ -159,9 +163,9 @@ export class CustomResources {
     const entry = this.#ownerOf(resource);
     if (entry === undefined) return undefined;
     const served = await this.#loadedOf(entry, resource.version);
-    const { name, identity } = resource;
+    const { name, identity, bound } = resource;
     if (!this.#boundOwners.has(resource)) return served;
-    const place = { name, ...(identity !== undefined && { identity }) };
+    const place = { name, ...(identity !== undefined && bound !== undefined && { identity, bound }) };
     return { ...served, resource: { ...served.resource, ...place } };
   }
 
@@ -228,7 +232,7 @@ export class CustomResources {
       schemaRevision: entry.schemaRevision,
       webhook:
         conversion?.strategy === 'Webhook' && conversion.webhook !== undefined
-          ? new ConversionWebhook(conversion.webhook, this.#parts.webhooks)
+          ? new ConversionWebhook(conversion.webhook, this.#parts.webhooks, entry.provider)
           : undefined,
     });
     return {
@@ -349,6 +353,7 @@ export class CustomResources {
       namesAccepted: isConditionTrue(crd, 'NamesAccepted'),
       terminating,
       resources,
+      provider: providerOf(crd, workspace),
       bound: same ? before.bound : new Map(),
       closing: same ? before.closing : new AbortController(),
     };
@@ -457,4 +462,10 @@ export class CustomResources {
 /** k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go, getOrCreateServingInfoFor. */
 function deprecationOf({ group, version, kind }: Resource, warning: string | undefined): string {
   return warning ?? `${group}/${version} ${kind} is deprecated`;
+}
+
+/** Only of the server's own copies of schemas is the annotation the server's own word. */
+function providerOf({ metadata }: CustomResourceDefinition, workspace: string): string {
+  const isCopy = workspace === BOUND_DEFINITIONS_WORKSPACE;
+  return (isCopy ? metadata.annotations?.[SCHEMA_CLUSTER_ANNOTATION] : undefined) ?? workspace;
 }

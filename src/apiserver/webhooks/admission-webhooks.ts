@@ -6,7 +6,12 @@ import {
   patchFailure,
   type Resource,
 } from '../../kube/index.ts';
-import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from '../admission/admission.ts';
+import {
+  type AdmissionPlugin,
+  type AdmissionRequest,
+  guardingWorkspace,
+  type StoredObjects,
+} from '../admission/admission.ts';
 import type { AdmissionObserver, WebhookCheck } from '../admission/admission-observer.ts';
 import { forbidden, internalError } from '../errors.ts';
 import type { Attributes, VersionConverter } from './attributes.ts';
@@ -58,11 +63,13 @@ class Webhooks {
   }
 
   /** There are none: known without looking. */
-  hasNone({ workspace }: AdmissionRequest): boolean {
+  hasNone(request: AdmissionRequest): boolean {
+    const workspace = guardingWorkspace(request);
     return this.#parts.objects.hasNone?.(this.#reference, { workspace }) === true;
   }
 
-  async list(workspace: string): Promise<Hook[]> {
+  async list(request: AdmissionRequest): Promise<Hook[]> {
+    const workspace = guardingWorkspace(request);
     const found = await this.#parts.objects.list<Configuration>(this.#reference, { workspace });
     // Lists of the store come in the order of their names.
     return found.flatMap(({ object }) => {
@@ -156,7 +163,7 @@ class Webhooks {
       answer = await this.#parts.client.post({
         clientConfig: webhook.clientConfig,
         timeoutSeconds: webhook.timeoutSeconds ?? 10,
-        workspace: request.workspace,
+        workspace: guardingWorkspace(request),
         body,
       });
     } catch (cause) {
@@ -202,7 +209,7 @@ export class MutatingAdmissionWebhook implements AdmissionPlugin {
   }
 
   async #mutate(request: AdmissionRequest): Promise<void> {
-    const all = await this.#webhooks.list(request.workspace);
+    const all = await this.#webhooks.list(request);
     if (all.length === 0) return;
     const round = this.#roundOf(request);
     for (const [index, hook] of all.entries()) {
@@ -279,7 +286,7 @@ export class ValidatingAdmissionWebhook implements AdmissionPlugin {
 
   async #validate(request: AdmissionRequest): Promise<void> {
     const calls: Call[] = [];
-    for (const [index, hook] of (await this.#webhooks.list(request.workspace)).entries()) {
+    for (const [index, hook] of (await this.#webhooks.list(request)).entries()) {
       const call = await this.#webhooks.callFor(hook, index, request);
       if (call !== undefined) calls.push(call);
     }

@@ -2,10 +2,12 @@ import {
   type apiextensionsv1,
   applyDefaults,
   applyScale,
+  BOUND_DEFINITIONS_WORKSPACE,
   decodeObject,
   type GroupVersionKind,
   type KubeObject,
   type Resource,
+  SCHEMA_CLUSTER_ANNOTATION,
   scaleOf,
 } from '../../kube/index.ts';
 import type { AdmissionRequest, StoredObjects } from '../admission/admission.ts';
@@ -56,8 +58,8 @@ export class VersionConverter {
     this.#client = client;
   }
 
-  /** @throws OrreryError InternalError when a conversion webhook fails. */
-  async convert(from: Resource, to: Resource, object: KubeObject): Promise<KubeObject> {
+  /** In a workspace. @throws OrreryError InternalError when a conversion webhook fails. */
+  async convert(from: Resource, to: Resource, object: KubeObject, workspace: string): Promise<KubeObject> {
     if (from === to || (from.version === to.version && from.group === to.group)) return object;
     if (
       from.schema.custom === undefined &&
@@ -75,12 +77,17 @@ export class VersionConverter {
     }
     const definition = await this.#objects.find<apiextensionsv1.CustomResourceDefinition>(
       { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' },
-      { workspace: 'root', name: `${from.name}.${from.group}` },
+      from.bound === undefined
+        ? { workspace, name: `${from.name}.${from.group}` }
+        : { workspace: BOUND_DEFINITIONS_WORKSPACE, name: from.bound.definition },
     );
     const webhook = definition?.spec.conversion?.webhook;
     if (definition?.spec.conversion?.strategy !== 'Webhook' || webhook === undefined)
       return { ...object, apiVersion: groupVersion(to) };
-    return (await new ConversionWebhook(webhook, this.#client).convert([object], groupVersion(to)))[0]!;
+    // Only of the server's own copies of schemas is that annotation the server's own word.
+    const provider = from.bound && definition.metadata.annotations?.[SCHEMA_CLUSTER_ANNOTATION];
+    const converter = new ConversionWebhook(webhook, this.#client, provider ?? workspace);
+    return (await converter.convert([object], groupVersion(to)))[0]!;
   }
 
   /** What one who asked for `version` sees. */
@@ -91,7 +98,9 @@ export class VersionConverter {
     const seen = async (object: Readonly<KubeObject> | undefined): Promise<object | null> => {
       if (object === undefined) return null;
       if (request.subresource === 'scale') return scaleOf(resource, object);
-      return isOwn ? withType(await this.convert(resource, version, object), version) : null;
+      return isOwn
+        ? withType(await this.convert(resource, version, object, request.workspace), version)
+        : null;
     };
     const body = request.body === undefined ? null : (request.body as object);
     return {
@@ -114,7 +123,7 @@ export class VersionConverter {
       const scale = next as Parameters<typeof applyScale>[2];
       return overwrite(object, applyScale(resource, structuredClone(object), scale));
     }
-    const converted = await this.convert(version, resource, next as KubeObject);
+    const converted = await this.convert(version, resource, next as KubeObject, request.workspace);
     const { object: decoded } = decodeObject(resource, converted, 'Ignore');
     applyDefaults(resource, decoded);
     overwrite(object, decoded);

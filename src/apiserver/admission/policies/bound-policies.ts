@@ -3,7 +3,7 @@ import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { ResourceCatalog } from '../../registry/catalog.ts';
 import type { Attributes, VersionConverter } from '../../webhooks/attributes.ts';
 import { isNamespace, type MatchCriteria, type RequestMatcher } from '../../webhooks/rules.ts';
-import type { AdmissionRequest, StoredObjects } from '../admission.ts';
+import { type AdmissionRequest, guardingWorkspace, type StoredObjects } from '../admission.ts';
 import type { AdmissionObserver } from '../admission-observer.ts';
 import { collectParams, type Params } from './policy-params.ts';
 
@@ -45,7 +45,7 @@ export function hasNoPolicies(
   kind: 'mutating' | 'validating',
   request: AdmissionRequest,
 ): boolean {
-  return objects.hasNone?.(POLICIES[kind], { workspace: request.workspace }) === true;
+  return objects.hasNone?.(POLICIES[kind], { workspace: guardingWorkspace(request) }) === true;
 }
 
 /**
@@ -58,7 +58,7 @@ export async function boundPolicies<P extends Policy, B extends Binding>(
   request: AdmissionRequest,
 ): Promise<BoundPolicy<P, B>[]> {
   const { objects, matcher } = parts;
-  const { workspace } = request;
+  const workspace = guardingWorkspace(request);
   const policies = await objects.list<P>(POLICIES[kind], { workspace });
   if (policies.length === 0) return [];
   const resource = `${kind}admissionpolicybindings`;

@@ -6,7 +6,7 @@ import {
 } from '../../../kube/index.ts';
 import type { ResourceCatalog } from '../../registry/catalog.ts';
 import { groupVersion } from '../../storage/object-storage.ts';
-import type { AdmissionRequest, StoredObjects } from '../admission.ts';
+import { type AdmissionRequest, guardingWorkspace, type StoredObjects } from '../admission.ts';
 
 /** What a binding compares a request with: undefined when nothing is to be compared, null for no parameter. */
 export type Params = readonly (Readonly<KubeObject> | null)[];
@@ -26,7 +26,7 @@ export async function collectParams(
   const { kind, ref, request } = about;
   if (kind === undefined || ref === undefined) return [null];
   const resource = parts.catalog
-    .in(request.workspace)
+    .in(guardingWorkspace(request))
     .all.find((one) => one.kind === kind.kind && groupVersion(one) === kind.apiVersion);
   if (resource === undefined)
     throw new Error(
@@ -44,8 +44,10 @@ async function find(
   objects: StoredObjects,
   resource: Resource,
   ref: admissionregistrationv1.ParamRef,
-  { workspace, namespace }: AdmissionRequest,
+  request: AdmissionRequest,
 ): Promise<Readonly<KubeObject>[]> {
+  const { namespace } = request;
+  const workspace = guardingWorkspace(request);
   const reference = { group: resource.group, resource: resource.name };
   let where: { workspace: string; namespace?: string } = { workspace };
   if (resource.namespaced) {

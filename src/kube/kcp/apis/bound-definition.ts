@@ -6,7 +6,8 @@ import type { APIResourceSchema } from '../types/apis-v1alpha1.ts';
 export const BOUND_DEFINITIONS_WORKSPACE = 'system:bound-crds';
 
 const BOUND = 'apis.kcp.io/bound-crd';
-const SCHEMA_CLUSTER = 'apis.kcp.io/schema-cluster';
+/** On a bound definition: whose schema it is a copy of. */
+export const SCHEMA_CLUSTER_ANNOTATION = 'apis.kcp.io/schema-cluster';
 const SCHEMA_NAME = 'apis.kcp.io/schema-name';
 const APPROVAL = 'api-approved.kubernetes.io';
 
@@ -25,7 +26,7 @@ export function boundDefinition(schema: APIResourceSchema, cluster: string): Dra
       annotations: {
         [CLUSTER_ANNOTATION]: BOUND_DEFINITIONS_WORKSPACE,
         [BOUND]: '',
-        [SCHEMA_CLUSTER]: cluster,
+        [SCHEMA_CLUSTER_ANNOTATION]: cluster,
         [SCHEMA_NAME]: schema.metadata.name,
         ...(approval !== undefined && { [APPROVAL]: approval }),
       },

@@ -1,5 +1,9 @@
 /** What shared APIs (apis.kcp.io) are, as pure functions: see kcp's documentation, concepts/apis. */
-export { BOUND_DEFINITIONS_WORKSPACE, boundDefinition } from './bound-definition.ts';
+export {
+  BOUND_DEFINITIONS_WORKSPACE,
+  boundDefinition,
+  SCHEMA_CLUSTER_ANNOTATION,
+} from './bound-definition.ts';
 export { exportLabelValue, IDENTITY_KEY, identityHash } from './identity.ts';
 export { namingConflict, type TakenNames } from './naming-conflict.ts';
 export { allowsVerb, claimOf, type GrantedClaim, grantedClaim, judgeClaims } from './permission-claims.ts';
