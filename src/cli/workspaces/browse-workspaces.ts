@@ -56,7 +56,8 @@ async function show(session: Session, browser: TreeBrowser): Promise<void> {
 }
 
 function draw(browser: TreeBrowser): void {
-  const { columns = 80, rows = 24 } = process.stdout;
+  const columns = process.stdout.columns || 80;
+  const rows = process.stdout.rows || 24;
   process.stdout.write(`\x1b[H\x1b[J${browser.draw(columns, rows).join('\r\n')}`);
 }
 
