@@ -181,6 +181,8 @@ export interface ContainerSpec extends ContainerMonitor {
   /** The id of a running container whose processes this one sees, and is seen by. */
   pidNamespaceOf?: string;
   tty: boolean;
+  /** What the terminal begins with. */
+  terminalSize?: { columns: number; rows: number };
   stdin: boolean;
   /** Its input ends with the first who attached and ended theirs; else it stays open for the next. */
   stdinOnce?: boolean;

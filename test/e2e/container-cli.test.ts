@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { runCommand } from '../../src/base/index.ts';
 import { checkout } from '../harness/cloud.ts';
 import { findBusybox } from '../harness/debian-packages.ts';
 import { whyNotHere } from './engine-fixture.ts';
@@ -129,6 +130,19 @@ describe.skipIf(missing !== '')('the command line of containers', () => {
     expect(await ok('wait', 'made')).toBe('0');
     await ok('rm', 'made');
   });
+
+  test.skipIf(!existsSync('/usr/bin/script'))(
+    'a terminal has its size before anything runs in it',
+    async () => {
+      // Nobody attaches to it, so nobody resizes it.
+      const words = ['run', '-dt', ...quick, '--name', 'sized', IMAGE, 'busybox', 'stty', 'size'];
+      const command = `stty cols 87 rows 19; ORRERY_DATA_DIR=${join(folder, 'data')} ${podman} ${words.join(' ')}`;
+      await runCommand('/usr/bin/script', ['-qec', command, '/dev/null']);
+      expect(await ok('wait', 'sized')).toBe('0');
+      expect((await ok('logs', 'sized')).trim()).toBe('19 87');
+      await ok('rm', 'sized');
+    },
+  );
 
   test('attach sees what is written from then on, and ends as the container does', async () => {
     await ok('create', '-i', ...quick, '--name', 'talks', ...sh('read line; echo "got $line"; exit 4'));

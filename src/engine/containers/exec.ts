@@ -52,7 +52,7 @@ export async function execInContainer(target: ExecTarget, options: ExecOptions):
 
 /** As the container's first process is, but for what is asked. */
 export async function processFor(config: OciConfig, options: ExecOptions): Promise<OciProcess> {
-  const base = config.process;
+  const { consoleSize: _first, ...base } = config.process;
   const env = new Map(base.env.map((line) => [line.slice(0, line.indexOf('=')), line]));
   if (options.tty) env.set('TERM', 'TERM=xterm');
   const asked = await asUser(config, options);

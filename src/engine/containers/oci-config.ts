@@ -50,6 +50,7 @@ export interface OciConfigInput {
 /** The part of an OCI runtime configuration that `exec` needs again. */
 export interface OciProcess {
   terminal: boolean;
+  consoleSize?: { height: number; width: number };
   user: { uid: number; gid: number; umask: number; additionalGids?: number[] };
   args: string[];
   env: string[];
@@ -180,6 +181,10 @@ function processOf(input: OciConfigInput): OciProcess {
   const adjusted = Math.max(spec.resources.oomScoreAdj ?? 0, host.oomScoreAdjFloor);
   return {
     terminal: spec.tty,
+    ...(spec.tty &&
+      spec.terminalSize && {
+        consoleSize: { height: spec.terminalSize.rows, width: spec.terminalSize.columns },
+      }),
     user: {
       uid: user.uid,
       gid: user.gid,

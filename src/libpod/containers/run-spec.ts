@@ -80,6 +80,9 @@ export function runSpec(facts: RunFacts): ContainerSpec {
     network: facts.network,
     namespaces: facts.namespaces,
     tty: config.Tty === true,
+    ...(host.ConsoleSize && {
+      terminalSize: { columns: host.ConsoleSize[1], rows: host.ConsoleSize[0] },
+    }),
     stdin: config.OpenStdin === true,
     ...(config.StdinOnce && { stdinOnce: true }),
     resources: resourcesOf(host),

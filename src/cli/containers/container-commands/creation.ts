@@ -9,6 +9,7 @@ import type { ToolContext } from '../context.ts';
 import { createOptionsOf, platformOf } from '../create/create-options.ts';
 import { registryAccess } from '../image-commands/registry-access.ts';
 import { TransferOutput } from '../image-commands/transfer-output.ts';
+import { terminalSize } from '../terminal/session.ts';
 
 const POLICIES = ['always', 'missing', 'never', 'newer'] as const;
 
@@ -31,7 +32,7 @@ export async function createContainer(
     }),
   );
   const { runtime } = context.libpodOptions();
-  const options = withRuntime(withConfigured(asked, conf), runtime);
+  const options = withTerminalSize(withRuntime(withConfigured(asked, conf), runtime), context);
   const policy = pullPolicy(flags);
   const cidFile = flags.string('cidfile') || undefined;
   const file = cidFile === undefined ? undefined : await createIdFile(cidFile);
@@ -56,6 +57,13 @@ export async function createContainer(
   } finally {
     await file?.close();
   }
+}
+
+/** Its terminal begins with the size of ours: resizing comes when it may have asked already. */
+function withTerminalSize(options: CreateOptions, { stdin, stdout }: ToolContext): CreateOptions {
+  const size = options.Config.Tty ? terminalSize(stdin, stdout) : undefined;
+  if (size === undefined) return options;
+  return { ...options, HostConfig: { ...options.HostConfig, ConsoleSize: [size.rows, size.columns] } };
 }
 
 /** `--runtime`, as inspect shows it. */
