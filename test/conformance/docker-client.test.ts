@@ -253,7 +253,7 @@ describe.skipIf(why !== '')(`the real docker client ${why}`, () => {
     await said('rmi', 'reaper');
   });
 
-  test('the command line under the name docker lists containers as the client does', async () => {
+  test('the command line under the name docker lists containers and images as the client does', async () => {
     const link = join(work, 'bin', 'docker');
     await mkdir(join(work, 'bin'));
     await symlink(join(checkout, 'src/cli/main.ts'), link);
@@ -299,6 +299,10 @@ describe.skipIf(why !== '')(`the real docker client ${why}`, () => {
       ['ps', '-a', '--format', `table ${row}`],
       ['ps', '-a', '--no-trunc', '--format', row],
       ['ps', '-aq'],
+      ['images', '--format', '{{json .}}'],
+      ['images', '--digests'],
+      ['images', 'nonesuch'],
+      ['images', '-q', '--no-trunc'],
     ]) {
       const ours = await run(process.execPath, [link, '--root', api.directory, ...args]);
       expect(ours).toEqual(await docker(...args));

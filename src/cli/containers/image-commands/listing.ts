@@ -51,7 +51,10 @@ export const images: CommandDefinition<ToolContext> = {
       flags.bool('all') || filters.some((one) => /^(?:intermediate|dangling)=/.test(one));
     const chosen = all.filter((image) => passes(image) && (showsIntermediate || !isIntermediate(image)));
     const rows = chosen.flatMap(rowsOf).sort(comparison(sort));
-    context.stdout.write(printed(rows, flags, path.split(' ').at(-1)!));
+    const name = path.split(' ').at(-1)!;
+    const print =
+      context.program === 'docker' ? (await import('./docker-images.ts')).renderAsDocker : printed;
+    context.stdout.write(print(rows, flags, name));
     return 0;
   },
 };
