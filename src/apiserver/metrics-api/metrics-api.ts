@@ -4,7 +4,7 @@ import { objectNotFound } from '../errors.ts';
 import type { Answer, ResourceRequest } from '../registry/registry.ts';
 import { objectAnswer, unstored } from '../registry/registry.ts';
 import { readSelection } from '../registry/selection.ts';
-import { DEFAULT_WORKSPACE } from '../request-info/request-info.ts';
+import { ALL_WORKSPACES, DEFAULT_WORKSPACE } from '../request-info/request-info.ts';
 import { METRICS_GROUP } from './metrics-resources.ts';
 import type { NodeUsage, NodeUsages, Usage } from './node-usage.ts';
 
@@ -30,7 +30,9 @@ export class MetricsApi {
   /** GET of one or of many. @throws NotFound, BadRequest for a selector */
   async answer(request: ResourceRequest): Promise<Answer> {
     const { resource, name } = request;
-    const found = resource.namespaced ? await this.#pods(request) : await this.#nodes(request);
+    const found = isMeasured(request)
+      ? await (resource.namespaced ? this.#pods(request) : this.#nodes(request))
+      : [];
     if (name !== undefined) {
       const one = found.find(({ metadata }) => metadata.name === name);
       if (one === undefined) throw objectNotFound(resource, name);
@@ -76,6 +78,11 @@ export class MetricsApi {
     const where = { workspace: DEFAULT_WORKSPACE, ...(namespace !== undefined && { namespace }) };
     return (await this.#objects.list<T>({ group: '', resource }, where)).map(({ object }) => object);
   }
+}
+
+/** Nothing runs in other workspaces, and what runs in this one is not theirs to see. */
+function isMeasured({ workspace }: ResourceRequest): boolean {
+  return workspace === DEFAULT_WORKSPACE || workspace === ALL_WORKSPACES;
 }
 
 function metricsOf(

@@ -1,5 +1,6 @@
 import type { corev1, discoveryv1 } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
+import { hasNodes } from '../proxy/node-address.ts';
 
 export interface ServiceAddress {
   host: string;
@@ -8,13 +9,15 @@ export interface ServiceAddress {
 
 /**
  * Where a Service answers: one of its ready endpoints, else its cluster address. Straight to an endpoint also works
- * where this machine has no service rules. Undefined when there is no such Service, or it has no such port.
+ * where this machine has no service rules. Undefined when there is no such Service, or it has no such port; and in any
+ * workspace but the first, where nothing runs and whatever an endpoint says is what its users wrote.
  */
 export async function findServiceAddress(
   objects: StoredObjects,
   target: { workspace: string; namespace: string; name: string; port: number },
 ): Promise<ServiceAddress | undefined> {
   const { workspace, namespace, name, port } = target;
+  if (!hasNodes(workspace)) return undefined;
   const service = await objects.find<corev1.Service>(
     { group: '', resource: 'services' },
     { workspace, namespace, name },
