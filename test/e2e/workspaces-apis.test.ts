@@ -244,6 +244,21 @@ test('an owner writes to the objects of consumers through the view, and to no wo
   expect((await ask('GET', `${viewOf('provider')}/api/v1/configmaps`)).status).toBe(404);
 });
 
+test('who may not look at an export does not learn whether it, or a workspace, exists', async () => {
+  const stranger: User = { name: 'stranger', groups: ['system:authenticated'] };
+  const told = async (provider: string, name: string, where: string) => {
+    const path = `/services/apiexport/${provider}/${name}/clusters/${where}/apis/${GROUP}/v1/widgets`;
+    const { status, body } = await ask('GET', path, undefined, stranger);
+    return { status, message: body.message.replace(`export: "${name}", workspace: "${provider}"`, '') };
+  };
+  const nothing = await told('root:nowhere', 'nothing', '*');
+  expect(nothing.status).toBe(403);
+  for (const provider of ['root:provider', clusters.provider!, 'zzzzzzzzzzzzzzzz'])
+    for (const name of ['widgets', 'nothing'])
+      for (const where of ['*', clusters.one!, 'zzzzzzzzzzzzzzzz'])
+        expect(await told(provider, name, where)).toEqual(nothing);
+});
+
 test('across all workspaces what is bound goes by its identity', async () => {
   const identity = async (provider: string) =>
     ((await inside(provider).resource<KubeObject>(API_EXPORTS).get('widgets')) as Json).status.identityHash;

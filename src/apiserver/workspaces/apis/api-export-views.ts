@@ -60,7 +60,7 @@ export class ApiExportViews {
     if (parts.length !== 2 || !path || !name) return undefined;
     const cluster = (await this.#parts.directory.resolve(path)) ?? NOWHERE;
     const exported = await this.#parts.objects.find<Export>(EXPORTS, { workspace: cluster, name });
-    return new ApiExportView(this.#parts, { cluster, name }, exported);
+    return new ApiExportView(this.#parts, { cluster, name }, { path, exported });
   }
 }
 
@@ -78,12 +78,19 @@ export interface ViewedResource {
 export class ApiExportView {
   readonly #parts: ViewParts;
   readonly #address: ExportAddress;
+  /** The workspace of the export in the words of who asks. */
+  readonly #path: string;
   readonly #exported: Readonly<Export> | undefined;
 
-  constructor(parts: ViewParts, address: ExportAddress, exported: Readonly<Export> | undefined) {
+  constructor(
+    parts: ViewParts,
+    address: ExportAddress,
+    about: { path: string; exported: Readonly<Export> | undefined },
+  ) {
     this.#parts = parts;
     this.#address = address;
-    this.#exported = exported;
+    this.#path = about.path;
+    this.#exported = about.exported;
   }
 
   /** Who has the verb on the export's `content`, of a workspace that has let the owner in. */
@@ -98,7 +105,7 @@ export class ApiExportView {
       path: '',
       resource,
     });
-    const where = `API export: ${JSON.stringify(name)}, workspace: ${JSON.stringify(cluster)}`;
+    const where = `API export: ${JSON.stringify(name)}, workspace: ${JSON.stringify(this.#path)}`;
     if (content.verdict !== 'allow')
       return { verdict: 'deny', reason: `${where} RBAC decision: ${content.reason}` };
     if (this.#exported === undefined) return { verdict: 'deny', reason: `${where} not found` };
