@@ -275,6 +275,10 @@ describe('the deletion of a workspace', () => {
     expect(told.status?.conditions?.find(({ type }) => type === 'WorkspaceContentDeleted')?.message).toBe(
       'Some resources are remaining: namespaces. has 1 resource instances',
     );
+    const late = at
+      .resource<KubeObject>(NAMESPACES)
+      .create({ metadata: { name: 'late' }, spec: {} } as never);
+    await expect(late).rejects.toThrow('because it is being terminated');
     const body = { metadata: { finalizers: null } };
     await configMaps.patch('c', { type: 'merge', body }, { namespace: 'default' });
     await gone(root, 'held');

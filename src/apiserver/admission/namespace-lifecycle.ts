@@ -1,5 +1,5 @@
 import type { NotFound } from '../../base/index.ts';
-import type { corev1 } from '../../kube/index.ts';
+import { type corev1, type corev1alpha1, ROOT_WORKSPACE } from '../../kube/index.ts';
 import { forbidden, objectNotFound } from '../errors.ts';
 import { LOGICAL_CLUSTER_NAME, LOGICAL_CLUSTERS } from '../workspaces/workspace-directory.ts';
 import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from './admission.ts';
@@ -8,7 +8,8 @@ const NAMESPACES = { group: '', resource: 'namespaces' };
 const IMMORTAL = new Set(['default', 'kube-system', 'kube-public']);
 
 /**
- * Nothing is created in a namespace that is not there or is ending; the first namespaces are never deleted.
+ * Nothing is created in a namespace that is not there or is ending, nor beside namespaces in a workspace that is being
+ * emptied: it would be left behind. The first namespaces are never deleted, except with their workspace.
  * Source: k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle.
  */
 export class NamespaceLifecycle implements AdmissionPlugin {
@@ -44,15 +45,27 @@ export class NamespaceLifecycle implements AdmissionPlugin {
 
   async validate(request: AdmissionRequest): Promise<void> {
     const { resource, operation, name, workspace } = request;
+    if (operation === 'CREATE') return this.#checkWorkspace(request);
     if (operation !== 'DELETE' || resource.group !== '' || resource.name !== 'namespaces') return;
-    if (IMMORTAL.has(name) && !(await this.#isEnding(workspace)))
+    if (IMMORTAL.has(name) && (await this.#endingCluster(workspace)) === undefined)
       throw forbidden(resource, name, 'this namespace may not be deleted');
   }
 
+  /** Whoever still has to clean up may make what that needs. */
+  async #checkWorkspace({ resource, subresource, workspace, name }: AdmissionRequest): Promise<void> {
+    const isStored = resource.verbs.includes('delete');
+    if (workspace === ROOT_WORKSPACE || resource.namespaced || subresource !== undefined || !isStored) return;
+    const cluster = await this.#endingCluster(workspace);
+    if (cluster === undefined || (cluster.status?.terminators ?? []).length > 0) return;
+    const why = `unable to create new content in logical cluster ${workspace} because it is being terminated`;
+    throw forbidden(resource, name, why);
+  }
+
   /** With its logical cluster goes all that is in it; as kcp's own WorkspaceNamespaceLifecycle. */
-  async #isEnding(workspace: string): Promise<boolean> {
-    const cluster = await this.#objects.find(LOGICAL_CLUSTERS, { workspace, name: LOGICAL_CLUSTER_NAME });
-    return cluster?.metadata.deletionTimestamp !== undefined;
+  async #endingCluster(workspace: string): Promise<Readonly<corev1alpha1.LogicalCluster> | undefined> {
+    const place = { workspace, name: LOGICAL_CLUSTER_NAME };
+    const cluster = await this.#objects.find<corev1alpha1.LogicalCluster>(LOGICAL_CLUSTERS, place);
+    return cluster?.metadata.deletionTimestamp === undefined ? undefined : cluster;
   }
 }
 
