@@ -144,6 +144,41 @@ describe.skipIf(missing !== '')('the command line of containers', () => {
     },
   );
 
+  test('a clone is what its original was asked to be, but for what is said', async () => {
+    await ok(
+      'run',
+      '-d',
+      ...quick,
+      '--name',
+      'first',
+      '-e',
+      'A=b',
+      '--label',
+      'c=d',
+      ...sh('trap exit TERM; sleep 1000 & wait'),
+    );
+    const copy = await ok('container', 'clone', '--pids-limit', '77', 'first');
+    const seen =
+      '{{.Name}} {{.State.Status}} {{.Config.Labels.c}} {{.HostConfig.PidsLimit}} {{.HostConfig.NetworkMode}}';
+    expect(await ok('inspect', '--format', seen, copy)).toBe('first-clone created d 77 none');
+    const words = ['container', 'clone', '--destroy', '--force', '--run', 'first', 'second'];
+    const second = await ok(...words);
+    expect(await ok('exec', second, 'busybox', 'sh', '-c', 'echo $A')).toBe('b');
+    expect(await ok('ps', '-a', '--format', '{{.Names}}', '--filter', 'name=first')).toBe('first-clone');
+    await ok('pod', 'create', '--name', 'around');
+    expect(
+      await ok(
+        'inspect',
+        '--format',
+        '{{.Pod}}',
+        await ok('container', 'clone', '--pod', 'around', 'second'),
+      ),
+    ).toBe(await ok('pod', 'inspect', '--format', '{{.ID}}', 'around'));
+    expect(await run(['container', 'clone', '--force', 'second'])).toMatchObject({ code: 125 });
+    await ok('rm', '-f', '-t', '0', 'first-clone', 'second');
+    await ok('pod', 'rm', '-f', '-t', '0', 'around');
+  });
+
   test('attach sees what is written from then on, and ends as the container does', async () => {
     await ok('create', '-i', ...quick, '--name', 'talks', ...sh('read line; echo "got $line"; exit 4'));
     expect(await run(['start', '-a', '-i', 'talks'], 'hello\n')).toMatchObject({

@@ -95,6 +95,11 @@ export const containerEntries: readonly CommandEntry<ToolContext>[] = [
     'update an existing container',
     async () => (await import('./container-commands/update.ts')).update,
   ),
+  {
+    paths: ['container clone'],
+    summary: 'Clone an existing container',
+    load: async () => (await import('./container-commands/clone.ts')).clone,
+  },
   both(
     'cp',
     'Copy files/folders between a container and the local filesystem',
