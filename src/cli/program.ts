@@ -19,6 +19,7 @@ Environment:
   ORRERY_ENCRYPTION_PROVIDER_CONFIG, ORRERY_TOKEN_AUTH_FILE, ORRERY_AUTHENTICATION_CONFIG, ORRERY_RUNTIME_CONFIG,
   ORRERY_ENABLE_ADMISSION_PLUGINS, ORRERY_DISABLE_ADMISSION_PLUGINS, ORRERY_ADMISSION_CONTROL_CONFIG_FILE,
   ORRERY_AUDIT_POLICY_FILE, ORRERY_AUDIT_LOG_PATH  the same as the flags, which win
+  KUBECONFIG    the files that ws, kubeconfig and kcp read and change, with colons between, as kubectl
   NO_COLOR      no colours
   ORRERY_DEBUG  print stack traces with errors
 

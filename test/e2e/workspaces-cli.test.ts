@@ -175,6 +175,34 @@ test('what cannot be entered is refused, and nothing is changed', async () => {
   expect(readFileSync(cloud.kubeconfig, 'utf8')).toBe(before);
 });
 
+test('claims of an export are told, answered and listed', async () => {
+  const examples = join(checkout, 'examples/workspaces');
+  await told(ws('create', 'storage', '--workspace', 'root', '--enter'));
+  const schema = await told(
+    say('orrery', 'kcp', 'crd', 'snapshot', '-f', join(examples, 'bucket-api.yaml'), '--prefix', 'v1'),
+  );
+  await cloud.kubectlWith(schema, 'create', '-f', '-');
+  const claims = 'spec:\n  permissionClaims: [{ resource: secrets, verbs: [get, list] }]\n';
+  const manifest = readFileSync(join(examples, 'bucket-export.yaml'), 'utf8').replace('spec:\n', claims);
+  await cloud.kubectlWith(manifest, 'create', '-f', '-');
+
+  expect(
+    await told(
+      say('orrery', 'kcp', 'bind', 'apiexport', 'root:storage:buckets', '--workspace', 'root:team-b'),
+    ),
+  ).toBe('apibinding buckets created. Waiting to successfully bind ...\nbuckets created and bound.\n');
+  expect((await ws(':root:team-b')).err).toBe(
+    "Warning: claim for secrets exported but not specified on APIBinding buckets\nAdd this claim to the APIBinding's Spec.\n",
+  );
+  expect(await told(say('orrery', 'kcp', 'claims', 'accept', 'buckets', '--resource', 'secrets'))).toBe(
+    'claim "secrets" on APIBinding "buckets" is accepted\n',
+  );
+  await told(ws(':root:team-b'));
+  expect(await told(say('orrery', 'kcp', 'claims', 'get', 'apibinding'))).toBe(
+    'APIBINDING   GROUP-RESOURCE   VERBS      STATUS\nbuckets      secrets          get,list   Accepted\n',
+  );
+});
+
 test("linked as kcp's plugins, it is kubectl's", async () => {
   await told(say('kubectl', 'ws', ':root:team-a'));
   expect(await told(say('kubectl', 'ws', '.'))).toBe("Current workspace is 'root:team-a'.\n");

@@ -43,7 +43,7 @@ function verbsOf({ verbs = [] }: apisv1alpha2.PermissionClaim): string {
 }
 
 /** `configmaps`, `sheriffs.wild.west`, `sheriffs.wild.west:a1b2…`. */
-function claimText({ group = '', resource, identityHash = '' }: apisv1alpha2.PermissionClaim): string {
+export function claimText({ group = '', resource, identityHash = '' }: apisv1alpha2.PermissionClaim): string {
   if (group === '') return resource;
   return identityHash === '' ? `${resource}.${group}` : `${resource}.${group}:${identityHash}`;
 }

@@ -183,17 +183,46 @@ export function describeKcp(command: Command, called: string): Command {
         snapshot.opts<{ filename: string; prefix: string; output?: string }>(),
       ),
     );
-  for (const name of ['claims', 'quickstart'])
-    command
-      .command(name, { hidden: true })
-      .argument('[words...]')
-      .allowUnknownOption()
-      .action(() => {
-        throw new BadRequest(`'${called} ${name}' is not supported`, {
-          hint: "permission claims stand in the APIBinding's spec.permissionClaims: kubectl edit apibinding",
-        });
+  describeClaims(command.command('claims'));
+  command
+    .command('quickstart', { hidden: true })
+    .argument('[words...]')
+    .allowUnknownOption()
+    .action(() => {
+      throw new BadRequest(`'${called} quickstart' is not supported`, {
+        hint: 'the tour in README.md shows an export and a binding',
       });
+    });
   return command;
+}
+
+/** What exports claim of the workspaces that bind them. */
+function describeClaims(command: Command): void {
+  command.description('Show and answer the permission claims of APIBindings.');
+  const get = command
+    .command('get')
+    .description('Show claims.')
+    .command('apibinding')
+    .description('Show the claims of an APIBinding, or of all in the workspace.')
+    .argument('[name]', 'of the APIBinding')
+    .addOption(output())
+    .action(async (name: string | undefined) => (await import('./claims.ts')).getClaims(name, flagsOf(get)));
+  withConnection(get, { workspace: true });
+  for (const [word, state] of [
+    ['accept', 'Accepted'],
+    ['reject', 'Rejected'],
+  ] as const) {
+    const answer = command
+      .command(word)
+      .description(`${word === 'accept' ? 'Accept' : 'Reject'} a permission claim of an APIBinding.`)
+      .argument('<name>', 'of the APIBinding')
+      .option('--resource <resource.group>', 'the resource that is claimed')
+      .option('--identity-hash <hash>', 'the identity of the API that is claimed')
+      .action(async (name: string) =>
+        (await import('./claims.ts')).answerClaim(name, state, flagsOf(answer)),
+      );
+    withConnection(answer, { workspace: true });
+  }
 }
 
 function claims(flag: string, text: string): Option {
