@@ -364,11 +364,15 @@ function withCustom(
   verb: string,
 ): { registry: Registry; parts: DispatchParts } {
   if (custom === undefined) return { registry, parts };
-  if (custom.terminating && verb === 'create')
+  if (custom.terminating && verb === 'create') {
+    const { resource } = custom;
+    if (resource.identity !== undefined)
+      throw forbidden(resource, '', 'create not allowed while the APIBinding is being deleted');
     throw new OrreryError(
       'MethodNotAllowed',
       'create not allowed while custom resource definition is terminating',
     );
+  }
   return {
     registry: { ...registry, storage: custom.storage },
     parts: verb === 'watch' ? { ...parts, closing: AbortSignal.any([parts.closing, custom.closing]) } : parts,

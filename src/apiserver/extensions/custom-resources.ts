@@ -6,6 +6,7 @@ import {
   conditionOf,
   customResource,
   equalJson,
+  goingResource,
   isConditionTrue,
   type Resource,
   reconcileStatus,
@@ -62,7 +63,7 @@ interface Entry {
   resources: readonly Resource[];
   /** Of a bound definition: the workspace of the schema it is a copy of. */
   provider: string;
-  /** The same for those who bind it, by identity. */
+  /** The same for those who bind it, by identity and whether the binding goes. */
   bound: Map<string, readonly Resource[]>;
   closing: AbortController;
 }
@@ -89,6 +90,8 @@ export class CustomResources {
   readonly #owners = new WeakMap<object, Entry>();
   /** Of resources that are bound: the key of the definition. */
   readonly #boundOwners = new WeakMap<object, string>();
+  /** Of resources that are bound: those whose binding is being deleted. */
+  readonly #going = new WeakSet<object>();
   readonly #loaded = new Map<string, { served: Promise<ServedResource>; sizeBytes: number }>();
   readonly #removals = new Set<string>();
   #signal: AbortSignal | undefined;
@@ -124,9 +127,9 @@ export class CustomResources {
 
   /**
    * What a bound definition serves to whoever binds it under this identity: one description for all of them.
-   * Undefined when there is no such definition.
+   * With `isGoing` as long as the binding is being deleted. Undefined when there is no such definition.
    */
-  async bound(name: string, identity: string): Promise<readonly Resource[] | undefined> {
+  async bound(name: string, identity: string, isGoing = false): Promise<readonly Resource[] | undefined> {
     const key = this.#parts.storage.keyOf(this.#definitions, {
       workspace: BOUND_DEFINITIONS_WORKSPACE,
       name,
@@ -137,17 +140,22 @@ export class CustomResources {
     }
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    let resources = entry.bound.get(identity);
+    const id = isGoing ? `${identity} going` : identity;
+    let resources = entry.bound.get(id);
     if (resources === undefined) {
       const bound = { provider: entry.provider, definition: entry.name };
-      resources = entry.resources.map((resource) => ({ ...resource, identity, bound }));
+      resources = entry.resources.map((resource) => ({
+        ...(isGoing ? goingResource(resource) : resource),
+        ...{ identity, bound },
+      }));
+      if (isGoing) for (const resource of resources) this.#going.add(resource);
       const across = entry.resources.map((resource) => ({
         ...resource,
         name: `${resource.name}:${identity}`,
       }));
       for (const resource of [...resources, ...across]) this.#boundOwners.set(resource, key);
-      entry.bound.set(identity, resources);
-      this.#parts.catalog.setAcross(`${key} ${identity}`, across);
+      entry.bound.set(id, resources);
+      if (!isGoing) this.#parts.catalog.setAcross(`${key} ${identity}`, across);
     }
     return resources;
   }
@@ -166,7 +174,8 @@ export class CustomResources {
     const { name, identity, bound } = resource;
     if (!this.#boundOwners.has(resource)) return served;
     const place = { name, ...(identity !== undefined && bound !== undefined && { identity, bound }) };
-    return { ...served, resource: { ...served.resource, ...place } };
+    const terminating = served.terminating || this.#going.has(resource);
+    return { ...served, terminating, resource: { ...served.resource, ...place } };
   }
 
   #loadedOf(entry: Entry, version: string): Promise<ServedResource> {

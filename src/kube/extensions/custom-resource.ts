@@ -51,6 +51,11 @@ export function summarizeCustomResource(crd: CustomResourceDefinition, version: 
   };
 }
 
+/** What discovery says of a resource that is being taken away: nothing new can be made of it. */
+export function goingResource(resource: Resource): Resource {
+  return { ...resource, verbs: TERMINATING_VERBS };
+}
+
 /** `com.example.stable.v1.CronTab`: the name of the published definition. */
 export function definitionNameOf(group: string, version: string, kind: string): string {
   return `${group.split('.').reverse().join('.')}.${version}.${kind}`;

@@ -6,7 +6,7 @@
  */
 export { reconcileStatus } from './conditions.ts';
 export { customCelType } from './custom-cel-type.ts';
-export { customResource, summarizeCustomResource } from './custom-resource.ts';
+export { customResource, goingResource, summarizeCustomResource } from './custom-resource.ts';
 export {
   CLEANUP_FINALIZER,
   type CrdVersion,

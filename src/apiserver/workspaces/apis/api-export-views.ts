@@ -60,7 +60,7 @@ export class ApiExportViews {
     if (parts.length !== 2 || !path || !name) return undefined;
     const cluster = (await this.#parts.directory.resolve(path)) ?? NOWHERE;
     const exported = await this.#parts.objects.find<Export>(EXPORTS, { workspace: cluster, name });
-    return new ApiExportView(this.#parts, { cluster, name }, { path, exported });
+    return new ApiExportView(this.#parts, { cluster, name }, exported);
   }
 }
 
@@ -78,71 +78,61 @@ export interface ViewedResource {
 export class ApiExportView {
   readonly #parts: ViewParts;
   readonly #address: ExportAddress;
-  /** The workspace of the export in the words of who asks. */
-  readonly #path: string;
   readonly #exported: Readonly<Export> | undefined;
 
-  constructor(
-    parts: ViewParts,
-    address: ExportAddress,
-    about: { path: string; exported: Readonly<Export> | undefined },
-  ) {
+  constructor(parts: ViewParts, address: ExportAddress, exported: Readonly<Export> | undefined) {
     this.#parts = parts;
     this.#address = address;
-    this.#path = about.path;
-    this.#exported = about.exported;
+    this.#exported = exported;
   }
 
-  /** Who has the verb on the export's `content`, of a workspace that has let the owner in. */
+  /**
+   * Who has the verb on the export's `content`, of a workspace that has let the owner in. Why somebody may not is not
+   * told: it would say what there is.
+   */
   async authorize(attributes: AuthorizationAttributes): Promise<Decision> {
     const { cluster, name } = this.#address;
     const { user, verb } = attributes;
     const resource = { ...EXPORTS, version: 'v1alpha1', subresource: 'content', name };
-    const content = await this.#parts.authorizer.authorize({
-      user,
-      verb,
-      workspace: cluster,
-      path: '',
-      resource,
-    });
-    const where = `API export: ${JSON.stringify(name)}, workspace: ${JSON.stringify(this.#path)}`;
-    if (content.verdict !== 'allow')
-      return { verdict: 'deny', reason: `${where} RBAC decision: ${content.reason}` };
-    if (this.#exported === undefined) return { verdict: 'deny', reason: `${where} not found` };
-    const refusal = await this.#refusal(attributes, this.#exported);
-    return refusal === undefined ? content : { verdict: 'deny', reason: refusal };
+    const content = { user, verb, workspace: cluster, path: '', resource };
+    const { verdict, reason } = await this.#parts.authorizer.authorize(content);
+    const isAllowed =
+      verdict === 'allow' && this.#exported !== undefined && (await this.#lets(attributes, this.#exported));
+    return isAllowed ? { verdict: 'allow', reason } : { verdict: 'deny', reason: 'access denied' };
   }
 
-  async #refusal(attributes: AuthorizationAttributes, exported: Export): Promise<string | undefined> {
+  /** Whether the workspace, and who owns what is claimed, let it be done. */
+  async #lets(attributes: AuthorizationAttributes, exported: Export): Promise<boolean> {
     const { resource: about, workspace, verb } = attributes;
-    if (about === undefined) return undefined;
+    if (about === undefined) return true;
     const { group, resource } = about;
     const claim = isExported(exported, group, resource) ? undefined : claimOf(exported, group, resource);
     if (workspace !== ALL_WORKSPACES) {
       const binding = await bindingTo(this.#parts.objects, workspace, this.#address);
-      if (binding === undefined) return 'could not find suitable APIBinding in target logical cluster';
+      if (binding === undefined) return false;
       const isBound = binding.status?.boundResources?.some(
         (one) => one.group === group && one.resource === resource,
       );
-      if (isBound === true) return undefined;
+      if (isBound === true) return true;
       const granted = claim && grantedClaim(binding, claim);
-      if (granted === undefined || !allowsVerb(granted, verb)) return unclaimed(group, resource, verb);
+      if (granted === undefined || !allowsVerb(granted, verb)) {
+        // Its own bindings an owner may always look at.
+        const isBindings = group === BINDINGS.group && resource === BINDINGS.resource;
+        return isBindings && READS.has(verb);
+      }
     }
-    return claim?.identityHash ? this.#policyRefusal(attributes, claim.identityHash) : undefined;
+    return claim?.identityHash ? this.#isWithinPolicies(attributes, claim.identityHash) : true;
   }
 
   /** All that export under an identity must let it be done. */
-  async #policyRefusal(attributes: AuthorizationAttributes, identity: string): Promise<string | undefined> {
+  async #isWithinPolicies(attributes: AuthorizationAttributes, identity: string): Promise<boolean> {
     const owners = await this.#ownersOf(identity);
-    if (owners.length === 0)
-      return `no API export providing claimed resources found for identity hash: ${JSON.stringify(identity)}`;
     for (const { workspace, object } of owners) {
       if (object.spec?.maximalPermissionPolicy?.local === undefined) continue;
-      const { verdict, reason } = await this.#parts.roles.authorize(prefixed(attributes, workspace));
-      if (verdict !== 'allow')
-        return `API export: ${JSON.stringify(object.metadata.name)}, workspace: ${JSON.stringify(workspace)} RBAC decision: ${reason}`;
+      const { verdict } = await this.#parts.roles.authorize(prefixed(attributes, workspace));
+      if (verdict !== 'allow') return false;
     }
-    return undefined;
+    return owners.length > 0;
   }
 
   async #ownersOf(identity: string): Promise<{ workspace: string; object: Readonly<Export> }[]> {
@@ -160,7 +150,8 @@ export class ApiExportView {
     for (const claim of spec?.permissionClaims ?? []) {
       const { group = '', resource } = claim;
       if (isExported(this.#exported!, group, resource)) continue;
-      (claim.identityHash ? custom : builtin).push(...(await this.#claimedResources(claim)));
+      for (const one of await this.#claimedResources(claim))
+        (one.identity === undefined ? builtin : custom).push(one);
     }
     if (
       this.#exported !== undefined &&
@@ -238,7 +229,9 @@ export class ApiExportView {
   }
 
   async #claimedResources({ group = '', resource, identityHash }: Claim): Promise<readonly Resource[]> {
-    if (!identityHash) return this.#builtin(group, resource);
+    const builtin = this.#builtin(group, resource);
+    // kcp's own kinds have an identity in kcp, where they are bound from the first workspace.
+    if (!identityHash || builtin.length > 0) return builtin;
     const owners = await this.#ownersOf(identityHash);
     for (const { workspace, object } of owners) {
       const found = await this.#resourcesOf(workspace, object, group, resource);
@@ -255,14 +248,6 @@ export class ApiExportView {
 
 function isExported({ spec }: Export, group: string, name: string): boolean {
   return spec?.resources?.some((one) => one.group === group && one.name === name) === true;
-}
-
-/** Source: pkg/virtual/apiexport/authorizer/binding.go. */
-function unclaimed(group: string, resource: string, verb: string): string | undefined {
-  if (group !== BINDINGS.group || resource !== BINDINGS.resource)
-    return 'failed to find suitable reason to allow access in APIBinding';
-  // Its own bindings an owner may always look at.
-  return READS.has(verb) ? undefined : 'write access to APIBinding is not allowed from virtual workspace';
 }
 
 function admissionOf(inner: AdmissionChain, granted: GrantedClaim | undefined): AdmissionChain {

@@ -28,6 +28,8 @@ export interface BoundApi {
   exportName: string;
   /** `<uid of the schema>:<identity>` of each. */
   schemas: string;
+  /** The binding is being deleted. */
+  isGoing: boolean;
   resources: readonly Resource[];
 }
 
@@ -169,21 +171,23 @@ export class BoundApis {
     const { workspace } = addressOf(key);
     const before = this.#followed.get(workspace)?.get(key);
     if (before !== undefined && before.revision >= modRevision) return false;
-    const { spec, status } = JSON.parse(decodeText(value)) as apisv1alpha2.APIBinding;
+    const { metadata, spec, status } = JSON.parse(decodeText(value)) as apisv1alpha2.APIBinding;
+    const isGoing = metadata.deletionTimestamp !== undefined;
     const bound = status?.boundResources ?? [];
     const schemas = bound.map(({ schema }) => `${schema.UID}:${schema.identityHash}`).join();
-    if (before?.api.schemas === schemas) {
+    if (before?.api.schemas === schemas && before.api.isGoing === isGoing) {
       before.revision = modRevision;
       return false;
     }
     const exportCluster = status?.apiExportClusterName ?? '';
     const resources: Resource[] = [];
-    for (const one of bound) resources.push(...(await this.#resourcesOf(exportCluster, one.schema)));
+    for (const one of bound) resources.push(...(await this.#resourcesOf(exportCluster, one.schema, isGoing)));
     const api: BoundApi = {
       key,
       exportCluster,
       exportName: spec.reference.export?.name ?? '',
       schemas,
+      isGoing,
       resources,
     };
     let keys = this.#followed.get(workspace);
@@ -193,19 +197,20 @@ export class BoundApis {
     }
     keys.set(key, { revision: modRevision, api });
     this.#parts.catalog.setCustom(workspace, key, resources);
-    if (before !== undefined) await this.#ended(before.api);
+    if (before !== undefined && before.api.schemas !== schemas) await this.#ended(before.api);
     return true;
   }
 
   async #resourcesOf(
     cluster: string,
     schema: apisv1alpha2.BoundAPIResource['schema'],
+    isGoing = false,
   ): Promise<readonly Resource[]> {
     const { customResources, log } = this.#parts;
-    const known = await customResources.bound(schema.UID, schema.identityHash);
+    const known = await customResources.bound(schema.UID, schema.identityHash, isGoing);
     if (known !== undefined) return known;
     await this.#copySchema(cluster, schema.name, schema.UID);
-    const copied = await customResources.bound(schema.UID, schema.identityHash);
+    const copied = await customResources.bound(schema.UID, schema.identityHash, isGoing);
     if (copied === undefined) log.warn('a bound schema is gone', { cluster, schema: schema.name });
     return copied ?? [];
   }
