@@ -9,6 +9,7 @@
  */
 export { dockerStatus, statusText } from './containers/docker-status.ts';
 export type * from './create-options.ts';
+export { dockerWords } from './docker-words.ts';
 export { dockerAction } from './events/event-filters.ts';
 export { eventToJson } from './events/event-json.ts';
 export { eventToText } from './events/event-text.ts';

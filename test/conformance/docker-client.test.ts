@@ -300,13 +300,24 @@ describe.skipIf(why !== '')(`the real docker client ${why}`, () => {
       ['ps', '-a', '--no-trunc', '--format', row],
       ['ps', '-aq'],
       ['images', '--format', '{{json .}}'],
-      ['images', '--digests'],
       ['images', 'nonesuch'],
       ['images', '-q', '--no-trunc'],
     ]) {
       const ours = await run(process.execPath, [link, '--root', api.directory, ...args]);
       expect(ours).toEqual(await docker(...args));
     }
+    for (const args of [
+      ['stop', 'nonesuch'],
+      ['inspect', 'nonesuch'],
+      ['rm', 'one', 'two'],
+    ]) {
+      const { code, err } = await run(process.execPath, [link, '--root', api.directory, ...args]);
+      const theirs = await docker(...args);
+      expect({ code, err }).toEqual({ code: theirs.code, err: theirs.err });
+    }
+    expect((await docker('stop', 'nonesuch')).err).toBe(
+      'Error response from daemon: No such container: nonesuch\n',
+    );
     await said('rm', '-f', 'seen', 'made');
     await said('volume', 'rm', 'vol');
   });

@@ -35,11 +35,25 @@ export async function runTool(words: readonly string[], program: string): Promis
     }
     return await tool.run(words);
   } catch (error) {
+    if (program === 'docker') return await explainAsDocker(error, words);
     process.stderr.write(explain(error, program));
     return error instanceof OrreryError && typeof error.details?.exitCode === 'number'
       ? error.details.exitCode
       : FAILED;
   }
+}
+
+/**
+ * Docker's client tells what came from its daemon, in the daemon's words. Its status is 1, but of `run`, `create` and a
+ * command line that cannot be read: 125; and of a command that cannot be run.
+ */
+async function explainAsDocker(error: unknown, words: readonly string[]): Promise<number> {
+  const status = error instanceof OrreryError ? error.details?.exitCode : undefined;
+  const { dockerError } = await import('./docker-error.ts');
+  process.stderr.write((await dockerError(error)) ?? explain(error, 'docker'));
+  if (status === 126 || status === 127) return status;
+  const starts = words.includes('run') || words.includes('create');
+  return error instanceof UsageError || starts ? FAILED : 1;
 }
 
 /** `Error: …`, as both tools say it; a hint where the tool is ours. */

@@ -1,4 +1,5 @@
 import { AlreadyExists, BadRequest, Conflict, NotFound, OrreryError } from '../../base/index.ts';
+import { dockerWords } from '../../libpod/index.ts';
 
 /** The API says no, with a status of its own that no error of the house stands for. */
 export class Refusal extends OrreryError {
@@ -31,10 +32,12 @@ export function statusOf(error: unknown): number {
   return 500;
 }
 
-/** What a client is told: our own errors in their words; anything else is a fault of ours, whose words are for the log. */
+/** What a client is told: our own errors in Docker's words, where it has some; anything else is a fault of ours, whose words are for the log. */
 export function publicMessage(error: unknown): string {
-  if (error instanceof OrreryError)
-    return error.hint === undefined ? error.message : `${error.message}: ${error.hint}`;
+  if (error instanceof OrreryError) {
+    const message = dockerWords(error.message);
+    return error.hint === undefined ? message : `${message}: ${error.hint}`;
+  }
   const { code } = (error ?? {}) as NodeJS.ErrnoException;
   return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)
     ? `internal error (${code})`

@@ -1,5 +1,6 @@
 import { messageOf, OrreryError } from '../../../base/index.ts';
 import type { ToolContext } from '../context.ts';
+import { dockerError } from '../docker-error.ts';
 
 /**
  * Does something with each of several things, goes on after an error, and says all of them: the last by
@@ -18,7 +19,10 @@ export async function forEachNamed<T>(
       errors.push(error);
     }
   }
-  for (const error of errors.slice(0, -1)) context.stderr.write(`Error: ${messageOf(error)}\n`);
+  for (const error of errors.slice(0, -1)) {
+    const asDocker = context.program === 'docker' ? await dockerError(error) : undefined;
+    context.stderr.write(asDocker ?? `Error: ${messageOf(error)}\n`);
+  }
   if (errors.length > 0) throw errors.at(-1);
 }
 
