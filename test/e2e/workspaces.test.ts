@@ -294,6 +294,28 @@ describe('the deletion of a workspace', () => {
   });
 });
 
+test('garbage is collected in a workspace, by kinds that it alone serves', async () => {
+  const at = root.in((await ready(root, 'collected')).spec.cluster!);
+  await defineWidgets(at);
+  const owner = await at.resource(WIDGETS).create({ metadata: { name: 'owner', namespace: 'default' } });
+  const owned = (name: string, kind: string): Draft<KubeObject> => {
+    const { uid } = owner.metadata;
+    const ownerReferences = [{ apiVersion: 'example.com/v1', kind, name: 'owner', uid }];
+    return { metadata: { name, namespace: 'default', ownerReferences } };
+  };
+  await at.resource(CONFIG_MAPS).create(owned('dependent', 'Widget'));
+  // Another workspace does not serve the kind: that is no sign that the owner is gone.
+  await root.resource(CONFIG_MAPS).create(owned('stranger', 'Widget'));
+  await at.resource(WIDGETS).delete('owner', { namespace: 'default' });
+  await until(at, CONFIG_MAPS, 'default', (all) =>
+    all.some(({ metadata }) => metadata.name === 'dependent') ? undefined : true,
+  );
+  await root.resource(CONFIG_MAPS).get('stranger', 'default');
+  await root.resource(CONFIG_MAPS).delete('stranger', { namespace: 'default' });
+  await root.resource(WORKSPACES).delete('collected');
+  await gone(root, 'collected');
+});
+
 test('a workspace has no nodes: its pods wait, and what it says of nodes concerns nobody else', async () => {
   await addNode(root, 'node-1', '192.0.2.7');
   const at = root.in((await ready(root, 'nodeless')).spec.cluster!);
