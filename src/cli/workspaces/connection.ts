@@ -9,6 +9,7 @@ import {
   readKubeconfig,
 } from '../../client/index.ts';
 import { orreryVersion } from '../version.ts';
+import { execCredential } from './exec-credential.ts';
 import type { Fields } from './kubeconfig-document.ts';
 import type { WorkspacePath } from './workspace-path.ts';
 
@@ -30,12 +31,14 @@ export class Connection {
    * @throws BadRequest for ways to log in that are not supported, by name, and files that cannot be read
    */
   static async open(cluster: Fields, user: Fields): Promise<Connection> {
+    const { exec, ...rest } = user;
+    const login = exec === undefined ? user : { ...rest, ...(await execCredential(exec, cluster)) };
     // JSON is YAML: what is read is one kubeconfig, made of all files.
     const text = JSON.stringify({
       'current-context': 'c',
       contexts: [{ name: 'c', context: { cluster: 'c', user: 'c' } }],
       clusters: [{ name: 'c', cluster }],
-      users: [{ name: 'c', user }],
+      users: [{ name: 'c', user: login }],
     });
     return new Connection(httpTransport(await readKubeconfig(text, { readFile: readNamed })));
   }

@@ -124,6 +124,10 @@ function withAbsoluteFiles(fields: Fields, file: string): Fields {
     if (typeof path === 'string' && path !== '' && !isAbsolute(path))
       changed[field] = join(dirname(file), path);
   }
+  const exec = changed.exec as { command?: unknown } | undefined;
+  // A name alone is looked for on PATH.
+  if (typeof exec?.command === 'string' && exec.command.includes('/'))
+    changed.exec = { ...exec, command: resolve(dirname(file), exec.command) };
   return changed;
 }
 

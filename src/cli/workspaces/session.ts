@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { BadRequest, NotFound, type OrreryError } from '../../base/index.ts';
+import { BadRequest, NotFound, OrreryError } from '../../base/index.ts';
 import type { Client } from '../../client/index.ts';
 import type { Environment } from '../data-root.ts';
 import type { Connection } from './connection.ts';
@@ -150,9 +150,23 @@ export async function withSession<R>(
   const session = await Session.open(flags);
   try {
     return await run(session);
+  } catch (error) {
+    throw asRefused(error, session.server);
   } finally {
     await session.close();
   }
+}
+
+/** kubectl's words where nothing listens. */
+function asRefused(error: unknown, server: string): unknown {
+  if (!(error instanceof OrreryError) || error.code !== 'Unreachable') return error;
+  if (!error.message.includes('ECONNREFUSED')) return error;
+  const { host } = new URL(server);
+  return new OrreryError(
+    'Unreachable',
+    `The connection to the server ${host} was refused - did you specify the right host or port?`,
+    { cause: error },
+  );
 }
 
 /**
