@@ -57,24 +57,28 @@ const tools = debianPackages(cache, 'tools', [
   'libaprutil1',
   'libapr1',
 ]);
+const busybox = join(tools, 'bin/busybox');
+const own = linkedAsPodman(resolve(import.meta.dirname, '../..'), 'bin');
+const libraries = `${join(tools, 'usr/lib/x86_64-linux-gnu')}${delimiter}${join(tools, 'usr/lib/aarch64-linux-gnu')}`;
+const mirror = await startMirror({
+  ...{ podman: own, cache, busybox },
+  environment: { ...process.env, LD_LIBRARY_PATH: libraries },
+});
 const user = values.user ? await ordinaryUser() : undefined;
 // The tests know paths of small letters only.
 const data = user ? join(tmpdir(), `${user.name}-data`) : resolve(values.data ?? join(cache, 'data'));
-const busybox = join(tools, 'bin/busybox');
-const own = linkedAsPodman(resolve(import.meta.dirname, '../..'), 'bin');
 // The checkout may lie where only root goes.
 const podman =
   values.podman ?? (user ? linkedAsPodman(resolve(user.program[1]!, '../..'), 'bin-of-user') : own);
 const added: NodeJS.ProcessEnv = {
   // Some tests say plain `podman`.
   PATH: [dirname(podman), linkedAsNc(), join(tools, 'usr/bin'), process.env.PATH].join(delimiter),
-  LD_LIBRARY_PATH: `${join(tools, 'usr/lib/x86_64-linux-gnu')}${delimiter}${join(tools, 'usr/lib/aarch64-linux-gnu')}`,
+  LD_LIBRARY_PATH: libraries,
   ORRERY_DATA_DIR: data,
+  CONTAINERS_REGISTRIES_CONF: mirror.registriesConf,
   PODMAN: podman,
   BATS_LIBEXEC: '',
 };
-const mirror = await startMirror({ podman: own, cache, busybox, environment: { ...process.env, ...added } });
-added.CONTAINERS_REGISTRIES_CONF = mirror.registriesConf;
 
 const total = { ok: 0, failed: 0, skipped: 0 };
 for (const file of chosenFiles()) {

@@ -34,14 +34,21 @@ export function rootlessWarnings(
   isRootless: boolean,
 ): string[] {
   if (!isRootless) return [];
-  const limits = ignoredLimits(limitsOf(stored.hostConfig), rootlessFacts());
+  const limits = ignoredLimits(limitsOf(stored), rootlessFacts());
   const way = outsideWayOf(stored, isRootless);
   const found = way?.mode === 'default' ? defaultWay() : undefined;
   const isCutOff = found !== undefined && 'why' in found;
   return [...(limits === undefined ? [] : [limits]), ...(isCutOff ? [cutOff(found.why)] : [])];
 }
 
-function limitsOf(host: ContainerResourceLimits): object {
+/** Docker's clients say 0 for what nobody asked; on our command line somebody did. */
+function limitsOf({ hostConfig: host, options }: StoredContainer): object {
+  const isAsked = options.Podman?.CreateCommand !== undefined && host.Memory === 0;
+  const limits = limitsIn(host);
+  return isAsked ? { ...limits, Memory: 0 } : limits;
+}
+
+function limitsIn(host: ContainerResourceLimits): object {
   const { Memory, MemorySwap, MemoryReservation, NanoCpus, CpuShares, CpuQuota, CpuPeriod } = host;
   const { CpusetCpus, CpusetMems, PidsLimit, BlkioWeight } = host;
   const all = { Memory, MemorySwap, MemoryReservation, NanoCpus, CpuShares, CpuQuota, CpuPeriod };
