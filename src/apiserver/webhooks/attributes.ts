@@ -1,8 +1,8 @@
 import {
-  type apiextensionsv1,
   applyDefaults,
   applyScale,
   BOUND_DEFINITIONS_WORKSPACE,
+  type CustomResourceDefinition,
   decodeObject,
   type GroupVersionKind,
   type KubeObject,
@@ -11,7 +11,7 @@ import {
   scaleOf,
 } from '../../kube/index.ts';
 import type { AdmissionRequest, StoredObjects } from '../admission/admission.ts';
-import { ConversionWebhook } from '../extensions/conversion-webhook.ts';
+import { converterOf } from '../extensions/converter.ts';
 import { groupVersion } from '../storage/object-storage.ts';
 import { isNamespace } from './rules.ts';
 import type { WebhookClient } from './webhook-client.ts';
@@ -61,11 +61,9 @@ export class VersionConverter {
   /** In a workspace. @throws OrreryError InternalError when a conversion webhook fails. */
   async convert(from: Resource, to: Resource, object: KubeObject, workspace: string): Promise<KubeObject> {
     if (from === to || (from.version === to.version && from.group === to.group)) return object;
-    if (
-      from.schema.custom === undefined &&
-      to.schema.custom === undefined &&
-      !from.schema.ref.startsWith('custom:')
-    ) {
+    // What definitions make is never another resource's view; kcp's kinds, built in with schemas of their own, may be.
+    const isView = from.storage !== undefined || to.storage !== undefined;
+    if (isView || !from.schema.ref.startsWith('custom:')) {
       const stored = from.storage?.toStored(structuredClone(object)) ?? object;
       return (
         to.storage?.fromStored(structuredClone(stored)) ?? {
@@ -75,18 +73,22 @@ export class VersionConverter {
         }
       );
     }
-    const definition = await this.#objects.find<apiextensionsv1.CustomResourceDefinition>(
+    const definition = await this.#objects.find<CustomResourceDefinition>(
       { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' },
       from.bound === undefined
         ? { workspace, name: `${from.name}.${from.group}` }
         : { workspace: BOUND_DEFINITIONS_WORKSPACE, name: from.bound.definition },
     );
-    const webhook = definition?.spec.conversion?.webhook;
-    if (definition?.spec.conversion?.strategy !== 'Webhook' || webhook === undefined)
-      return { ...object, apiVersion: groupVersion(to) };
     // Only of the server's own copies of schemas is that annotation the server's own word.
-    const provider = from.bound && definition.metadata.annotations?.[SCHEMA_CLUSTER_ANNOTATION];
-    const converter = new ConversionWebhook(webhook, this.#client, provider ?? workspace);
+    const provider = from.bound && definition?.metadata.annotations?.[SCHEMA_CLUSTER_ANNOTATION];
+    const converter =
+      definition &&
+      converterOf(definition, {
+        webhooks: this.#client,
+        workspace: provider ?? workspace,
+        isBound: from.bound !== undefined,
+      });
+    if (converter === undefined) return { ...object, apiVersion: groupVersion(to) };
     return (await converter.convert([object], groupVersion(to)))[0]!;
   }
 

@@ -14,6 +14,10 @@ export class FewObjects implements Pick<StoredObjects, 'find'> {
     return this;
   }
 
+  delete(workspace: string, resource: string, name: string): void {
+    this.#objects.delete(`${workspace}/${resource}/${name}`);
+  }
+
   async find<T extends KubeObject>(
     { resource }: { group: string; resource: string },
     { workspace, name }: { workspace: string; name: string },

@@ -16,6 +16,12 @@ export interface FoundType {
   qualifiedName: string;
 }
 
+/** Whether somebody knows of a type. One that he does not is to him as one that is not there. */
+export type Sees = (type: FoundType) => Promise<boolean>;
+
+/** For what the system itself refers to. */
+export const seesAll: Sees = async () => true;
+
 /** Why a type cannot be used: a sentence of its own. */
 export class TypeUnusable extends Error {
   constructor(message: string) {
@@ -35,8 +41,8 @@ export class TypeResolution {
   }
 
   /** @throws TypeUnusable */
-  async get(path: string, name: string): Promise<FoundType> {
-    const found = await this.#find(path, name);
+  async get(path: string, name: string, sees: Sees): Promise<FoundType> {
+    const found = await this.#find(path, name, sees);
     if (found === undefined)
       throw new TypeUnusable(`workspacetypes.tenancy.kcp.io ${JSON.stringify(`${path}:${name}`)} not found`);
     return found;
@@ -46,44 +52,48 @@ export class TypeResolution {
    * The type that a Workspace in `path` refers to: one without a path is looked for there, then in each workspace above,
    * then in the root. @throws TypeUnusable
    */
-  async resolve(path: string, reference: Reference): Promise<FoundType> {
-    if (reference.path) return this.get(reference.path, reference.name);
+  async resolve(path: string, reference: Reference, sees: Sees): Promise<FoundType> {
+    if (reference.path) return this.get(reference.path, reference.name, sees);
     for (let at: string | undefined = path; at !== undefined; at = parentOf(at)) {
-      const found = await this.#find(at, reference.name);
+      const found = await this.#find(at, reference.name, sees);
       if (found !== undefined) return found;
     }
     throw new TypeUnusable(`workspace type ${JSON.stringify(reference.name)} cannot be resolved`);
   }
 
   /** The type and all that it extends, itself last. @throws TypeUnusable for one that is missing or extends itself */
-  async withExtended(found: FoundType): Promise<FoundType[]> {
-    return [...(await this.#extended(found, new Set(), [])), found];
+  async withExtended(found: FoundType, sees: Sees): Promise<FoundType[]> {
+    const extended = new Map<string, FoundType>();
+    await this.#extend(found, [], extended, sees);
+    extended.delete(identityOf(found));
+    return [...extended.values(), found];
   }
 
-  async #extended(
-    { type, qualifiedName }: FoundType,
-    seen: Set<string>,
-    above: readonly string[],
-  ): Promise<FoundType[]> {
-    seen.add(qualifiedName);
-    const path = [...above, qualifiedName];
-    const extended: FoundType[] = [];
-    for (const { path: from = '', name } of type.spec?.extend?.with ?? []) {
-      const qualified = `${from}:${name}`;
-      const at = path.indexOf(qualified);
-      if (at >= 0)
+  async #extend(
+    found: FoundType,
+    above: readonly FoundType[],
+    extended: Map<string, FoundType>,
+    sees: Sees,
+  ): Promise<void> {
+    extended.set(identityOf(found), found);
+    const path = [...above, found];
+    for (const { path: from = '', name } of found.type.spec?.extend?.with ?? []) {
+      const base = await this.#find(from, name, sees);
+      if (base === undefined)
+        throw new TypeUnusable(`unable to find inherited workspace type ${from}:${name}`);
+      // By what it is: the same type may be referred to by path and by logical cluster.
+      const at = path.findIndex((one) => identityOf(one) === identityOf(base));
+      if (at >= 0) {
+        const loop = path.slice(at).map(({ qualifiedName }) => qualifiedName);
         throw new TypeUnusable(
-          `circular dependency detected in workspace type ${qualified}: ${path.slice(at).join(' -> ')}`,
+          `circular dependency detected in workspace type ${loop[0]}: ${loop.join(' -> ')}`,
         );
-      if (seen.has(qualified)) continue;
-      const base = await this.#find(from, name);
-      if (base === undefined) throw new TypeUnusable(`unable to find inherited workspace type ${qualified}`);
-      extended.push(base, ...(await this.#extended(base, seen, path)));
+      }
+      if (!extended.has(identityOf(base))) await this.#extend(base, path, extended, sees);
     }
-    return extended;
   }
 
-  async #find(path: string, name: string): Promise<FoundType | undefined> {
+  async #find(path: string, name: string, sees: Sees): Promise<FoundType | undefined> {
     const cluster = await this.#directory.resolve(path);
     if (cluster === undefined) return undefined;
     const type = await this.#objects.find<tenancyv1alpha1.WorkspaceType>(WORKSPACE_TYPES, {
@@ -92,8 +102,13 @@ export class TypeResolution {
     });
     if (type === undefined) return undefined;
     const canonical = type.metadata.annotations?.[PATH_ANNOTATION] ?? path;
-    return { type, cluster, qualifiedName: `${canonical}:${name}` };
+    const found = { type, cluster, qualifiedName: `${canonical}:${name}` };
+    return (await sees(found)) ? found : undefined;
   }
+}
+
+function identityOf({ cluster, type }: FoundType): string {
+  return `${cluster}/${type.metadata.name}`;
 }
 
 /** The workspace above; of one that has none the root, which has none itself. */

@@ -7,13 +7,15 @@ import { WorkspaceTypeExists } from './workspace-type-exists.ts';
 const TYPE = 'internal.tenancy.kcp.io/type';
 const prefix = 'workspaces.tenancy.kcp.io "w" is forbidden: ';
 let objects: FewObjects;
-/** `<logical cluster>/<type>` that Jane may not use. */
+/** `<logical cluster>/<type>` that Jane may not use, and that she may not even look at. */
 let forbidden: string[];
+let hidden: string[];
 
 const roles: Authorizer = {
   authorize: ({ workspace, verb, resource }) => {
-    expect([verb, resource!.group, resource!.resource]).toEqual(['use', 'tenancy.kcp.io', 'workspacetypes']);
-    const isForbidden = forbidden.includes(`${workspace}/${resource!.name}`);
+    expect([resource!.group, resource!.resource]).toEqual(['tenancy.kcp.io', 'workspacetypes']);
+    const type = `${workspace}/${resource!.name}`;
+    const isForbidden = hidden.includes(type) || (verb === 'use' && forbidden.includes(type));
     return { verdict: isForbidden ? 'no opinion' : 'allow', reason: '' };
   },
 };
@@ -27,6 +29,7 @@ const at = (name: string, path = 'root') => ({ name, path });
 
 beforeEach(() => {
   forbidden = [];
+  hidden = [];
   objects = new FewObjects()
     .put('root', 'logicalclusters', logicalCluster({ 'kcp.io/path': 'root', [TYPE]: 'root:root' }))
     .put('root', 'workspaces', named('org', { spec: { cluster: 'c-org' } }))
@@ -107,6 +110,34 @@ describe('the type of a new workspace', () => {
     expect((await admit({ type: at('c') })).refusal).toBe(
       `${prefix}unable to find inherited workspace type root:none`,
     );
+  });
+
+  test('does not extend itself under another name of its workspace', async () => {
+    addType('c-org', 'root:org', 'a', { extend: { with: [at('a', 'c-org')] } });
+    expect((await admit({ type: at('a', 'root:org') })).refusal).toBe(
+      `${prefix}circular dependency detected in workspace type root:org:a: root:org:a`,
+    );
+  });
+
+  test('that may not be looked at is as one that is not there', async () => {
+    addType('c-org', 'root:org', 'secret');
+    addType('root', 'root', 'a', { extend: { with: [at('secret', 'root:org')] } });
+    const answers = async () =>
+      Promise.all([
+        admit({ type: at('secret', 'root:org') }),
+        admit({ type: { name: 'secret' } }, { workspace: 'c-org' }),
+        admit({ type: at('a') }),
+      ]);
+    hidden = ['c-org/secret'];
+    const there = await answers();
+    hidden = [];
+    objects.delete('c-org', 'workspacetypes', 'secret');
+    expect(there).toEqual(await answers());
+    expect(there.map(({ refusal }) => refusal)).toEqual([
+      `${prefix}workspacetypes.tenancy.kcp.io "root:org:secret" not found`,
+      `${prefix}workspace type "secret" cannot be resolved`,
+      `${prefix}unable to find inherited workspace type root:org:secret`,
+    ]);
   });
 
   test('extended on two ways is no loop', async () => {

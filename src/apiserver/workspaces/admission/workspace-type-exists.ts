@@ -5,7 +5,14 @@ import { WORKSPACES } from '../workspace-directory.ts';
 import { logicalClusterOf, pathOf, TYPE_ANNOTATION } from './logical-cluster-facts.ts';
 import { refused, writes } from './refusal.ts';
 import { limitViolation } from './type-limits.ts';
-import { type FoundType, TypeResolution, TypeUnusable, WORKSPACE_TYPES } from './type-resolution.ts';
+import {
+  type FoundType,
+  type Sees,
+  seesAll,
+  TypeResolution,
+  TypeUnusable,
+  WORKSPACE_TYPES,
+} from './type-resolution.ts';
 
 type Workspace = tenancyv1alpha1.Workspace;
 
@@ -34,7 +41,11 @@ export class WorkspaceTypeExists implements AdmissionPlugin {
     const parent = await logicalClusterOf(this.#objects, request, 'workspace type cannot be resolved: ');
     await this.#refusing(request, async () => {
       const reference = workspace.spec?.type ?? (await this.#defaultType(parent.metadata.annotations));
-      const { type, qualifiedName } = await this.#types.resolve(pathOf(parent, request.workspace), reference);
+      const { type, qualifiedName } = await this.#types.resolve(
+        pathOf(parent, request.workspace),
+        reference,
+        this.#seenBy(request),
+      );
       const path = reference.path || qualifiedName.slice(0, qualifiedName.lastIndexOf(':'));
       workspace.spec = { ...workspace.spec, type: { name: reference.name, path } };
       const labels = type.spec?.additionalWorkspaceLabels;
@@ -58,8 +69,9 @@ export class WorkspaceTypeExists implements AdmissionPlugin {
     reference: tenancyv1alpha1.WorkspaceTypeReference,
   ): Promise<void> {
     if (!reference.path) throw new TypeUnusable('spec.type.path must be set');
-    const child = await this.#types.get(reference.path, reference.name);
-    const aliases = await this.#types.withExtended(child);
+    const sees = this.#seenBy(request);
+    const child = await this.#types.get(reference.path, reference.name, sees);
+    const aliases = await this.#types.withExtended(child, sees);
     for (const alias of aliases) await this.#checkUse(request, alias);
     const logicalCluster = await logicalClusterOf(
       this.#objects,
@@ -67,28 +79,37 @@ export class WorkspaceTypeExists implements AdmissionPlugin {
       'workspace type cannot be resolved: ',
     );
     const { path, name } = parentTypeOf(logicalCluster.metadata.annotations);
-    const parent = await this.#types.get(path, name);
+    const parent = await this.#types.get(path, name, seesAll);
     const why = limitViolation(
-      { qualifiedName: `${path}:${name}`, aliases: await this.#types.withExtended(parent) },
+      { qualifiedName: `${path}:${name}`, aliases: await this.#types.withExtended(parent, seesAll) },
       { qualifiedName: `${reference.path}:${reference.name}`, aliases },
     );
     if (why !== undefined) throw new TypeUnusable(why);
   }
 
-  async #checkUse({ user }: AdmissionRequest, { type, cluster, qualifiedName }: FoundType): Promise<void> {
+  async #checkUse(request: AdmissionRequest, type: FoundType): Promise<void> {
+    if (!(await this.#may(request, 'use', type)))
+      throw new TypeUnusable(
+        `unable to use cluster workspace type ${type.qualifiedName}: missing verb='use' permission on workspacetype`,
+      );
+  }
+
+  /** Who may neither use a type nor look at it does not learn whether there is one. */
+  #seenBy(request: AdmissionRequest): Sees {
+    return async (type) => (await this.#may(request, 'use', type)) || (await this.#may(request, 'get', type));
+  }
+
+  async #may({ user }: AdmissionRequest, verb: string, { type, cluster }: FoundType): Promise<boolean> {
     // Parts of this process do what somebody who may has told them to.
-    if (user.isInternal === true) return;
+    if (user.isInternal === true) return true;
     const { verdict } = await this.#roles.authorize({
       user,
       workspace: cluster,
-      verb: 'use',
+      verb,
       path: '',
       resource: { ...WORKSPACE_TYPES, version: 'v1alpha1', name: type.metadata.name },
     });
-    if (verdict !== 'allow')
-      throw new TypeUnusable(
-        `unable to use cluster workspace type ${qualifiedName}: missing verb='use' permission on workspacetype`,
-      );
+    return verdict === 'allow';
   }
 
   async #defaultType(
@@ -104,7 +125,7 @@ export class WorkspaceTypeExists implements AdmissionPlugin {
 
   async #parentType(path: string, name: string): Promise<FoundType> {
     try {
-      return await this.#types.get(path, name);
+      return await this.#types.get(path, name, seesAll);
     } catch (error) {
       if (!(error instanceof TypeUnusable)) throw error;
       throw new TypeUnusable(`parent type cannot be resolved: ${error.message}`);
