@@ -44,6 +44,7 @@ import { ObjectStorage } from './storage/object-storage.ts';
 import { WebhookClient } from './webhooks/webhook-client.ts';
 import { ApiExportViews } from './workspaces/apis/api-export-views.ts';
 import { BoundApis } from './workspaces/apis/bound-apis.ts';
+import { LifecycleViews } from './workspaces/lifecycle/lifecycle-views.ts';
 import { WorkspaceDirectory } from './workspaces/workspace-directory.ts';
 
 /** Older counts of objects are made anew for whoever reads the metrics. */
@@ -142,6 +143,7 @@ export function composeServer(
       roles: authorization.roles,
       directory: core.workspaces,
     }),
+    lifecycles: new LifecycleViews({ objects, catalog, authorizer, directory: core.workspaces }),
     routes: new WorkspaceRoutes({
       catalog,
       contents: new StoredContents({ storage, catalog }),

@@ -40,6 +40,7 @@ import {
 import { isServerFault, statusOf } from './status.ts';
 import type { ApiExportViews } from './workspaces/apis/api-export-views.ts';
 import type { BoundApis } from './workspaces/apis/bound-apis.ts';
+import type { LifecycleViews } from './workspaces/lifecycle/lifecycle-views.ts';
 import { LOGICAL_CLUSTERS, type WorkspaceDirectory } from './workspaces/workspace-directory.ts';
 
 export interface PipelineParts {
@@ -50,6 +51,7 @@ export interface PipelineParts {
   /** Of each workspace. */
   routes: { of(workspace: string): RouteParts; over(catalog: Catalog, prefix: string): RouteParts };
   views: ApiExportViews;
+  lifecycles: LifecycleViews;
   workspaces: WorkspaceDirectory;
   metrics: RequestMetrics;
   access: AccessMetrics;
@@ -261,11 +263,17 @@ export class Pipeline {
     info: RequestInfo,
     wire: RequestContext,
   ): Promise<ApiResponse> {
-    const { views, routes, registry } = this.#parts;
-    const { name, parts } = info.view!;
-    const view = name === 'apiexport' ? await views.open(parts) : undefined;
+    const { views, lifecycles, routes, registry } = this.#parts;
+    const { view: path, ...direct } = info;
+    const { name, parts } = path!;
+    const view = name === 'apiexport' ? await views.open(parts) : lifecycles.open(name, parts);
     if (view === undefined) throw pathNotFound();
     await this.#authorize(request, user, info, wire.audit, view);
+    const acting = 'actingUser' in view ? await view.actingUser(info) : undefined;
+    if (acting !== undefined) {
+      wire.audit?.impersonate(acting);
+      return this.#serveAs(acting, request, direct, wire);
+    }
     if (info.workspace !== ALL_WORKSPACES) await this.#checkWorkspace(user, info);
     else checkWildcard(info);
     const prefix = `/services/${[name, ...parts].join('/')}/clusters/${info.askedWorkspace ?? info.workspace}`;

@@ -52,6 +52,8 @@ export interface User {
   extra?: Readonly<Record<string, readonly string[]>>;
   /** A part of this process, not somebody who came over the wire: it may come into every workspace. */
   isInternal?: true;
+  /** Who came over the wire acts, in this workspace, for its owner while it begins or ends: never of a credential. */
+  lifecycleOf?: string;
 }
 
 export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };

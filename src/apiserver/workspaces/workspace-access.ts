@@ -33,6 +33,7 @@ export class WorkspaceAccess implements Authorizer {
   authorize(attributes: AuthorizationAttributes): Promise<Decision> | Decision {
     const { user, workspace } = attributes;
     if (workspace === ROOT_WORKSPACE || workspace === ALL_WORKSPACES) return NO_OPINION;
+    if (user.lifecycleOf === workspace) return NO_OPINION;
     if (user.isInternal === true || (nodeNameOf(user) !== undefined && isInScope(user, workspace)))
       return NO_OPINION;
     return this.#judge(attributes);

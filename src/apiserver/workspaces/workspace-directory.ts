@@ -4,7 +4,7 @@ import type { StoredObjects } from '../admission/admission.ts';
 /** What is read of core.kcp.io LogicalCluster. */
 export interface LogicalClusterFacts extends KubeObject {
   spec?: { owner?: { cluster: string; name: string; resource: string } };
-  status?: { phase?: string };
+  status?: { phase?: string; initializers?: string[]; terminators?: string[] };
 }
 
 interface WorkspaceFacts extends KubeObject {

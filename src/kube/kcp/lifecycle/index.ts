@@ -4,6 +4,7 @@ import { withWorkspaceLifecycle } from './workspace-lifecycle.ts';
 
 /** How Workspaces and LogicalClusters live: names, phases, finalizers, and the labels that mirror them. */
 export { clusterNameOf, shardHashOf } from './cluster-name.ts';
+export { lifecycleLabels } from './lifecycle-labels.ts';
 export { DELETION_FINALIZER, INITIALIZED, initializedCondition } from './logical-cluster-lifecycle.ts';
 export { OWNER_ANNOTATION, ownerNameOf } from './owner-annotation.ts';
 export { LOGICAL_CLUSTER_FINALIZER, SHARD_ANNOTATION } from './workspace-lifecycle.ts';

@@ -16,6 +16,16 @@ export function lifecycleLabel(prefix: string, name: string): [key: string, valu
   return [prefix + hash.slice(0, LABEL_VALUE_LENGTH - prefix.length), hash];
 }
 
+/** The labels of a LogicalCluster that waits, in a phase, for somebody. */
+export function lifecycleLabels(
+  phase: string,
+  field: 'initializers' | 'terminators',
+  name: string,
+): Record<string, string> {
+  const prefix = field === 'initializers' ? INITIALIZER_LABEL_PREFIX : TERMINATOR_LABEL_PREFIX;
+  return Object.fromEntries([[PHASE_LABEL, phase], lifecycleLabel(prefix, name)]);
+}
+
 /** `labels` with those that mirror the status as the status is now; the same object when they do already. */
 export function mirroredLabels(
   labels: Readonly<Record<string, string>> | undefined,
