@@ -1,5 +1,6 @@
 import type { FieldError } from '../base/index.ts';
 import type { Shape } from './apply/shape.ts';
+import type { DeclType } from './cel/index.ts';
 import type { GroupVersionKind, KubeObject } from './object.ts';
 import type { metav1 } from './types/index.generated.ts';
 
@@ -146,5 +147,7 @@ export interface CustomSchema {
   ): void;
   /** Changes `object`. */
   applyDefaults(object: Record<string, unknown>): void;
+  /** The objects as the expressions of policies see them. */
+  celType(kind: string): DeclType;
   openApi(version: 2 | 3, refs: { objectMeta: Record<string, unknown> }): Record<string, unknown>;
 }

@@ -10,12 +10,16 @@ export function customCelType(
   version: string,
 ): DeclType | undefined {
   const schema = spec.versions.find(({ name }) => name === version)?.schema?.openAPIV3Schema;
-  if (schema === undefined) return undefined;
-  const type = declTypeOf(schema as JsonSchemaProps, true);
+  return schema && objectCelType(schema as JsonSchemaProps, spec.names.kind);
+}
+
+/** The same of a schema that is at hand. */
+export function objectCelType(schema: JsonSchemaProps, kind: string): DeclType {
+  const type = declTypeOf(schema, true);
   if (type.kind !== 'object') return type;
   return {
     ...type,
-    name: spec.names.kind,
+    name: kind,
     field: (name) => (name === 'metadata' ? celTypeOf('meta/v1.ObjectMeta') : type.field(name)),
   };
 }

@@ -1,6 +1,8 @@
 import type { Shape } from '../apply/shape.ts';
 import { ANY_SHAPE, leafShape, metadataShape } from '../apply/shape.ts';
+import type { DeclType } from '../cel/index.ts';
 import type { CustomSchema } from '../resource.ts';
+import { objectCelType } from './custom-cel-type.ts';
 import { additionalOf, isJsonObject, itemsOf, type JsonObject, type JsonSchemaProps } from './json-schema.ts';
 import { applySchemaDefaults, placeText, pruneUnknown } from './prune.ts';
 import { publishedSchema } from './published-schema.ts';
@@ -36,6 +38,10 @@ export class StructuralSchema implements CustomSchema {
   get shape(): Shape {
     this.#shape ??= objectShape(this.#schema, true);
     return this.#shape;
+  }
+
+  celType(kind: string): DeclType {
+    return objectCelType(this.#schema, kind);
   }
 
   openApi(version: 2 | 3, refs: { objectMeta: JsonObject }): JsonObject {

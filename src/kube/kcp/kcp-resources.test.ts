@@ -5,6 +5,7 @@ import type { Resource } from '../resource.ts';
 import { applyDefaults, decodeObject } from '../schema/index.ts';
 import { tableOf } from '../table/table.ts';
 import { fieldErrorText } from '../validation/field-errors.ts';
+import { typeCheckPolicy } from '../validation/policy-type-check.ts';
 import { validateCreate, validateStatusUpdate, validateUpdate } from '../validation/validate.ts';
 import { kcpResources } from './kcp-resources.ts';
 
@@ -167,6 +168,20 @@ test('labels of a partition set are checked', () => {
   expect(
     errorsOf(sets, spec({ matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] })).join(),
   ).toContain('should not be any value');
+});
+
+test('expressions of policies are checked against its fields', () => {
+  const workspaces = resourceOf('workspaces');
+  const kind = { group: workspaces.group, version: workspaces.version, kind: workspaces.kind };
+  const type = workspaces.schema.custom!.celType(workspaces.kind);
+  const warningsOf = (expression: string) =>
+    typeCheckPolicy(
+      { metadata: {}, spec: { validations: [{ expression }] } } as Parameters<typeof typeCheckPolicy>[0],
+      [{ kind, type }],
+      undefined,
+    ).map(({ warning }) => warning);
+  expect(warningsOf('object.spec.type.name != "team" || object.metadata.name != ""')).toEqual([]);
+  expect(warningsOf('object.spec.tipe != ""').join()).toContain("undefined field 'tipe'");
 });
 
 test('an unknown field is refused', () => {

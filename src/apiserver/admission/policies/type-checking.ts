@@ -1,6 +1,7 @@
 import {
   type admissionregistrationv1,
   type apiextensionsv1,
+  BOUND_DEFINITIONS_WORKSPACE,
   type CheckedKind,
   celTypeOf,
   customCelType,
@@ -68,10 +69,14 @@ async function typeOf(
   resource: Resource,
   workspace: string,
 ): Promise<DeclType | undefined> {
-  if (!resource.schema.ref.startsWith('custom:')) return celTypeOf(resource.schema.ref);
+  const { schema, bound } = resource;
+  if (!schema.ref.startsWith('custom:')) return celTypeOf(schema.ref);
+  if (schema.custom !== undefined) return schema.custom.celType(resource.kind);
   const definition = await objects.find<apiextensionsv1.CustomResourceDefinition>(
     { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' },
-    { workspace, name: `${resource.name}.${resource.group}` },
+    bound === undefined
+      ? { workspace, name: `${resource.name}.${resource.group}` }
+      : { workspace: BOUND_DEFINITIONS_WORKSPACE, name: bound.definition },
   );
   return definition && customCelType(definition, resource.version);
 }
