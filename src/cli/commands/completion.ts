@@ -10,6 +10,8 @@ interface Words {
   options: readonly Option[];
   /** Whether its arguments are, or may be, files. */
   takesFiles: boolean;
+  /** Whether its argument is a workspace: those below the current one are asked for. */
+  takesWorkspace: boolean;
 }
 
 const SHELLS = ['bash', 'zsh', 'fish'];
@@ -38,8 +40,9 @@ function wordsOf(command: Command, path: string): Words[] {
   const options = command.options.filter((o) => !o.hidden && o.long !== undefined);
   const isShell = command.registeredArguments[0]?.name() === 'shell';
   const words = isShell ? SHELLS : visible.flatMap(namesOf);
-  const takesFiles = command.registeredArguments.length > 0 && !isShell;
-  const own = { path, words, options, takesFiles };
+  const takesWorkspace = command.registeredArguments[0]?.name() === 'workspace';
+  const takesFiles = command.registeredArguments.length > 0 && !isShell && !takesWorkspace;
+  const own = { path, words, options, takesFiles, takesWorkspace };
   const below = visible.flatMap((c) =>
     namesOf(c).flatMap((name) => wordsOf(c, path === '' ? name : `${path} ${name}`)),
   );
@@ -52,9 +55,9 @@ function namesOf(command: Command): string[] {
 
 function bash(all: Words[]): string {
   const commands = all
-    .map(({ path, words, options, takesFiles }) => {
+    .map(({ path, words, options, takesFiles, takesWorkspace }) => {
       const flags = [...options.map((o) => o.long), '--help'].join(' ');
-      return `      '${path}') found=1 words='${words.join(' ')}' flags='${flags}' files=${takesFiles ? 1 : ''} ;;`;
+      return `      '${path}') found=1 words='${words.join(' ')}' flags='${flags}' files=${takesFiles ? 1 : ''} below=${takesWorkspace ? 1 : ''} ;;`;
     })
     .join('\n');
   const options = new Map(all.flatMap((one) => one.options.map((o) => [o.long!, o] as const)));
@@ -80,7 +83,7 @@ function bash(all: Words[]): string {
 }
 _orrery() {
   case " ${all[0]!.words.join(' ')} " in *" \${COMP_WORDS[1]} "*) ;; *) _orrery_tool; return ;; esac
-  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" path='' word found='' words='' flags='' files=''
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" path='' word found='' words='' flags='' files='' below=''
   case "$prev" in
 ${values}
     ${named(isOfFile)}) files=1 ;;
@@ -99,6 +102,7 @@ ${commands}
       [ -z "$found" ] || break
       case "$path" in *' '*) path="\${path% *}" ;; *) path='' ;; esac
     done
+    case "$cur$below" in -*) ;; *1) words="$words $(orrery ws __complete 2>/dev/null)" ;; esac
     case "$cur" in -*) words="$flags" files='' ;; *) [ -n "$words$files" ] || words="$flags" ;; esac
   fi
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
@@ -117,7 +121,7 @@ function isOfFile(option: Option): boolean {
 
 function fish(all: Words[]): string {
   return all
-    .flatMap(({ path, words, options }) => {
+    .flatMap(({ path, words, options, takesWorkspace }) => {
       const condition =
         path === ''
           ? '__fish_use_subcommand'
@@ -127,6 +131,9 @@ function fish(all: Words[]): string {
               .join('; and ');
       return [
         ...words.map((word) => `complete -c orrery -f -n '${condition}' -a ${word}`),
+        ...(takesWorkspace
+          ? [`complete -c orrery -f -n '${condition}' -a '(orrery ws __complete 2>/dev/null)'`]
+          : []),
         ...options.map((option) => {
           const values = VALUES[option.long!];
           const value = values === undefined ? (option.required ? ' -r' : '') : ` -x -a '${values}'`;

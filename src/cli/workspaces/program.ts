@@ -73,6 +73,9 @@ export function describeWorkspaces(command: Command, called: string): Command {
     .addOption(output())
     .action(async () => (await import('./current-workspace.ts')).currentWorkspace(flagsOf(current)));
   withConnection(current);
+  command
+    .command('__complete', { hidden: true })
+    .action(async () => (await import('./workspace-tree.ts')).listBelow(flagsOf(command)));
   describeCreation(command.command('create'), `${called} create`);
   const createContext = command
     .command('create-context')

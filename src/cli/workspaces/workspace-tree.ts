@@ -4,7 +4,7 @@ import type { tenancyv1alpha1 } from '../../kube/index.ts';
 import { outputFormat, printStructured } from '../output.ts';
 import { visibleText } from '../visible-text.ts';
 import { type ConnectionFlags, type Session, withSession } from './session.ts';
-import { baseOf, join, placeOf, type WorkspacePath } from './workspace-path.ts';
+import { baseOf, isWorkspacePath, join, placeOf, type WorkspacePath } from './workspace-path.ts';
 import { typeText } from './workspace-type.ts';
 
 type Workspace = tenancyv1alpha1.Workspace;
@@ -48,6 +48,13 @@ export async function workspaceTree(flags: TreeFlags): Promise<void> {
     if (format === 'text') process.stdout.write(`${treeText(top, flags.full === true)}\n`);
     else await printStructured(top, format);
   });
+}
+
+/** The names of the workspaces below the current one, for a shell that completes: it would run what is in others. */
+export async function listBelow(flags: ConnectionFlags): Promise<void> {
+  const children = await withSession(flags, (session) => childrenOf(session, session.path, true));
+  for (const { metadata } of children)
+    if (isWorkspacePath(metadata.name)) process.stdout.write(`${metadata.name}\n`);
 }
 
 /** Level by level, so that a wide tree is not asked for all at once. */
