@@ -42,7 +42,7 @@ export function rootlessWarnings(
 }
 
 /** Docker's clients say 0 for what nobody asked; on our command line somebody did. */
-function limitsOf({ hostConfig: host, options }: StoredContainer): object {
+function limitsOf({ hostConfig: host, options }: Pick<StoredContainer, 'hostConfig' | 'options'>): object {
   const isAsked = options.Podman?.CreateCommand !== undefined && host.Memory === 0;
   const limits = limitsIn(host);
   return isAsked ? { ...limits, Memory: 0 } : limits;
