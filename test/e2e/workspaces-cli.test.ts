@@ -104,6 +104,7 @@ Current workspace is 'root:team-b' (type root:universal).
     await told(ws('create', 'below', '--workspace', ':root:team-b'));
     await told(ws(':'));
     expect(await told(ws('tree'))).toBe('.\n└── root\n    ├── team-a\n    └── team-b\n        └── below\n\n');
+    expect(await told(ws('__complete'))).toBe('team-a\nteam-b\n');
     expect(await told(ws('tree', '--full', '--workspace', 'team-b'))).toBe(
       '.\n└── root:team-b\n    └── root:team-b:below\n\n',
     );
