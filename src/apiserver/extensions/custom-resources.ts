@@ -24,7 +24,7 @@ import type { ResourceRequestInfo } from '../request-info/request-info.ts';
 import { addressOf } from '../storage/keys.ts';
 import { type ObjectStorage, WriteRace } from '../storage/object-storage.ts';
 import type { WebhookClient } from '../webhooks/webhook-client.ts';
-import { ConversionWebhook } from './conversion-webhook.ts';
+import { converterOf } from './converter.ts';
 import { CustomStorage } from './custom-storage.ts';
 import { removeInstances } from './instance-removal.ts';
 import { ObjectView } from './object-view.ts';
@@ -234,15 +234,15 @@ export class CustomResources {
     if (crd === undefined || described === undefined)
       throw new NotFound('the server could not find the requested resource');
     const resource = customResource(crd, described);
-    const { conversion } = crd.spec;
     const view = new ObjectView({
       resource,
       storageVersion: crd.spec.versions.find(({ storage }) => storage)!.name,
       schemaRevision: entry.schemaRevision,
-      webhook:
-        conversion?.strategy === 'Webhook' && conversion.webhook !== undefined
-          ? new ConversionWebhook(conversion.webhook, this.#parts.webhooks, entry.provider)
-          : undefined,
+      converter: converterOf(crd, {
+        webhooks: this.#parts.webhooks,
+        workspace: entry.provider,
+        isBound: entry.workspace === BOUND_DEFINITIONS_WORKSPACE,
+      }),
     });
     return {
       resource,

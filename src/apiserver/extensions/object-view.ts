@@ -1,6 +1,6 @@
 import { applyDefaults, decodeObject, type KubeObject, type Resource } from '../../kube/index.ts';
 import { decodeText, encodeText } from '../http/messages.ts';
-import type { ConversionWebhook } from './conversion-webhook.ts';
+import type { Converter } from './converter.ts';
 
 /** Stored bytes with the revision they were written at. */
 export interface StoredBytes {
@@ -16,7 +16,7 @@ export interface StoredBytes {
 export class ObjectView {
   readonly resource: Resource;
   readonly #storageVersion: string;
-  readonly #webhook: ConversionWebhook | undefined;
+  readonly #converter: Converter | undefined;
   /** Objects written after this revision were written by this schema. */
   readonly #schemaRevision: number;
   readonly #apiVersion: string;
@@ -26,12 +26,12 @@ export class ObjectView {
     resource: Resource;
     storageVersion: string;
     schemaRevision: number;
-    webhook: ConversionWebhook | undefined;
+    converter: Converter | undefined;
   }) {
     this.resource = options.resource;
     const { group, version, kind } = options.resource;
     this.#storageVersion = `${group}/${options.storageVersion}`;
-    this.#webhook = options.webhook;
+    this.#converter = options.converter;
     this.#schemaRevision = options.schemaRevision;
     this.#apiVersion = `${group}/${version}`;
     this.#head = Buffer.from(
@@ -39,7 +39,7 @@ export class ObjectView {
     );
   }
 
-  /** @throws OrreryError InternalError when the conversion webhook fails. */
+  /** @throws OrreryError InternalError when the conversion fails. */
   async read(all: readonly StoredBytes[]): Promise<Uint8Array[]> {
     const result: Uint8Array[] = all.map(({ bytes }) => bytes);
     const foreign: { index: number; object: KubeObject }[] = [];
@@ -47,11 +47,11 @@ export class ObjectView {
       const isOurs = this.#isOurs(bytes);
       if (isOurs && revision > this.#schemaRevision) continue;
       const object = JSON.parse(decodeText(bytes)) as KubeObject;
-      if (isOurs || this.#webhook === undefined) result[index] = this.#normal(object);
+      if (isOurs || this.#converter === undefined) result[index] = this.#normal(object);
       else foreign.push({ index, object });
     }
     if (foreign.length === 0) return result;
-    const converted = await this.#webhook!.convert(
+    const converted = await this.#converter!.convert(
       foreign.map(({ object }) => object),
       this.#apiVersion,
     );
@@ -62,9 +62,9 @@ export class ObjectView {
   /** The object as it is to be stored. */
   async write(object: KubeObject): Promise<KubeObject> {
     if (this.#storageVersion === this.#apiVersion) return object;
-    if (this.#webhook === undefined) return { ...object, apiVersion: this.#storageVersion };
+    if (this.#converter === undefined) return { ...object, apiVersion: this.#storageVersion };
     const { metadata } = object;
-    const [converted] = await this.#webhook.convert([object], this.#storageVersion);
+    const [converted] = await this.#converter.convert([object], this.#storageVersion);
     return {
       ...converted!,
       metadata: {

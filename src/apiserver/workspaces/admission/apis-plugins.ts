@@ -3,6 +3,7 @@ import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { ResourceCatalog } from '../../registry/catalog.ts';
 import type { WorkspaceDirectory } from '../workspace-directory.ts';
 import { ApiBindingAdmission, apiBindingFinalizer } from './api-bindings.ts';
+import { ApiConversionAdmission } from './api-conversions.ts';
 import { ApiExportEndpointSliceAdmission } from './api-export-endpoint-slices.ts';
 import { ApiExportAdmission } from './api-exports.ts';
 import { apiResourceSchemaAdmission } from './api-resource-schemas.ts';
@@ -24,6 +25,7 @@ export function apisPlugins(parts: {
     new ApiBindingAdmission(access),
     apiBindingFinalizer,
     new ApiExportEndpointSliceAdmission(access),
+    new ApiConversionAdmission(parts.objects),
     new BoundNamesAdmission(parts.objects),
   ];
 }

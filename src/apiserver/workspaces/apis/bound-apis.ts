@@ -55,6 +55,7 @@ export class BoundApis {
   readonly #parts: BoundApisParts;
   readonly #bindings: Resource;
   readonly #schemas: Resource;
+  readonly #conversions: Resource;
   readonly #definitions: Resource;
   /** By workspace, then by key. */
   readonly #followed = new Map<string, Map<string, Followed>>();
@@ -66,6 +67,7 @@ export class BoundApis {
     const { catalog } = parts;
     this.#bindings = catalog.findStored(APIS_GROUP, 'apibindings')!;
     this.#schemas = catalog.findStored(APIS_GROUP, 'apiresourceschemas')!;
+    this.#conversions = catalog.findStored(APIS_GROUP, 'apiconversions')!;
     this.#definitions = catalog.findStored('apiextensions.k8s.io', 'customresourcedefinitions')!;
   }
 
@@ -222,7 +224,7 @@ export class BoundApis {
     if (stored === undefined) return;
     const schema = storage.decode<KubeObject>(this.#schemas, stored.bytes) as apisv1alpha1.APIResourceSchema;
     if (schema.metadata.uid !== uid) return;
-    const { metadata, ...rest } = boundDefinition(schema, cluster);
+    const { metadata, ...rest } = boundDefinition(schema, cluster, await this.#conversionsOf(cluster, name));
     const definition: KubeObject = {
       ...rest,
       metadata: {
@@ -241,6 +243,17 @@ export class BoundApis {
       // Another server was faster.
       if (!(error instanceof WriteRace)) throw error;
     }
+  }
+
+  /** How the provider wants objects converted, if he says so by a conversion of the schema's name. */
+  async #conversionsOf(
+    workspace: string,
+    name: string,
+  ): Promise<apisv1alpha1.APIConversion['spec']['conversions'] | undefined> {
+    const { storage } = this.#parts;
+    const stored = await storage.get(storage.keyOf(this.#conversions, { workspace, name }));
+    if (stored === undefined) return undefined;
+    return storage.decode<apisv1alpha1.APIConversion>(this.#conversions, stored.bytes).spec.conversions;
   }
 
   #definitionKey(uid: string): string {
