@@ -82,8 +82,8 @@ export class CrdRegistrationController implements RunnableController {
     const [version, group] = [name.slice(0, dot), name.slice(dot + 1)];
     const current = this.#services.get(key);
     const wanted = this.#definitions
-      .list()
-      .some((definition) => workspaceOf(definition) === workspace && serves(definition, group, version));
+      .byIndex('namespace', `${workspace}|`)
+      .some((definition) => serves(definition, group, version));
     const spec = { group, version, ...PRIORITY };
     const services = this.#context.client.in(workspace).resource<Service>(API_SERVICES);
     try {

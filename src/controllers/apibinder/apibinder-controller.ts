@@ -17,6 +17,8 @@ const WORKERS = 32;
 const CLUSTER = 'cluster';
 const BY_STATE = 'apibindings';
 const WAITING = 'waiting';
+const BY_LIFECYCLE = 'lifecycle';
+const MAINTAIN = 'Maintain';
 
 /** The initializer `system:apibindings`, and what keeps the bindings of a type that is maintained. */
 export class ApiBinderController implements RunnableController {
@@ -31,6 +33,7 @@ export class ApiBinderController implements RunnableController {
     this.#exports = informers.informer<apisv1alpha2.APIExport>(API_EXPORTS);
     this.#tree = new WorkspaceTree(informers);
     this.#tree.clusters.addIndex(BY_STATE, (cluster) => (isInitializing(cluster) ? [WAITING] : []));
+    this.#tree.types.addIndex(BY_LIFECYCLE, ({ spec }) => [spec?.defaultAPIBindingLifecycle ?? '']);
     const binder = new DefaultBinder({
       client,
       tree: this.#tree,
@@ -50,7 +53,7 @@ export class ApiBinderController implements RunnableController {
 
   #listen(): void {
     const add = (cluster: corev1alpha1.LogicalCluster) => {
-      if (isInitializing(cluster) || this.#isMaintained(cluster)) this.#controller.queue.add(keyOf(cluster));
+      if (isInitializing(cluster) || this.#mayMaintain()) this.#controller.queue.add(keyOf(cluster));
     };
     this.#tree.clusters.addHandler({ onAdd: add, onUpdate: add });
     const addIts = (object: KubeObject) => {
@@ -62,6 +65,7 @@ export class ApiBinderController implements RunnableController {
       for (const cluster of this.#tree.clusters.byIndex(BY_STATE, WAITING)) add(cluster);
     };
     const addAll = () => {
+      if (!this.#mayMaintain()) return addWaiting();
       for (const cluster of this.#tree.clusters.list()) add(cluster);
     };
     this.#exports.addHandler({ onAdd: addAll, onUpdate: addAll });
@@ -74,10 +78,8 @@ export class ApiBinderController implements RunnableController {
       await this.#controller.run(signal);
   }
 
-  /** Few types are: nothing is looked up for the workspaces of the others. */
-  #isMaintained(cluster: corev1alpha1.LogicalCluster): boolean {
-    if (!this.#tree.types.list().some(({ spec }) => spec?.defaultAPIBindingLifecycle === 'Maintain'))
-      return false;
-    return this.#tree.typePlaceOf(cluster) !== undefined;
+  /** Few types are maintained: where none is, workspaces that are ready are nothing to look at. */
+  #mayMaintain(): boolean {
+    return this.#tree.types.byIndex(BY_LIFECYCLE, MAINTAIN).length > 0;
   }
 }

@@ -28,6 +28,7 @@ import {
   withCondition,
 } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, kubeTime, type RunnableController } from '../context.ts';
+import { rootShards } from '../workspace/root-shards.ts';
 import { exportUrls } from './export-urls.ts';
 
 type Export = apisv1alpha2.APIExport;
@@ -129,7 +130,7 @@ export class ApiExportController implements RunnableController {
 
   async #report(exported: Export): Promise<number | undefined> {
     const identity = await this.#verify(exported);
-    const urls = exportUrls(exported, this.#shards.list());
+    const urls = exportUrls(exported, rootShards(this.#shards));
     const isKnown = 'hash' in identity;
     await this.#store(exported, {
       ...exported.status,

@@ -25,6 +25,7 @@ import {
 } from '../../kube/index.ts';
 import { ExportLookup } from '../apibinding/export-lookup.ts';
 import { type ControllerContext, cachesSynced, kubeTime, type RunnableController } from '../context.ts';
+import { rootShards } from '../workspace/root-shards.ts';
 import { exportUrls } from './export-urls.ts';
 
 type Slice = apisv1alpha1.APIExportEndpointSlice;
@@ -142,7 +143,7 @@ export class ApiExportEndpointController implements RunnableController {
     set(trueCondition(PARTITION_VALID));
     const selector = partition?.spec.selector;
     const consumers = this.#bindings.byIndex(BY_EXPORT, `${cluster}|${name}`);
-    const urls = consumers.length === 0 ? [] : exportUrls(exported, this.#shards.list(), selector);
+    const urls = consumers.length === 0 ? [] : exportUrls(exported, rootShards(this.#shards), selector);
     const text = formatLabelSelector(selector);
     return {
       ...status,

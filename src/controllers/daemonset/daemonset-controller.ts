@@ -136,8 +136,7 @@ export class DaemonSetController implements RunnableController {
         .filter((revision) => controllerOf(revision)?.uid === set.metadata.uid),
     });
     const nowMs = this.#context.clock.now();
-    const workspace = workspaceOf(set);
-    const nodes = this.#nodes.list().filter((node) => workspaceOf(node) === workspace);
+    const nodes = this.#nodes.byIndex('namespace', `${workspaceOf(set)}|`);
     const revision = hashOf(revisions.update);
     const facts: DaemonFacts = { set, pods, nodes, revision, nowMs };
     const failure =

@@ -2,6 +2,7 @@ import { NotFound } from '../../base/index.ts';
 import { Controller, type Informer, keyOf, LOGICAL_CLUSTERS, SHARDS, splitKey } from '../../client/index.ts';
 import type { corev1alpha1 } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, type RunnableController } from '../context.ts';
+import { rootShards } from '../workspace/root-shards.ts';
 import { clusterUrl } from '../workspace/workspace-reconcile-scheduling.ts';
 
 type LogicalCluster = corev1alpha1.LogicalCluster;
@@ -41,7 +42,7 @@ export class LogicalClusterController implements RunnableController {
 
   /** What it should say and does not. */
   #urlFor(cluster: LogicalCluster): string | undefined {
-    const [shard] = this.#shards.list();
+    const [shard] = rootShards(this.#shards);
     if (shard === undefined) return undefined;
     const url = clusterUrl(shard, splitKey(keyOf(cluster)).workspace);
     return url === cluster.status?.URL ? undefined : url;

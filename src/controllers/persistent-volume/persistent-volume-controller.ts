@@ -122,7 +122,7 @@ export class PersistentVolumeController implements RunnableController {
     const workspace = workspaceOf(claim);
     const verdict = claimVerdict({
       claim,
-      volumes: this.#volumes.list().filter((volume) => workspaceOf(volume) === workspace),
+      volumes: this.#volumes.byIndex('namespace', `${workspace}|`),
       storageClass: this.#classes.get(makeKey(workspace, '', storageClassNameOf(claim))),
       waitingPod: this.#waitingPod(claim),
     });

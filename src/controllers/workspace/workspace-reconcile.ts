@@ -20,6 +20,7 @@ import {
   withCondition,
 } from '../../kube/index.ts';
 import { kubeTime } from '../context.ts';
+import { rootShards } from './root-shards.ts';
 import { nextDeletionStep } from './workspace-reconcile-deletion.ts';
 import { statusAsIn, withAvailability } from './workspace-reconcile-phase.ts';
 import {
@@ -76,7 +77,7 @@ class WorkspaceStep {
     const { tree, shards, client } = this.#parts;
     // Without its parent it will be deleted, or the cache is not there yet: either brings it back here.
     if (tree.cluster(this.#parent) === undefined || workspace.spec.type === undefined) return;
-    const chosen = chooseShard(workspace, shards.list());
+    const chosen = chooseShard(workspace, rootShards(shards));
     if ('condition' in chosen) {
       const conditions = withCondition(this.#conditions, chosen.condition, this.#now);
       return this.#writeStatus(withAvailability({ ...workspace.status, conditions }));
@@ -148,7 +149,7 @@ class WorkspaceStep {
     const workspace = this.#workspace;
     const { tree, shards } = this.#parts;
     const hash = workspace.metadata.annotations?.[SHARD_ANNOTATION];
-    const shard = shards.list().find(({ metadata }) => shardHashOf(metadata.name) === hash);
+    const shard = rootShards(shards).find(({ metadata }) => shardHashOf(metadata.name) === hash);
     if (shard !== undefined && tree.cluster(this.#parent) !== undefined) {
       const URL = workspaceUrl(shard, `${tree.pathOf(this.#parent)}:${workspace.metadata.name}`);
       if (URL !== workspace.spec.URL) {

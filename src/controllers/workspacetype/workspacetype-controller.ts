@@ -2,6 +2,7 @@ import { NotFound } from '../../base/index.ts';
 import { Controller, type Informer, keyOf, SHARDS, splitKey, WORKSPACE_TYPES } from '../../client/index.ts';
 import { type corev1alpha1, semanticallyEqual, type tenancyv1alpha1 } from '../../kube/index.ts';
 import { type ControllerContext, cachesSynced, kubeTime, type RunnableController } from '../context.ts';
+import { rootShards } from '../workspace/root-shards.ts';
 import { WorkspaceTree } from '../workspace/workspace-tree.ts';
 import { workspaceTypeStatus } from './workspacetype-status.ts';
 
@@ -41,7 +42,7 @@ export class WorkspaceTypeController implements RunnableController {
     if (type === undefined) return;
     const { clock, client } = this.#context;
     const path = this.#tree.pathOfType(type);
-    const status = workspaceTypeStatus(type, path, this.#shards.list(), kubeTime(clock.now()));
+    const status = workspaceTypeStatus(type, path, rootShards(this.#shards), kubeTime(clock.now()));
     if (semanticallyEqual(status, type.status)) return;
     try {
       const types = client.in(splitKey(key).workspace).resource<WorkspaceType>(WORKSPACE_TYPES);
