@@ -39,6 +39,13 @@ const VALIDATING_POLICY_BINDINGS = policies(
   'validatingadmissionpolicybindings',
   'ValidatingAdmissionPolicyBinding',
 );
+const API_CONVERSIONS: ResourceRef = {
+  group: 'apis.kcp.io',
+  version: 'v1alpha1',
+  resource: 'apiconversions',
+  kind: 'APIConversion',
+  namespaced: false,
+};
 const NAMES = { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' };
 const MASTER: User = { name: 'admin', groups: ['system:masters', 'system:authenticated'] };
 
@@ -445,6 +452,64 @@ test('a maximal permission policy bounds what consumers may do, whatever their o
   expect((await ask('GET', path, undefined, as('sue'))).status).toBe(200);
   expect((await ask('POST', path, widget('x'), as('sue'))).status).toBe(403);
   expect((await ask('GET', path, undefined, as('tom'))).status).toBe(403);
+});
+
+test('objects of one version are seen in another by the rules of who exports them', async () => {
+  const schema = `v1.people.${GROUP}`;
+  const text = { type: 'string' };
+  const version = (name: string, storage: boolean, properties: Json) => ({
+    name,
+    ...{ served: true, storage },
+    schema: { type: 'object', properties: { spec: { type: 'object', properties } } },
+  });
+  await create('provider', API_RESOURCE_SCHEMAS, {
+    metadata: { name: schema },
+    spec: {
+      group: GROUP,
+      names: { plural: 'people', singular: 'person', kind: 'Person', listKind: 'PersonList' },
+      scope: 'Namespaced',
+      versions: [
+        version('v1', true, { name: text, since: text }),
+        version('v2', false, { first: text, last: text }),
+      ],
+    },
+  });
+  const transformation = "self.split(' ')";
+  const conversions = [
+    {
+      ...{ from: 'v1', to: 'v2', preserve: ['spec.since'] },
+      rules: [
+        { field: 'spec.name', destination: 'spec.first', transformation: `${transformation}[0]` },
+        { field: 'spec.name', destination: 'spec.last', transformation: `${transformation}[1]` },
+      ],
+    },
+    { from: 'v2', to: 'v1', rules: [{ field: 'spec.first', destination: 'spec.name' }] },
+  ];
+  const refused = create('provider', API_CONVERSIONS, {
+    metadata: { name: schema },
+    spec: { conversions: [{ ...conversions[0], rules: [{ field: 'spec.no', destination: 'spec.first' }] }] },
+  });
+  await expect(refused).rejects.toThrow('field "spec.no" doesn\'t exist');
+  await create('provider', API_CONVERSIONS, { metadata: { name: schema }, spec: { conversions } });
+  await create('provider', API_EXPORTS, {
+    metadata: { name: 'people' },
+    spec: { resources: [{ name: 'people', group: GROUP, schema }] },
+  });
+  await create('three', API_BINDINGS, {
+    metadata: { name: 'people' },
+    spec: { reference: { export: { path: 'root:provider', name: 'people' } } },
+  });
+  await until(inside('three'), API_BINDINGS, undefined, (all: Json[]) =>
+    all.some(({ metadata, status }) => metadata.name === 'people' && status?.phase === 'Bound'),
+  );
+  const people = (of: string, name = '') =>
+    `/clusters/${clusters.three}/apis/${GROUP}/${of}/namespaces/default/people${name}`;
+  const made = { apiVersion: `${GROUP}/v1`, kind: 'Person', metadata: { name: 'ada' } };
+  await ask('POST', people('v1'), { ...made, spec: { name: 'Ada Lovelace', since: '1815' } });
+  expect((await ask('GET', people('v2', '/ada'))).body.spec).toEqual({ first: 'Ada', last: 'Lovelace' });
+  const second = { ...made, apiVersion: `${GROUP}/v2`, metadata: { name: 'alan' }, spec: { first: 'Alan' } };
+  await ask('POST', people('v2'), second);
+  expect((await ask('GET', people('v1', '/alan'))).body.spec).toEqual({ name: 'Alan' });
 });
 
 test('a binding that goes takes the objects with it', async () => {

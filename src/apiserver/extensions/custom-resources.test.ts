@@ -435,6 +435,22 @@ test('versions are converted by name, watched in the words of each, and applied 
   ]);
 });
 
+test('a version shows no field that only another one has, which finds it again', async () => {
+  const version = (name: string, storage: boolean, field: string) => {
+    const spec = { type: 'object', properties: { [field]: { type: 'string' } } };
+    const openAPIV3Schema = { type: 'object', properties: { spec } };
+    return { name, served: true, storage, schema: { openAPIV3Schema } };
+  };
+  const versions = [version('v1', true, 'old'), version('v2', false, 'new')];
+  await define(crd('changes', 'Change', {}, { spec: { versions } }));
+  await server.post(path('changes', '', 'example.com', 'v2'), {
+    ...object('Change', 'a', { new: 'yes' }),
+    apiVersion: 'example.com/v2',
+  });
+  expect((await server.get(path('changes', 'a'))).body.spec).toEqual({});
+  expect((await server.get(path('changes', 'a', 'example.com', 'v2'))).body.spec).toEqual({ new: 'yes' });
+});
+
 test('documents follow a definition', async () => {
   await define(
     crd('docs', 'Doc', SPEC({ text: { type: 'string', description: 'What it says.' } }), {

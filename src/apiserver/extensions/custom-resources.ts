@@ -234,15 +234,19 @@ export class CustomResources {
     if (crd === undefined || described === undefined)
       throw new NotFound('the server could not find the requested resource');
     const resource = customResource(crd, described);
+    const converter = converterOf(crd, {
+      webhooks: this.#parts.webhooks,
+      workspace: entry.provider,
+      isBound: entry.workspace === BOUND_DEFINITIONS_WORKSPACE,
+    });
     const view = new ObjectView({
       resource,
       storageVersion: crd.spec.versions.find(({ storage }) => storage)!.name,
       schemaRevision: entry.schemaRevision,
-      converter: converterOf(crd, {
-        webhooks: this.#parts.webhooks,
-        workspace: entry.provider,
-        isBound: entry.workspace === BOUND_DEFINITIONS_WORKSPACE,
-      }),
+      converter,
+      isAlone:
+        converter === undefined &&
+        crd.spec.versions.every(({ served, schema }) => !served || equalJson(schema, described.schema)),
     });
     return {
       resource,

@@ -19,6 +19,7 @@ export class ObjectView {
   readonly #converter: Converter | undefined;
   /** Objects written after this revision were written by this schema. */
   readonly #schemaRevision: number;
+  readonly #isAlone: boolean;
   readonly #apiVersion: string;
   readonly #head: Buffer;
 
@@ -27,11 +28,14 @@ export class ObjectView {
     storageVersion: string;
     schemaRevision: number;
     converter: Converter | undefined;
+    /** No other version leaves in the store what this one does not have: conversions prune nothing. */
+    isAlone: boolean;
   }) {
     this.resource = options.resource;
     const { group, version, kind } = options.resource;
     this.#storageVersion = `${group}/${options.storageVersion}`;
     this.#converter = options.converter;
+    this.#isAlone = options.isAlone;
     this.#schemaRevision = options.schemaRevision;
     this.#apiVersion = `${group}/${version}`;
     this.#head = Buffer.from(
@@ -45,7 +49,7 @@ export class ObjectView {
     const foreign: { index: number; object: KubeObject }[] = [];
     for (const [index, { bytes, revision }] of all.entries()) {
       const isOurs = this.#isOurs(bytes);
-      if (isOurs && revision > this.#schemaRevision) continue;
+      if (isOurs && this.#isAlone && revision > this.#schemaRevision) continue;
       const object = JSON.parse(decodeText(bytes)) as KubeObject;
       if (isOurs || this.#converter === undefined) result[index] = this.#normal(object);
       else foreign.push({ index, object });
