@@ -335,8 +335,10 @@ export class Pipeline {
     if (workspace === ROOT_WORKSPACE) return;
     if (workspace === ALL_WORKSPACES) return checkWildcard(info);
     if (workspace !== NOWHERE && makesWorkspace(user, info)) return;
-    if (!(await this.#parts.workspaces.exists(workspace)))
-      throw logicalClusterNotFound(info.askedWorkspace ?? workspace);
+    const cluster = await this.#parts.workspaces.find(workspace);
+    if (cluster === undefined) throw logicalClusterNotFound(info.askedWorkspace ?? workspace);
+    if (cluster.status?.phase === 'Inactive' && user.isInternal !== true && !wakesWorkspace(info))
+      throw forbidden(CLUSTERS, workspace, 'logical cluster is marked inactive');
   }
 
   async #authorize(
@@ -410,10 +412,17 @@ function selectedName(fieldSelector: string | null | undefined): string | undefi
   return terms.find((term) => term !== null)?.[1];
 }
 
+const CLUSTERS = { group: LOGICAL_CLUSTERS.group, name: LOGICAL_CLUSTERS.resource };
+
+/** What is answered of one that was put to rest: what could wake it. Source: kcp pkg/server/filters. */
+function wakesWorkspace(info: RequestInfo): boolean {
+  if (info.type === 'path') return info.path.startsWith('/openapi');
+  return info.group === CLUSTERS.group && info.resource === CLUSTERS.name;
+}
+
 function logicalClusterNotFound(asked: string): NotFound {
-  const { group, resource: name } = LOGICAL_CLUSTERS;
-  return new NotFound(`${qualifiedName({ group, name })} ${JSON.stringify(asked)} not found`, {
-    details: { name: asked, group, kind: name },
+  return new NotFound(`${qualifiedName(CLUSTERS)} ${JSON.stringify(asked)} not found`, {
+    details: { name: asked, group: CLUSTERS.group, kind: CLUSTERS.name },
   });
 }
 

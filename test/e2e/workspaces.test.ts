@@ -248,6 +248,26 @@ describe('a tree of workspaces', () => {
   });
 });
 
+test('a workspace that was put to rest answers nobody until it is woken', async () => {
+  const name = (await ready(root, 'resting')).spec.cluster!;
+  const at = root.in(name);
+  const clusters = at.resource<LogicalCluster>(LOGICAL_CLUSTERS);
+  const mark = (value: string | null) => {
+    const body = { metadata: { annotations: { 'core.kcp.io/inactive': value } } };
+    return clusters.patch('cluster', { type: 'merge', body });
+  };
+  const master = { name: 'admin', groups: ['system:masters'] };
+  const path = `/clusters/${name}/api/v1/namespaces`;
+  const status = async () => (await plane.api.handle({ method: 'GET', path }, master)).status;
+  expect(await status()).toBe(200);
+  expect((await mark('true')).status?.phase).toBe('Inactive');
+  expect(await status()).toBe(403);
+  expect((await mark(null)).status?.phase).toBe('Ready');
+  expect(await status()).toBe(200);
+  await root.resource(WORKSPACES).delete('resting');
+  await gone(root, 'resting');
+});
+
 describe('the deletion of a workspace', () => {
   test('takes all that is in it, workspaces in workspaces too, and leaves nothing in the store', async () => {
     const outer = await ready(root, 'outer');

@@ -1,4 +1,4 @@
-import { type KubeObject, ROOT_WORKSPACE } from '../../kube/index.ts';
+import type { KubeObject } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
 
 /** What is read of core.kcp.io LogicalCluster. */
@@ -60,9 +60,5 @@ export class WorkspaceDirectory {
       workspace: cluster,
       name: LOGICAL_CLUSTER_NAME,
     });
-  }
-
-  async exists(cluster: string): Promise<boolean> {
-    return cluster === ROOT_WORKSPACE || (await this.find(cluster)) !== undefined;
   }
 }
