@@ -512,6 +512,41 @@ test('objects of one version are seen in another by the rules of who exports the
   expect((await ask('GET', people('v1', '/alan'))).body.spec).toEqual({ name: 'Alan' });
 });
 
+test("kcp's own APIs have an identity, which claims name, and can be bound though they are built in", async () => {
+  const { client } = plane;
+  const identityHash = await until(
+    client,
+    API_EXPORTS,
+    undefined,
+    (all: Json[]) => all.find(({ metadata }) => metadata.name === 'tenancy.kcp.io')?.status?.identityHash,
+  );
+  const claim = { group: 'tenancy.kcp.io', resource: 'workspaces', identityHash, verbs: ['*'] };
+  await create('rival', API_EXPORTS, {
+    metadata: { name: 'keeper' },
+    spec: { permissionClaims: [claim] },
+  });
+  const binding = (path: string, name: string, more: Json = {}) =>
+    create('three', API_BINDINGS, {
+      metadata: { name },
+      spec: { reference: { export: { path, name } }, ...more },
+    });
+  await binding('root', 'tenancy.kcp.io');
+  await binding('root:rival', 'keeper', {
+    permissionClaims: [{ ...claim, state: 'Accepted', selector: { matchAll: true } }],
+  });
+  const names = ['tenancy.kcp.io', 'keeper'];
+  await until(inside('three'), API_BINDINGS, undefined, (all: Json[]) => {
+    const bound = all.filter(({ metadata }) => names.includes(metadata.name));
+    return bound.length === 2 && bound.every(({ status }) => status?.phase === 'Bound');
+  });
+  await create('three', WORKSPACES, { metadata: { name: 'child' } });
+  const seen = await ask(
+    'GET',
+    `/services/apiexport/${clusters.rival}/keeper/clusters/*/apis/tenancy.kcp.io/v1alpha1/workspaces`,
+  );
+  expect(seen.body.items.map(({ metadata }: Json) => metadata.name)).toEqual(['child']);
+});
+
 test('a binding that goes takes the objects with it', async () => {
   const watching = watched(
     `/clusters/${clusters.two}/apis/${GROUP}/v1/widgets?resourceVersion=0`,
