@@ -10,8 +10,8 @@ export interface Libc {
   umount(target: string, flags: number): void;
   /** Shows `source` at `target`, read-only, with the owners that a user namespace gives its files (mount_setattr(2)). */
   mountShifted(source: string, target: string, userNamespace: number): void;
-  /** False when another holds the lock (LOCK_NB). */
-  tryLock(fd: number): boolean;
+  /** False when another holds the lock (LOCK_NB); a shared one is only held up by who wants it alone. */
+  tryLock(fd: number, shared?: boolean): boolean;
   setNetworkNamespace(fd: number): void;
   /** A non-blocking TCP socket that has begun to connect to the loopback of the thread's network namespace. */
   connectLoopback(family: 4 | 6, port: number): { fd: number; error: string | undefined };
@@ -57,6 +57,7 @@ export const MNT_DETACH = 2;
 const MOST_RACES = 10_000;
 
 const CLONE_NEWNET = 0x40000000;
+const LOCK_SH_NB = 1 | 4;
 const LOCK_EX_NB = 2 | 4;
 const AF_UNIX = 1;
 const SOCK_SEQPACKET_NONBLOCK_CLOEXEC = 5 | 0o4000 | 0o2000000;
@@ -213,8 +214,8 @@ function fileCalls(c: Library, errno: () => string, must: Must) {
         must(close(tree), 'close', String(tree));
       }
     },
-    tryLock: (fd: number) => {
-      if (flock(fd, LOCK_EX_NB) === 0) return true;
+    tryLock: (fd: number, shared = false) => {
+      if (flock(fd, shared ? LOCK_SH_NB : LOCK_EX_NB) === 0) return true;
       const why = errno();
       if (why === 'EAGAIN' || why === 'EWOULDBLOCK' || why === 'EINTR') return false;
       throw new SystemCallFailed('flock', why, String(fd));

@@ -12,15 +12,16 @@ const queues = new Map<string, Promise<unknown>>();
  * Runs `work` while this process holds flock(2) on `path`. The kernel drops the lock when the holder dies,
  * so a crash never leaves it behind. Calls within one process queue up without polling.
  *
+ * @param options `shared`: others may hold it at the same time, also shared.
  * @throws OrreryError LockTimeout after `timeoutMs` (default 60 s).
  */
 export async function withFileLock<T>(
   path: string,
   work: () => Promise<T>,
-  options: { timeoutMs?: number } = {},
+  options: { timeoutMs?: number; shared?: boolean } = {},
 ): Promise<T> {
   const before = queues.get(path) ?? Promise.resolve();
-  const mine = before.then(() => hold(path, work, options.timeoutMs ?? 60_000));
+  const mine = before.then(() => hold(path, work, options));
   const settled = mine.then(
     () => undefined,
     () => undefined,
@@ -33,11 +34,15 @@ export async function withFileLock<T>(
   }
 }
 
-async function hold<T>(path: string, work: () => Promise<T>, timeoutMs: number): Promise<T> {
+async function hold<T>(
+  path: string,
+  work: () => Promise<T>,
+  { timeoutMs = 60_000, shared = false }: { timeoutMs?: number; shared?: boolean },
+): Promise<T> {
   const file = openLock(path);
   try {
     const endMs = Date.now() + timeoutMs;
-    for (let waitMs = 1; !libc().tryLock(file); waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    for (let waitMs = 1; !libc().tryLock(file, shared); waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       if (Date.now() > endMs)
         throw new OrreryError('LockTimeout', `another process has held ${path} for ${timeoutMs} ms`);
       await systemClock.sleep(waitMs);

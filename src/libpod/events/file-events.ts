@@ -41,7 +41,10 @@ export class FileEvents implements Events {
     if (this.#backend === 'none') return;
     const line = `${eventToJson({ ...event, Time: this.#time() })}\n`;
     await mkdir(dirname(this.#path), { recursive: true });
-    await withFileLock(`${this.#path}.lock`, () => this.#write(line));
+    // Each is one write at the end of the file: those who write hold up nobody but who replaces it.
+    const lock = `${this.#path}.lock`;
+    const isWritten = await withFileLock(lock, async () => this.#write(line), { shared: true });
+    if (!isWritten) await withFileLock(lock, () => this.#rotate(line));
   }
 
   async *read(options: Parameters<Events['read']>[0]): AsyncIterable<LibpodEvent> {
@@ -67,24 +70,24 @@ export class FileEvents implements Events {
     );
   }
 
-  /** At once: a command tells some ten events, and each step by way of a thread is dearer than the step. */
-  async #write(line: string): Promise<void> {
+  /** False when the file is full. At once: a command tells some ten events, and each step by way of a thread is dearer than the step. */
+  #write(line: string): boolean {
     const file = openSync(this.#path, 'a+', 0o600);
     try {
       const { size } = fstatSync(file);
-      const isFull = this.#limitBytes > 0 && size > 0 && size + Buffer.byteLength(line) >= this.#limitBytes;
-      if (!isFull) {
-        writeWhole(file, `${endsTorn(file, size) ? '\n' : ''}${line}`);
-        return;
-      }
+      if (this.#limitBytes > 0 && size > 0 && size + Buffer.byteLength(line) >= this.#limitBytes)
+        return false;
+      writeWhole(file, `${endsTorn(file, size) ? '\n' : ''}${line}`);
+      return true;
     } finally {
       closeSync(file);
     }
-    await this.#rotate(line);
   }
 
   /** The newer half stays, with a mark; readers find the old file as it was. */
   async #rotate(line: string): Promise<void> {
+    // Whoever waited for the lock before may have done it.
+    if (this.#write(line)) return;
     const whole = await readFile(this.#path);
     const content = whole.subarray(Math.floor(whole.byteLength / 2)).toString();
     const newline = content.indexOf('\n');
@@ -235,7 +238,6 @@ async function readFrom(file: FileHandle, offset: number): Promise<Buffer> {
   }
   return buffer.subarray(0, length);
 }
-
 /** Whether the last line has no end: its writer died in the middle. */
 /** A full disk may take a part; what fails then is the next write, with its reason. */
 function writeWhole(file: number, text: string): void {
