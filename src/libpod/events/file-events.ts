@@ -238,7 +238,7 @@ async function readFrom(file: FileHandle, offset: number): Promise<Buffer> {
   }
   return buffer.subarray(0, length);
 }
-/** Whether the last line has no end: its writer died in the middle. */
+
 /** A full disk may take a part; what fails then is the next write, with its reason. */
 function writeWhole(file: number, text: string): void {
   for (let left = Buffer.from(text); left.byteLength > 0; ) left = left.subarray(writeSync(file, left));
