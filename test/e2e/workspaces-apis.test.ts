@@ -427,6 +427,34 @@ test('of what an owner claims he sees what consumers have accepted', async () =>
   ]);
 });
 
+test('who may do what in a workspace is told to an owner that it lets ask', async () => {
+  const claim = { group: 'authorization.k8s.io', resource: 'subjectaccessreviews', verbs: ['create'] };
+  await create('rival', API_EXPORTS, { metadata: { name: 'judge' }, spec: { permissionClaims: [claim] } });
+  const asked = (groups: string[]) =>
+    ask(
+      'POST',
+      `/services/apiexport/${clusters.rival}/judge/clusters/${clusters.three}/apis/authorization.k8s.io/v1/subjectaccessreviews`,
+      { spec: { groups, resourceAttributes: { verb: 'get', resource: 'secrets', namespace: 'default' } } },
+    );
+  const accepted = { ...claim, state: 'Accepted', selector: { matchAll: true } };
+  await create('three', API_BINDINGS, {
+    metadata: { name: 'judge' },
+    spec: {
+      reference: { export: { path: 'root:rival', name: 'judge' } },
+      permissionClaims: [{ ...accepted, state: 'Rejected' }],
+    },
+  });
+  await until(inside('three'), API_BINDINGS, undefined, (all: Json[]) =>
+    all.some(({ metadata, status }) => metadata.name === 'judge' && status?.phase === 'Bound'),
+  );
+  expect((await asked(MASTER.groups as string[])).status).toBe(403);
+  const body = { spec: { permissionClaims: [accepted] } };
+  await inside('three').resource(API_BINDINGS).patch('judge', { type: 'merge', body });
+  const verdict = async (groups: string[]) => (await asked(groups)).body.status.allowed;
+  expect(await verdict(['system:masters'])).toBe(true);
+  expect(await verdict(['nobody'])).toBe(false);
+});
+
 test('a maximal permission policy bounds what consumers may do, whatever their own roles say', async () => {
   clusters.strict = await workspace('strict');
   clusters.seven = await workspace('seven');
