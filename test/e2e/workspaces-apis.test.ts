@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { User } from '../../src/apiserver/index.ts';
 import {
@@ -50,16 +53,21 @@ const NAMES = { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind:
 const MASTER: User = { name: 'admin', groups: ['system:masters', 'system:authenticated'] };
 
 let plane: ControlPlane;
+let directory: string;
 /** Names of logical clusters. */
 const clusters: Record<string, string> = {};
 
 beforeAll(async () => {
-  plane = await bootControlPlane();
+  directory = await mkdtemp(join(tmpdir(), 'orrery-workspaces-apis-'));
+  plane = await bootControlPlane({ directory });
   for (const name of ['provider', 'rival', 'one', 'two', 'three']) clusters[name] = await workspace(name);
   await exportWidgets('provider', { size: { type: 'integer' } });
   await exportWidgets('rival', { colour: { type: 'string' } });
 }, 60_000);
-afterAll(() => plane.stop());
+afterAll(async () => {
+  await plane.stop();
+  await rm(directory, { recursive: true, force: true });
+});
 
 async function workspace(name: string): Promise<string> {
   const { client } = plane;
@@ -601,4 +609,25 @@ test('a binding that goes takes the objects with it', async () => {
   await watching;
   await bind('two', 'provider');
   expect((await inside('two').resource<KubeObject>(WIDGETS).list()).items).toEqual([]);
+});
+
+test('what is bound is there again when the server is, also when who exported it has taken all back', async () => {
+  await create('two', WIDGETS, widget('kept', { size: 3 }));
+  const { metadata } = (await ask('GET', `${viewOf('provider')}/apis/${GROUP}/v1/widgets`)).body;
+  await inside('rival').resource(API_EXPORTS).delete('widgets');
+  await inside('rival').resource(API_RESOURCE_SCHEMAS).delete(`v1.widgets.${GROUP}`);
+  await plane.stop();
+  plane = await bootControlPlane({ directory });
+  const listed = await inside('two').resource<KubeObject>(WIDGETS).list();
+  expect(listed.items.map(nameOf)).toEqual(['kept']);
+  const red = (await inside('three').resource<KubeObject>(WIDGETS).get('r', 'default')) as Json;
+  expect(red.spec.colour).toBe('red');
+  const ada = `/clusters/${clusters.three}/apis/${GROUP}/v2/namespaces/default/people/ada`;
+  expect((await ask('GET', ada)).body.spec).toEqual({ first: 'Ada', last: 'Lovelace' });
+  const watching = watched(
+    `${viewOf('provider')}/apis/${GROUP}/v1/widgets?resourceVersion=${metadata.resourceVersion}`,
+    ({ type, object }) => type === 'ADDED' && object.metadata.name === 'later',
+  );
+  await create('two', WIDGETS, widget('later'));
+  await watching;
 });
