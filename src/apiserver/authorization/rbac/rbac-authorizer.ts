@@ -79,22 +79,30 @@ export class RbacAuthorizer implements Authorizer {
     { workspace, namespace }: RulesScope,
     visit: (grant: Grant, rules: Rules) => boolean,
   ): Promise<string[]> {
-    const keys = [...new Set(effectiveUsers(workspace, user).flatMap(userKeys))];
+    const keys = keysOf(user, workspace);
     const errors: string[] = [];
     for (const place of namespace === undefined ? [undefined] : [undefined, namespace]) {
       const loading = this.#policies.grants(workspace, place);
-      const grants = loading instanceof Promise ? await loading : loading;
+      const sources = [loading instanceof Promise ? await loading : loading];
       const defaults = place === undefined ? this.#policies.defaultGrants(workspace) : undefined;
-      for (const key of keys)
-        for (const grant of [...(grants.get(key) ?? []), ...(defaults?.get(key) ?? [])]) {
-          const reading = this.#policies.rulesOf(workspace, grant);
-          const rules = reading instanceof Promise ? await reading : reading;
-          if (rules === undefined) errors.push(missing(grant));
-          else if (!visit(grant, rules)) return errors;
-        }
+      if (defaults !== undefined) sources.push(defaults);
+      for (const grants of sources)
+        for (const key of keys)
+          for (const grant of grants.get(key) ?? []) {
+            const reading = this.#policies.rulesOf(workspace, grant);
+            const rules = reading instanceof Promise ? await reading : reading;
+            if (rules === undefined) errors.push(missing(grant));
+            else if (!visit(grant, rules)) return errors;
+          }
     }
     return errors;
   }
+}
+
+/** Under what subjects a user's grants are found. */
+function keysOf(user: Pick<User, 'name' | 'groups' | 'extra'>, workspace: string): readonly string[] {
+  if (user.extra === undefined) return userKeys(user);
+  return [...new Set(effectiveUsers(workspace, user).flatMap(userKeys))];
 }
 
 function ruleRequestOf({ verb, path, resource }: AuthorizationAttributes): RuleRequest {
