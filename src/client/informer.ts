@@ -1,6 +1,7 @@
 import { Backoff, type Clock, Gone, type Log, messageOf } from '../base/index.ts';
 import type { KubeObject } from '../kube/index.ts';
 import type { Client, ResourceClient, ResourceRef } from './client.ts';
+import { KeyIndex } from './key-index.ts';
 import { keyOf, namespaceKeyOf, type ObjectKey } from './object-key.ts';
 import { Unreachable } from './status-error.ts';
 
@@ -74,13 +75,13 @@ export class Informer<T extends KubeObject> {
   byIndex(name: string, value: string): T[] {
     const index = this.#indexes.get(name);
     if (index === undefined) throw new RangeError(`no index ${name} of ${this.resource.resource}`);
-    return [...(index.keys.get(value) ?? [])].map((key) => this.#objects.get(key)!);
+    return index.keys.of(value).map((key) => this.#objects.get(key)!);
   }
 
   /** Adds an index; one of that name that exists already stays as it is. */
   addIndex(name: string, values: (object: T) => readonly string[]): void {
     if (this.#indexes.has(name)) return;
-    const index: Index<T> = { values, keys: new Map() };
+    const index: Index<T> = { values, keys: new KeyIndex() };
     this.#indexes.set(name, index);
     for (const [key, object] of this.#objects) indexObject(index, key, object);
   }
@@ -234,23 +235,15 @@ export class Informer<T extends KubeObject> {
 
 interface Index<T> {
   values: (object: T) => readonly string[];
-  keys: Map<string, Set<ObjectKey>>;
+  keys: KeyIndex;
 }
 
 function indexObject<T>(index: Index<T>, key: ObjectKey, object: T): void {
-  for (const value of index.values(object)) {
-    const keys = index.keys.get(value);
-    if (keys === undefined) index.keys.set(value, new Set([key]));
-    else keys.add(key);
-  }
+  for (const value of index.values(object)) index.keys.add(value, key);
 }
 
 function unindexObject<T>(index: Index<T>, key: ObjectKey, object: T): void {
-  for (const value of index.values(object)) {
-    const keys = index.keys.get(value);
-    keys?.delete(key);
-    if (keys?.size === 0) index.keys.delete(value);
-  }
+  for (const value of index.values(object)) index.keys.delete(value, key);
 }
 
 /** The default transform: managedFields are often half of an object and no controller reads them. */

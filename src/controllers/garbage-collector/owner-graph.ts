@@ -10,7 +10,7 @@ export interface GraphNode {
   /** Where it lives; of an owner that was only heard of, as its dependents describe it. */
   identity: ObjectIdentity;
   owners: readonly metav1.OwnerReference[];
-  dependents: Set<GraphNode>;
+  dependents: ReadonlySet<GraphNode>;
   finalizers: readonly string[];
   /** It has a deletionTimestamp. */
   deleting: boolean;
@@ -68,9 +68,9 @@ export class OwnerGraph {
     const wasWaiting = waitsForDependents(node);
     node.identity = identityOf(object, resource);
     node.virtual = false;
-    node.finalizers = object.metadata.finalizers ?? [];
+    node.finalizers = object.metadata.finalizers ?? NONE;
     node.deleting = object.metadata.deletionTimestamp !== undefined;
-    this.#setOwners(node, object.metadata.ownerReferences ?? [], change);
+    this.#setOwners(node, object.metadata.ownerReferences ?? NONE, change);
     if (node.deleting && node.finalizers.includes(ORPHAN)) change.toOrphan.push(node);
     if (waitsForDependents(node)) {
       if (!wasWaiting) change.toDelete.push(...node.dependents);
@@ -88,7 +88,7 @@ export class OwnerGraph {
     for (const { uid: ownerUid } of node.owners) {
       const owner = this.#nodes.get(ownerUid);
       if (owner === undefined) continue;
-      owner.dependents.delete(node);
+      dropDependent(owner, node);
       if (waitsForDependents(owner)) change.toDelete.push(owner);
       this.#dropIfForgotten(owner);
     }
@@ -117,7 +117,7 @@ export class OwnerGraph {
         // Nobody has seen this owner yet: whether it exists at all has to be asked.
         change.toDelete.push(owner);
       }
-      owner.dependents.add(node);
+      addDependent(owner, node);
       const blockedBefore = earlier?.blockOwnerDeletion === true;
       const unblocked = blockedBefore && reference.blockOwnerDeletion !== true;
       if (unblocked && waitsForDependents(owner)) change.toDelete.push(owner);
@@ -126,7 +126,7 @@ export class OwnerGraph {
     for (const uid of before.keys()) {
       const owner = this.#nodes.get(uid);
       if (owner === undefined) continue;
-      owner.dependents.delete(node);
+      dropDependent(owner, node);
       if (waitsForDependents(owner)) change.toDelete.push(owner);
       this.#dropIfForgotten(owner);
     }
@@ -141,9 +141,9 @@ export class OwnerGraph {
     const node: GraphNode = {
       uid,
       identity,
-      owners: [],
-      dependents: new Set(),
-      finalizers: [],
+      owners: NONE,
+      dependents: NOBODY,
+      finalizers: NONE,
       deleting: false,
       virtual: false,
     };
@@ -157,6 +157,21 @@ export class OwnerGraph {
     const { apiVersion, kind, name } = reference;
     return { workspace, namespace, name, apiVersion, kind, resource: undefined };
   }
+}
+
+/** Most objects own nothing, and share this. */
+const NOBODY: ReadonlySet<GraphNode> = new Set();
+const NONE: readonly never[] = [];
+
+function addDependent(owner: GraphNode, node: GraphNode): void {
+  if (owner.dependents === NOBODY) owner.dependents = new Set();
+  (owner.dependents as Set<GraphNode>).add(node);
+}
+
+function dropDependent(owner: GraphNode, node: GraphNode): void {
+  if (owner.dependents === NOBODY) return;
+  (owner.dependents as Set<GraphNode>).delete(node);
+  if (owner.dependents.size === 0) owner.dependents = NOBODY;
 }
 
 function identityOf(object: KubeObject, resource: ResourceRef): ObjectIdentity {
