@@ -15,7 +15,8 @@ import { requestLabels } from './discovery/request-labels.ts';
 import { type RouteParts, servePath } from './discovery/routes.ts';
 import { checkAcceptable, encodeAnswer, statusResponse, warningHeader } from './encoding/answer.ts';
 import { forbidden, methodNotAllowed, pathNotFound, qualifiedName } from './errors.ts';
-import type { CustomResources, ServedResource } from './extensions/custom-resources.ts';
+import type { CustomResources } from './extensions/custom-resources.ts';
+import type { ServedResource } from './extensions/served-versions.ts';
 import { type FlowGate, Overloaded } from './flow-control/flow-control.ts';
 import {
   type ApiRequest,

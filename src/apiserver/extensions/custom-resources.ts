@@ -1,4 +1,4 @@
-import { type Clock, Gone, type Log, messageOf, NotFound, OrreryError } from '../../base/index.ts';
+import { type Clock, Gone, type Log, messageOf, OrreryError } from '../../base/index.ts';
 import {
   BOUND_DEFINITIONS_WORKSPACE,
   CLEANUP_FINALIZER,
@@ -24,48 +24,21 @@ import type { ResourceRequestInfo } from '../request-info/request-info.ts';
 import { addressOf } from '../storage/keys.ts';
 import { type ObjectStorage, WriteRace } from '../storage/object-storage.ts';
 import type { WebhookClient } from '../webhooks/webhook-client.ts';
-import { converterOf } from './converter.ts';
-import { CustomStorage } from './custom-storage.ts';
 import { removeInstances } from './instance-removal.ts';
-import { ObjectView } from './object-view.ts';
+import { type ServedDefinition, type ServedResource, ServedVersions } from './served-versions.ts';
 
-/** Compiled definitions kept for the next request: so many, and of schemas of so many bytes of JSON together. */
-const LOADED_LIMIT = 64;
-const LOADED_LIMIT_BYTES = 8 * 1024 * 1024;
 /** After the store failed. */
 const RETRY_MS = 1000;
 
-/** One served version, ready for requests. */
-export interface ServedResource {
-  resource: Resource;
-  storage: ObjectStorage;
-  /** Aborted when the definition changes or goes: watches end. */
-  closing: AbortSignal;
-  terminating: boolean;
-  /** What users of a deprecated version are told. */
-  deprecation: string | undefined;
-}
-
 /** What is kept of every definition: names and hashes, not schemas. */
-interface Entry {
-  key: string;
-  workspace: string;
+interface Entry extends ServedDefinition {
   name: string;
   group: string;
-  revision: number;
-  /** Of what serving depends on; a change of it ends watches. */
-  hash: string;
-  schemaRevision: number;
-  sizeBytes: number;
   acceptedNames: NonNullable<CustomResourceDefinition['status']>['acceptedNames'];
   namesAccepted: boolean;
-  terminating: boolean;
   resources: readonly Resource[];
-  /** Of a bound definition: the workspace of the schema it is a copy of. */
-  provider: string;
   /** The same for those who bind it, by identity and whether the binding goes. */
   bound: Map<string, readonly Resource[]>;
-  closing: AbortController;
 }
 
 export interface CustomResourcesParts {
@@ -92,13 +65,14 @@ export class CustomResources {
   readonly #boundOwners = new WeakMap<object, string>();
   /** Of resources that are bound: those whose binding is being deleted. */
   readonly #going = new WeakSet<object>();
-  readonly #loaded = new Map<string, { served: Promise<ServedResource>; sizeBytes: number }>();
+  readonly #versions: ServedVersions;
   readonly #removals = new Set<string>();
   #signal: AbortSignal | undefined;
 
   constructor(parts: CustomResourcesParts) {
     this.#parts = parts;
     this.#definitions = parts.catalog.findStored('apiextensions.k8s.io', 'customresourcedefinitions')!;
+    this.#versions = new ServedVersions(parts);
   }
 
   /** Resolves once everything that is stored is served; goes on in the background until `signal` aborts. */
@@ -170,34 +144,12 @@ export class CustomResources {
   async served(resource: Resource): Promise<ServedResource | undefined> {
     const entry = this.#ownerOf(resource);
     if (entry === undefined) return undefined;
-    const served = await this.#loadedOf(entry, resource.version);
+    const served = await this.#versions.of(entry, resource.version);
     const { name, identity, bound } = resource;
     if (!this.#boundOwners.has(resource)) return served;
     const place = { name, ...(identity !== undefined && bound !== undefined && { identity, bound }) };
     const terminating = served.terminating || this.#going.has(resource);
     return { ...served, terminating, resource: { ...served.resource, ...place } };
-  }
-
-  #loadedOf(entry: Entry, version: string): Promise<ServedResource> {
-    const id = `${entry.key} ${entry.hash} ${entry.revision} ${version}`;
-    let loaded = this.#loaded.get(id);
-    if (loaded === undefined) {
-      loaded = { served: this.#load(entry, version), sizeBytes: entry.sizeBytes };
-      loaded.served.catch(() => this.#loaded.delete(id));
-    } else this.#loaded.delete(id);
-    this.#loaded.set(id, loaded);
-    this.#forgetOldest();
-    return loaded.served;
-  }
-
-  #forgetOldest(): void {
-    let total = 0;
-    for (const { sizeBytes } of this.#loaded.values()) total += sizeBytes;
-    for (const [id, { sizeBytes }] of this.#loaded) {
-      if (this.#loaded.size <= 1 || (this.#loaded.size <= LOADED_LIMIT && total <= LOADED_LIMIT_BYTES)) break;
-      this.#loaded.delete(id);
-      total -= sizeBytes;
-    }
   }
 
   /** The catalog's resources with their schemas, for documents; those that have gone meanwhile are left out. */
@@ -207,7 +159,7 @@ export class CustomResources {
       const entry = this.#ownerOf(resource);
       if (entry === undefined) whole.push(resource);
       else {
-        const crd = await this.#read(entry.key);
+        const crd = await this.#versions.definition(entry.key);
         const version = crd?.spec.versions.find(({ name }) => name === resource.version);
         if (crd !== undefined && version !== undefined) this.#addWhole(whole, crd, version);
       }
@@ -226,41 +178,6 @@ export class CustomResources {
     } catch (error) {
       this.#parts.log.error('a definition is left out of the documents', { name: crd.metadata.name, error });
     }
-  }
-
-  async #load(entry: Entry, version: string): Promise<ServedResource> {
-    const crd = await this.#read(entry.key);
-    const described = crd?.spec.versions.find(({ name }) => name === version);
-    if (crd === undefined || described === undefined)
-      throw new NotFound('the server could not find the requested resource');
-    const resource = customResource(crd, described);
-    const converter = converterOf(crd, {
-      webhooks: this.#parts.webhooks,
-      workspace: entry.provider,
-      isBound: entry.workspace === BOUND_DEFINITIONS_WORKSPACE,
-    });
-    const view = new ObjectView({
-      resource,
-      storageVersion: crd.spec.versions.find(({ storage }) => storage)!.name,
-      schemaRevision: entry.schemaRevision,
-      converter,
-      isAlone:
-        converter === undefined &&
-        crd.spec.versions.every(({ served, schema }) => !served || equalJson(schema, described.schema)),
-    });
-    return {
-      resource,
-      storage: new CustomStorage(this.#parts.storage.store, view),
-      closing: entry.closing.signal,
-      terminating: entry.terminating,
-      deprecation:
-        described.deprecated === true ? deprecationOf(resource, described.deprecationWarning) : undefined,
-    };
-  }
-
-  async #read(key: string): Promise<CustomResourceDefinition | undefined> {
-    const stored = await this.#parts.storage.get(key);
-    return stored && (JSON.parse(decodeText(stored.bytes)) as CustomResourceDefinition);
   }
 
   async #list(signal: AbortSignal): Promise<number> {
@@ -429,10 +346,10 @@ export class CustomResources {
 
   async #removeInstances(key: string, signal: AbortSignal): Promise<void> {
     const entry = this.#entries.get(key);
-    const definition = await this.#read(key);
+    const definition = await this.#versions.definition(key);
     const stored = definition?.spec.versions.find(({ storage }) => storage)?.name;
     if (entry !== undefined && stored !== undefined) {
-      const { resource, storage } = await this.#load(entry, stored);
+      const { resource, storage } = await this.#versions.load(entry, stored);
       const { catalog, clock, log, authorizer } = this.#parts;
       const admission = new AdmissionChain([]);
       await removeInstances({ storage, catalog, clock, log, authorizer, admission }, resource, {
@@ -470,11 +387,6 @@ export class CustomResources {
       }
     }
   }
-}
-
-/** k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go, getOrCreateServingInfoFor. */
-function deprecationOf({ group, version, kind }: Resource, warning: string | undefined): string {
-  return warning ?? `${group}/${version} ${kind} is deprecated`;
 }
 
 /** Only of the server's own copies of schemas is the annotation the server's own word. */

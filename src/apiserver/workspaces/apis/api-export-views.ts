@@ -8,7 +8,8 @@ import {
 } from '../../../kube/index.ts';
 import type { AdmissionChain, StoredObjects } from '../../admission/admission.ts';
 import type { AuthorizationAttributes, Authorizer, Decision } from '../../authorization/authorizer.ts';
-import type { CustomResources, ServedResource } from '../../extensions/custom-resources.ts';
+import type { CustomResources } from '../../extensions/custom-resources.ts';
+import type { ServedResource } from '../../extensions/served-versions.ts';
 import { type Catalog, ResourceCatalog } from '../../registry/catalog.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { ALL_WORKSPACES, type ResourceRequestInfo } from '../../request-info/request-info.ts';
