@@ -27,7 +27,8 @@ exec "$@" 7>&-
  * `sh -c MAKE orrery DIRECTORY EXPECTED UIDS GIDS INSIDE PROGRAM…`. EXPECTED is the holder that was found
  * dead: when the file names another by now, PROGRAM is started anew outside, to look again. newuidmap and
  * newgidmap write the maps from outside, told by pipes when the namespace is there; without UIDS the user's
- * own id is the only one.
+ * own id is the only one. Who made the pipes has all ends of them open before anybody else is started (opened for both
+ * ways first, for that waits for nobody), so neither waits for one that was killed.
  */
 export const MAKE = `
 directory=$1 expected=$2 uids=$3 gids=$4 inside=$5
@@ -40,22 +41,21 @@ now=
 if [ -z "$uids" ]; then
   exec unshare --user --mount --propagation slave --map-root-user -- sh -c "$inside" orrery "$directory" "$@"
 fi
-ask=$directory/ask.$$ answer=$directory/answer.$$
-mkfifo -m 600 "$ask" "$answer" 2>/dev/null || {
-  rm -f "$ask" "$answer"
-  mkfifo -m 600 "$ask" "$answer" || exit 125
-}
+ask=$directory/ask answer=$directory/answer
+rm -f "$ask" "$answer"
+mkfifo -m 600 "$ask" "$answer" || exit 125
+exec 8<>"$ask" 9<>"$answer"
+exec 6>"$ask" 5<"$answer" 8<"$ask" 9>"$answer"
+rm "$ask" "$answer"
 ( (
-  exec 7>&- 3<"$ask" 4>"$answer"
-  if read -r asked <&3; then
+  exec 5<&- 6>&- 7>&-
+  if read -r asked <&8; then
     newuidmap $$ $uids &
     users=$!
-    newgidmap $$ $gids && wait $users && echo yes >&4
+    newgidmap $$ $gids && wait $users && echo yes >&9
   fi
-  exec 4>&-
-  rm -f "$ask" "$answer"
 ) & )
-exec 6>"$ask" 5<"$answer"
+exec 8<&- 9>&-
 exec unshare --user --mount --propagation slave -- sh -c "$inside" orrery "$directory" "$@"
 `;
 
