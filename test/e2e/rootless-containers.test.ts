@@ -249,7 +249,7 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
 
   test('kill -9 of everything leaves nothing that the next command does not make good', async () => {
     await orrery('run', '-d', '--name', 'hit', '--network', 'none', IMAGE, '-c', 'sleep 1000');
-    for (const { pid } of user.processes()) process.kill(pid, 'SIGKILL');
+    user.killEverything();
     await until(() => user.processes().length === 0);
     expect(await statusOf('hit')).toBe('exited');
     expect((await orrery('start', 'hit')).exitCode).toBe(0);

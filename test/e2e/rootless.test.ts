@@ -153,7 +153,7 @@ describe.skipIf(why !== '')("an ordinary user's namespaces", { timeout: 120_000 
 
   test('kill -9 of everything leaves what the next command makes good', async () => {
     const holder = await hold();
-    for (const { pid } of user.processes()) process.kill(pid, 'SIGKILL');
+    user.killEverything();
     await once(holder, 'close');
     expect((await orrery('unshare', 'id', '-u')).stdout).toBe('0\n');
     const left = readdirSync(join(user.runtimeDirectory, 'orrery'));

@@ -12,7 +12,9 @@ import {
 } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { runCommand } from '../../src/base/index.ts';
+import { processIdentity } from '../../src/engine/system/process-identity.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');
 
@@ -54,6 +56,8 @@ export interface OrdinaryUser {
   readonly program: readonly string[];
   /** Processes of the user and of their subordinate ids. */
   processes(): { pid: number; command: string }[];
+  /** `kill -9` of all of them at once; some may end by themselves meanwhile. */
+  killEverything(): void;
   dispose(): Promise<void>;
 }
 
@@ -113,12 +117,16 @@ export async function ordinaryUser(): Promise<OrdinaryUser> {
   const run = (command: readonly string[], options: RunOptions = {}) =>
     ended(start(command, options), options);
   const ids = { uid, from: subordinate, to: subordinate + 65_536 };
+  const killEverything = () => {
+    for (const { pid } of processesOf(ids)) killQuietly(pid);
+  };
   return {
-    ...{ uid, name, home, runtimeDirectory, subordinate, program, start, run },
+    ...{ uid, name, home, runtimeDirectory, subordinate, program, start, run, killEverything },
     orrery: (args, options) => run([...program, ...args], options),
     processes: () => processesOf(ids),
     dispose: async () => {
-      for (const { pid } of processesOf(ids)) killQuietly(pid);
+      // Somebody who comes later may be given the same number; and whoever has processes is not deleted.
+      for (killEverything(); processesOf(ids).length > 0; killEverything()) await setTimeout(20);
       if (isRoot) {
         await runCommand('umount', ['--lazy', view]);
         await runCommand('userdel', [name]);
@@ -149,7 +157,7 @@ export function ended(child: ChildProcess, options: RunOptions): Promise<UserRun
     // It may end without reading; its exit code tells.
     child.stdin!.on('error', () => undefined);
     child.stdin!.end(options.input ?? '');
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000);
+    const timer = globalThis.setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000);
     child.once('error', reject);
     child.once('close', (code, signal) => {
       clearTimeout(timer);
@@ -173,9 +181,10 @@ export function processesWhere(
     if (!/^\d+$/.test(name)) continue;
     const pid = Number(name);
     try {
+      // What has ended and is not reaped yet is none. One in the middle of an exec has no command line and lives.
+      if (processIdentity(pid) === undefined) continue;
       const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      // What has ended and is not reaped yet has no command line.
-      if (command !== '' && holds(pid, command)) found.push({ pid, command });
+      if (holds(pid, command)) found.push({ pid, command });
     } catch (error) {
       if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
