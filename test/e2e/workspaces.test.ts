@@ -309,6 +309,21 @@ describe('the deletion of a workspace', () => {
     expect(await stored(plane, held.spec.cluster!)).toEqual([]);
   });
 
+  test('in the midst of its making leaves nothing either', async () => {
+    const before = (await stored(plane)).length;
+    const names = Array.from({ length: 20 }, (_, index) => `hasty-${index}`);
+    await Promise.all(
+      names.map(async (name, index) => {
+        await make(root, name);
+        // Sooner or later in its making, by as many turns of the loop.
+        for (let turn = 0; turn < index * 10; turn++) await new Promise(setImmediate);
+        await root.resource(WORKSPACES).delete(name);
+      }),
+    );
+    for (const name of names) await gone(root, name);
+    expect((await stored(plane)).length).toBe(before);
+  });
+
   test('the same name again is another logical cluster', async () => {
     const first = await ready(root, 'again');
     await root.resource(WORKSPACES).delete('again');

@@ -1,7 +1,13 @@
 import { messageOf, NotFound } from '../../base/index.ts';
 import { type Informer, makeKey, NODES, PODS, splitKey, workspaceOf } from '../../client/index.ts';
 import { type corev1, isPodTerminal, observedSpecOf } from '../../kube/index.ts';
-import { type ControllerContext, cachesSynced, kubeTime, type RunnableController } from '../context.ts';
+import {
+  type ControllerContext,
+  cachesSynced,
+  isInRoot,
+  kubeTime,
+  type RunnableController,
+} from '../context.ts';
 
 const PERIOD_MS = 20_000;
 /** How long a node must be gone before its pods are given up; it may just be registering anew. */
@@ -38,7 +44,7 @@ export class PodGarbageCollector implements RunnableController {
     const doomed = [
       ...[...byWorkspace(pods).values()].flatMap((some) => surplusTerminated(some, MAX_TERMINATED_PODS)),
       ...pods.filter((pod) => pod.spec.nodeName && gone.has(nodeKeyOf(pod))),
-      ...pods.filter((pod) => !pod.spec.nodeName && pod.metadata.deletionTimestamp !== undefined),
+      ...pods.filter((pod) => isUnattended(pod) && pod.metadata.deletionTimestamp !== undefined),
     ];
     for (const pod of new Set(doomed)) {
       if (signal.aborted) return;
@@ -109,6 +115,11 @@ export class PodGarbageCollector implements RunnableController {
       if (!(error instanceof NotFound)) throw error;
     }
   }
+}
+
+/** Nobody would confirm its end: it has no node, or lies where nothing runs whatever node it names. */
+function isUnattended(pod: corev1.Pod): boolean {
+  return !pod.spec.nodeName || !isInRoot(pod);
 }
 
 /** The node a pod names, in the pod's own workspace: those of others are none of its. */
