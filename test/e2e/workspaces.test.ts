@@ -309,6 +309,15 @@ describe('the deletion of a workspace', () => {
     expect(await stored(plane, held.spec.cluster!)).toEqual([]);
   });
 
+  test('from within takes the Workspace along', async () => {
+    const { spec } = await ready(root, 'inside');
+    const clusters = root.in(spec.cluster!).resource<LogicalCluster>(LOGICAL_CLUSTERS);
+    await clusters.patch('cluster', { type: 'merge', body: { spec: { directlyDeletable: true } } });
+    await clusters.delete('cluster');
+    await gone(root, 'inside');
+    expect(await stored(plane, spec.cluster!)).toEqual([]);
+  });
+
   test('in the midst of its making leaves nothing either', async () => {
     const before = (await stored(plane)).length;
     const names = Array.from({ length: 20 }, (_, index) => `hasty-${index}`);
