@@ -127,7 +127,7 @@ async function bind(
 }
 
 async function ask(
-  method: 'GET' | 'POST' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
   body?: Json,
   user = MASTER,
@@ -321,6 +321,37 @@ test('policies of the owner guard what is exported, and those of consumers do no
   await create('one', VALIDATING_POLICY_BINDINGS, bindingOf('consumer'));
   await expect(create('one', WIDGETS, widget('bad'))).rejects.toThrow('said by owner');
   await create('one', WIDGETS, widget('good'));
+});
+
+test('whose identity an export has, and what a binding binds, nobody says who may do all in a workspace', async () => {
+  const thief: User = { name: 'thief', groups: ['system:authenticated'] };
+  for (const where of ['rival', 'three'])
+    await create(where, CLUSTER_ROLE_BINDINGS, {
+      metadata: { name: 'thief' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ kind: 'User', name: 'thief', apiGroup: 'rbac.authorization.k8s.io' }],
+    });
+  const { status: wanted } = (await inside('provider').resource(API_EXPORTS).get('widgets')) as Json;
+  const change = async (where: string, path: string, edit: (status: Json) => void) => {
+    const full = `/clusters/${clusters[where]}/apis/apis.kcp.io/v1alpha2/${path}`;
+    const { body } = await ask('GET', full, undefined, thief);
+    edit(body.status);
+    return (await ask('PUT', `${full}/status`, body, thief)).body;
+  };
+  const stolen = await change('rival', 'apiexports/widgets', (status) => {
+    status.identityHash = wanted.identityHash;
+  });
+  expect(stolen.message).toContain('status.identityHash is written by the server alone');
+  const seen = await ask('GET', `${viewOf('rival')}/apis/${GROUP}/v1/widgets`, undefined, thief);
+  expect(seen.body.items.map(nameOf)).toEqual(['not-seen', 'r']);
+  const unasked = await change('three', 'apibindings/widgets-of-rival', (status) => {
+    status.boundResources[0].schema.identityHash = wanted.identityHash;
+  });
+  expect(unasked.message).toContain('status.boundResources is written by the server alone');
+  const noted = await change('three', 'apibindings/widgets-of-rival', ({ conditions }) =>
+    conditions.push({ type: 'Mine', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }),
+  );
+  expect(noted.status.conditions.map(({ type }: Json) => type)).toContain('Mine');
 });
 
 test('a view is for who has the content of the export', async () => {

@@ -9,6 +9,7 @@ import { ApiExportAdmission } from './api-exports.ts';
 import { apiResourceSchemaAdmission } from './api-resource-schemas.ts';
 import { BindAccess } from './bind-access.ts';
 import { BoundNamesAdmission } from './bound-names.ts';
+import { sharedApiFacts } from './shared-api-facts.ts';
 
 /** Plug-ins of shared APIs, in kcp's order; pkg/admission/plugins.go. */
 export function apisPlugins(parts: {
@@ -20,6 +21,7 @@ export function apisPlugins(parts: {
 }): AdmissionPlugin[] {
   const access = new BindAccess(parts);
   return [
+    sharedApiFacts,
     apiResourceSchemaAdmission,
     new ApiExportAdmission(parts.catalog),
     new ApiBindingAdmission(access),
