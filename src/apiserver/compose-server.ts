@@ -44,6 +44,7 @@ import { ObjectStorage } from './storage/object-storage.ts';
 import { WebhookClient } from './webhooks/webhook-client.ts';
 import { ApiExportViews } from './workspaces/apis/api-export-views.ts';
 import { BoundApis } from './workspaces/apis/bound-apis.ts';
+import { HomeWorkspaces } from './workspaces/home-workspaces.ts';
 import { LifecycleViews } from './workspaces/lifecycle/lifecycle-views.ts';
 import { WorkspaceDirectory } from './workspaces/workspace-directory.ts';
 
@@ -135,6 +136,10 @@ export function composeServer(
       reviewToken: (...about) => authentication.tokens.review(...about),
       connect: (request) => proxy.connect(request),
       metrics: new MetricsApi(objects, nodeUsages(proxy, core)),
+      homes: new HomeWorkspaces({
+        ...{ objects, authorizer, clock },
+        own: ownObjectClient((request, user) => life.handle(request, { ...user, isInternal: true })),
+      }),
       closing: life.closing,
     },
     workspaces: core.workspaces,

@@ -176,6 +176,21 @@ test('what cannot be entered is refused, and nothing is changed', async () => {
   expect(readFileSync(cloud.kubeconfig, 'utf8')).toBe(before);
 });
 
+test("~ is the user's own workspace, with workspaces below", async () => {
+  const { out, err } = await ws('~');
+  expect(err).toBe('');
+  const [, home] = /^Current workspace is '([0-9a-z]+)'\.\n$/.exec(out) ?? [];
+  expect(home).toBeDefined();
+  expect(await told(ws('create', 'mine', '--enter'))).toContain(
+    `Current workspace is '${home}:mine' (type root:universal).`,
+  );
+  await told(ws(':root'));
+  expect(await told(ws('~:mine', '--short'))).toBe(`${home}:mine\n`);
+  const bare = await ws();
+  expect(bare.out).toBe(`Current workspace is '${home}'.\n`);
+  expect(bare.err).toContain("'orrery ws' now matches 'cd' semantics: go to home workspace.");
+});
+
 test('claims of an export are told, answered and listed', async () => {
   const examples = join(checkout, 'examples/workspaces');
   await told(ws('create', 'storage', '--workspace', 'root', '--enter'));

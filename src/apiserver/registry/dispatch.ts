@@ -3,6 +3,7 @@ import type { ServiceAccountTokens } from '../authentication/service-account-tok
 import { methodNotAllowed, pathNotFound } from '../errors.ts';
 import type { MetricsApi } from '../metrics-api/metrics-api.ts';
 import type { ResourceVerb } from '../request-info/request-info.ts';
+import type { HomeWorkspaces } from '../workspaces/home-workspaces.ts';
 import { bind } from './binding.ts';
 import { REVIEW_RESOURCES } from './catalog.ts';
 import { getComponentStatuses } from './component-statuses.ts';
@@ -28,6 +29,7 @@ export interface DispatchParts extends ReviewParts {
   connect(request: ResourceRequest): Promise<Answer>;
   /** NodeMetrics and PodMetrics. */
   metrics: MetricsApi;
+  homes: HomeWorkspaces;
   closing: AbortSignal;
 }
 
@@ -122,5 +124,6 @@ function route(
   if (parts.metrics.serves(resource)) return parts.metrics.answer(request);
   if (resource.namespaced && request.namespace === undefined && (verb === 'get' || verb === 'create'))
     throw new BadRequest('an empty namespace may not be set during creation');
+  if (verb === 'get' && parts.homes.serves(request)) return parts.homes.answer(request);
   return MAIN[verb](registry, request, parts);
 }

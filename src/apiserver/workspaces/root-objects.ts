@@ -11,11 +11,12 @@ const RBAC = `/apis/${RBAC_GROUP}/v1`;
 const USE_TYPES = 'system:kcp:universal-workspacetype-use';
 const BIND_TENANCY = 'system:kcp:apiexport:tenancy:bind';
 const BIND_TOPOLOGY = 'system:kcp:apiexport:topology:bind';
+const MAKE_HOME = 'system:kcp:home-workspace-create';
 
 /**
  * What the first workspace has beside its LogicalCluster: the types that every tree of workspaces begins with, and for
- * everybody who is known the rights to come in, to look at workspaces and types, and to use those types. Run at every
- * start: what is there is its owner's, but the one shard is where this server is.
+ * everybody who is known the rights to come in, to look at workspaces and types, to use those types, and to have a home.
+ * Run at every start: what is there is its owner's, but the one shard is where this server is.
  *
  * Source: kcp config/root, config/root-phase0. There the types bind tenancy and topology; here every workspace has them
  * built in, and their exports export nothing: they are there for their identities, which claims name, and to be bound
@@ -99,6 +100,7 @@ const ROOT_ROLES: readonly SentObject[] = [
   role(USE_TYPES, 'use', 'tenancy.kcp.io workspacetypes', ['universal', 'organization', 'team']),
   role(BIND_TENANCY, 'bind', 'apis.kcp.io apiexports', ['tenancy.kcp.io']),
   role(BIND_TOPOLOGY, 'bind', 'apis.kcp.io apiexports', ['topology.kcp.io']),
+  role(MAKE_HOME, 'create', 'tenancy.kcp.io workspaces', ['~']),
 ];
 
 function role(name: string, verb: string, about: string, resourceNames: readonly string[]): SentObject {
@@ -116,6 +118,7 @@ const BINDINGS: Readonly<Record<string, string>> = {
   'system:kcp:authenticated:universal-workspacetype-use': USE_TYPES,
   'system:kcp:authenticated:apiexport:tenancy:bind': BIND_TENANCY,
   'system:kcp:authenticated:apiexport:topology:bind': BIND_TOPOLOGY,
+  'system:kcp:authenticated:home-workspace-create': MAKE_HOME,
   'system:kcp:authenticated:tenancy:reader': 'system:kcp:tenancy:reader',
   'system:kcp:tenancy:authenticated:access': 'system:kcp:workspace:access',
 };

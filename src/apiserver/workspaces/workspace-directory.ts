@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../kube/index.ts';
 import type { StoredObjects } from '../admission/admission.ts';
+import { withoutUsers } from './home-cluster-name.ts';
 
 /** What is read of core.kcp.io LogicalCluster. */
 export interface LogicalClusterFacts extends KubeObject {
@@ -19,6 +20,10 @@ export const WORKSPACES = { group: 'tenancy.kcp.io', resource: 'workspaces' };
 const SEGMENT = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const DEEPEST = 64;
 
+export function isPathSegment(text: string): boolean {
+  return SEGMENT.test(text);
+}
+
 /**
  * Which logical cluster a path means, and what it is: read from the store at each question through the shared cache,
  * so nothing is held for a workspace nobody asks for, and an answer is never older than the last write.
@@ -31,13 +36,14 @@ export class WorkspaceDirectory {
   }
 
   /**
-   * The logical cluster that `root:team:app` or `<name of a logical cluster>:app` leads to, Workspace by Workspace. A
-   * single name stands for itself, whether there is such a logical cluster or not. Undefined when the path leads nowhere.
+   * The logical cluster that `root:team:app`, `<name of a logical cluster>:app` or `user:ann:app`, below the home of a
+   * user, leads to, Workspace by Workspace. A single name stands for itself, whether there is such a logical cluster or
+   * not. Undefined when the path leads nowhere.
    */
   async resolve(path: string): Promise<string | undefined> {
-    const [first, ...rest] = path.split(':');
-    if (rest.length > DEEPEST || ![first!, ...rest].every((segment) => SEGMENT.test(segment)))
-      return undefined;
+    const segments = path.split(':');
+    if (segments.length > DEEPEST + 1 || !segments.every(isPathSegment)) return undefined;
+    const [first, ...rest] = withoutUsers(segments);
     let cluster: string | undefined = first!;
     for (const name of rest) {
       const found: Readonly<WorkspaceFacts> | undefined = await this.#objects.find<WorkspaceFacts>(

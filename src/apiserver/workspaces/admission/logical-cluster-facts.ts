@@ -1,6 +1,7 @@
 import type { corev1alpha1 } from '../../../kube/index.ts';
 import type { AdmissionRequest, StoredObjects } from '../../admission/admission.ts';
 import { objectNotFound } from '../../errors.ts';
+import type { User } from '../../http/messages.ts';
 import { LOGICAL_CLUSTER_NAME, LOGICAL_CLUSTERS } from '../workspace-directory.ts';
 import { refused } from './refusal.ts';
 
@@ -14,6 +15,16 @@ export const TYPE_ANNOTATION = 'internal.tenancy.kcp.io/type';
 export const OWNER_ANNOTATION = 'experimental.tenancy.kcp.io/owner';
 /** Groups that users of the workspace must have. */
 export const REQUIRED_GROUPS_ANNOTATION = 'authorization.kcp.io/required-groups';
+
+/** Who asks, as authentication.k8s.io UserInfo in JSON: what is empty is left out. */
+export function ownerOf({ name, uid, groups, extra }: User): string {
+  return JSON.stringify({
+    ...(name && { username: name }),
+    ...(uid && { uid }),
+    ...(groups.length > 0 && { groups }),
+    ...(extra !== undefined && Object.keys(extra).length > 0 && { extra }),
+  });
+}
 
 /** What the workspace of a request is. @throws Forbidden, with `what` before the reason, when there is no such one */
 export async function logicalClusterOf(

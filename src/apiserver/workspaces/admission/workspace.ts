@@ -1,8 +1,12 @@
 import { equalJson, fieldErrorText, invalid, type tenancyv1alpha1 } from '../../../kube/index.ts';
 import type { AdmissionPlugin, AdmissionRequest, StoredObjects } from '../../admission/admission.ts';
-import type { User } from '../../http/messages.ts';
 import { WORKSPACES } from '../workspace-directory.ts';
-import { logicalClusterOf, OWNER_ANNOTATION, REQUIRED_GROUPS_ANNOTATION } from './logical-cluster-facts.ts';
+import {
+  logicalClusterOf,
+  OWNER_ANNOTATION,
+  ownerOf,
+  REQUIRED_GROUPS_ANNOTATION,
+} from './logical-cluster-facts.ts';
 import { isPrivileged } from './privileged.ts';
 import { refused, writes } from './refusal.ts';
 
@@ -71,16 +75,6 @@ export class WorkspaceAdmission implements AdmissionPlugin {
     const { metadata } = await logicalClusterOf(this.#objects, request);
     return metadata.annotations?.[REQUIRED_GROUPS_ANNOTATION];
   }
-}
-
-/** Who asks, as authentication.k8s.io UserInfo in JSON: what is empty is left out. */
-function ownerOf({ name, uid, groups, extra }: User): string {
-  return JSON.stringify({
-    ...(name && { username: name }),
-    ...(uid && { uid }),
-    ...(groups.length > 0 && { groups }),
-    ...(extra !== undefined && Object.keys(extra).length > 0 && { extra }),
-  });
 }
 
 function validateUpdate(request: AdmissionRequest, workspace: Workspace, old: Readonly<Workspace>): void {
