@@ -226,6 +226,21 @@ describe('a tree of workspaces', () => {
     expect(binding?.status?.phase).toBe('Bound');
     await at.resource(WIDGETS).create({ metadata: { name: 'one', namespace: 'default' } });
 
+    // What a type maintains comes back.
+    const body = { spec: { defaultAPIBindingLifecycle: 'Maintain' } };
+    await types.patch('widgeted', { type: 'merge', body });
+    await at.resource(API_BINDINGS).delete(binding!.metadata.name);
+    await until<apisv1alpha2.APIBinding, true>(at, API_BINDINGS, undefined, ([one]) =>
+      one !== undefined && one.metadata.uid !== binding!.metadata.uid && one.status?.phase === 'Bound'
+        ? true
+        : undefined,
+    );
+    await until<LogicalCluster, true>(at, LOGICAL_CLUSTERS, undefined, ([one]) =>
+      one?.status?.conditions?.some(
+        ({ type, status }) => type === 'APIBindingsReconciled' && status === 'True',
+      ),
+    );
+
     await root.resource(WORKSPACES).delete('widgeted');
     await gone(root, 'widgeted');
     expect(await stored(plane, workspace.spec.cluster!)).toEqual([]);
