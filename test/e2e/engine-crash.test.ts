@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { processArguments } from '../../src/engine/system/process-identity.ts';
 import { type EngineFixture, startEngine, tracesOf, untilState, whyNotHere } from './engine-fixture.ts';
 
 const reason = await whyNotHere();
@@ -79,6 +80,17 @@ describe.skipIf(reason !== '')(`crashes${reason && ` (skipped: ${reason})`}`, ()
     );
     const id = /id (\w{64})/.exec(text)![1]!;
     expect(await fixture.ended(id)).toMatchObject({ exitCode: 11 });
+  });
+
+  test('a process in the middle of an exec has arguments all the same', async () => {
+    for (let i = 0; i < 60; i++) {
+      const child = spawn('sh', ['-c', 'echo here; exec sleep 100']);
+      await once(child.stdout, 'data');
+      expect((await processArguments(child.pid!))?.length).toBeGreaterThan(1);
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      expect(await processArguments(child.pid!)).toBe(undefined);
+    }
   });
 
   test('a conmon that is killed is reported, and remove cleans up after it', async () => {

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { OrreryError } from '../../base/index.ts';
 import { rootlessFacts } from '../rootless/facts.ts';
 import { enteredDirectory, nameHolder } from '../rootless/namespace-holder.ts';
+import { processArguments } from '../system/process-identity.ts';
 import { readText } from './records.ts';
 
 export interface ConmonOptions {
@@ -94,18 +95,23 @@ export function startConmon(options: ConmonOptions): WaitingConmon {
     );
   });
   failed.catch(() => undefined);
+  const forked = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   // The pipe breaks when conmon dies before reading; its silence on the other pipe tells.
   start.on('error', () => undefined);
   const complaint = child.stderr === null ? Promise.resolve('') : collect(child.stderr);
   const answer = collect(sync);
   const pidFile = `${options.bundle}/conmon.pid`;
   // Its own word comes when it has detached itself; should this process be killed before, others are to know of it.
-  if (child.pid !== undefined) writeFileSync(pidFile, String(child.pid));
+  if (child.pid !== undefined) {
+    writeFileSync(`${pidFile}.tmp`, String(child.pid));
+    renameSync(`${pidFile}.tmp`, pidFile);
+  }
   const placed = child.pid === undefined ? failed : options.place(child.pid);
   placed.catch(() => undefined);
   const dismiss = () => {
-    child.kill('SIGKILL');
+    // In this order: one that is named and does not live has ended without a word.
     rmSync(pidFile, { force: true });
+    child.kill('SIGKILL');
     release(child);
   };
   const create = async () => {
@@ -116,7 +122,7 @@ export function startConmon(options: ConmonOptions): WaitingConmon {
       throw error;
     }
     start.end('\0');
-    return await created({ options, child, failed, complaint, answer });
+    return await created({ options, child, failed, forked, complaint, answer });
   };
   return { create, dismiss };
 }
@@ -125,10 +131,11 @@ async function created(given: {
   options: ConmonOptions;
   child: ChildProcess;
   failed: Promise<never>;
+  forked: Promise<void>;
   complaint: Promise<string>;
   answer: Promise<string>;
 }): Promise<number> {
-  const { options, child, failed, complaint, answer } = given;
+  const { options, child, failed, forked, complaint, answer } = given;
   const sync = child.stdio[3 + (options.preserveFds ?? 0)] as Readable;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -140,12 +147,36 @@ async function created(given: {
   try {
     const text = await Promise.race([firstLine(sync, answer), failed, late]);
     const pid = pidFrom(text, text === '' ? await complaint : '');
+    // The process that was begun ends when it has named the one it goes on as, which may have answered before.
+    await Promise.race([forked, late]);
     if (options.exec === undefined) await keepNamespaces(options.bundle);
     return pid;
   } finally {
     clearTimeout(timer);
     release(child);
   }
+}
+
+/**
+ * The conmon that a pid file names, when it lives: the number alone could be a stranger's by now. `flag` with `id` is in
+ * its arguments (its exit command carries the id too).
+ */
+export async function livingConmon(
+  pidFile: string,
+  flag: '--cid' | '--cuuid',
+  id: string,
+): Promise<number | undefined> {
+  let named = await readText(pidFile);
+  while (named !== undefined) {
+    const pid = Number(named);
+    const args = pid > 0 ? await processArguments(pid) : undefined;
+    if (args?.[args.indexOf(flag) + 1] === id) return pid;
+    // It goes on as another process, which is named before the one that was begun ends.
+    const now = await readText(pidFile);
+    if (now === named) return undefined;
+    named = now;
+  }
+  return undefined;
 }
 
 /** An ordinary user's next command joins the namespaces by the conmon that lives in them. */

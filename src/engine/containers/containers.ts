@@ -390,8 +390,7 @@ export class Containers {
   async #endProcesses(record: ContainerRecord): Promise<void> {
     const { id } = record;
     if ((await this.#states.pidOf(record)) !== undefined) await this.#killAll(record);
-    const conmon = await this.#states.conmonOf(id);
-    if (conmon !== undefined) await this.#untilConmonEnds(id, conmon);
+    await this.#untilConmonEnds(record);
     // What `runc delete` would do: without hooks its state is a folder and the control group.
     await rm(join(this.records.runcRoot, id), { recursive: true, force: true });
     for (const pid of await this.#cgroups.processes(record.cgroupPath))
@@ -405,15 +404,22 @@ export class Containers {
     for (const pid of await this.#processes.of(record)) sendSignal(pid, constants.signals.SIGKILL);
   }
 
-  /** conmon ends by itself when its container has; one that does not is killed. */
-  async #untilConmonEnds(id: string, pid: number): Promise<void> {
-    for (let tries = 0; tries < 200; tries++) {
-      if ((await this.#states.conmonOf(id)) === undefined) return;
+  /** conmon ends by itself when its container has; one that does not is killed, with whom it has make the container. */
+  async #untilConmonEnds(record: ContainerRecord): Promise<void> {
+    const { id } = record;
+    let pid = await this.#states.conmonOf(id);
+    for (let tries = 0; pid !== undefined && tries < 200; tries++) {
+      // Its starter was killed, and it has gone on to make the container.
+      if ((await this.#states.pidOf(record)) !== undefined) await this.#killAll(record);
       // It is done when it has said how the container ended; then it may be waiting for us, its exit command.
       if (await exists(join(this.records.events, id))) return;
       await delay(tries < 20 ? 5 : 10);
+      pid = await this.#states.conmonOf(id);
     }
-    sendSignal(pid, constants.signals.SIGKILL);
+    if (pid === undefined) return;
+    // Stopped, it starts nobody any more.
+    sendSignal(pid, constants.signals.SIGSTOP);
+    for (const one of [...this.#processes.childrenOf(pid), pid]) sendSignal(one, constants.signals.SIGKILL);
   }
 
   async inspect(id: string): Promise<ContainerState> {

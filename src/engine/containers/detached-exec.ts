@@ -2,8 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DetachedExec, DetachedSession, ExecOptions } from '../engine.ts';
 import type { EnginePrograms } from '../requirements.ts';
-import { processArguments } from '../system/process-identity.ts';
-import { createWithConmon } from './conmon.ts';
+import { createWithConmon, livingConmon } from './conmon.ts';
 import { writeControl } from './control.ts';
 import { processFor } from './exec.ts';
 import { type OciConfig, ociText } from './oci-config.ts';
@@ -55,10 +54,8 @@ export async function readDetachedExec({
   id,
   folder,
 }: Pick<DetachedSession, 'id' | 'folder'>): Promise<DetachedExec> {
-  const conmon = Number((await readText(join(folder, 'conmon.pid'))) ?? 0);
-  const args = conmon > 0 ? processArguments(conmon) : undefined;
   // Asked before its word is read: it writes before it ends.
-  const isHeld = args?.[args.indexOf('--cuuid') + 1] === id;
+  const isHeld = (await livingConmon(join(folder, 'conmon.pid'), '--cuuid', id)) !== undefined;
   const [exit, pid] = await Promise.all([readText(join(folder, 'exit')), readText(join(folder, 'pidfile'))]);
   return {
     isHeld,

@@ -51,6 +51,14 @@ export class Processes {
     return first === undefined ? [] : allPids().filter((pid) => sharesMounts(first, pid));
   }
 
+  childrenOf(parent: number): number[] {
+    // proc(5): field 4 is the parent.
+    return allPids().filter((pid) => {
+      const stat = readProc(`/proc/${pid}/stat`);
+      return Number(stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
+    });
+  }
+
   /** What its cgroup counts, or else the sum over its processes; undefined when it does not run. */
   async usage(record: ContainerRecord): Promise<ContainerUsage | undefined> {
     const counted = await this.#cgroups.usage(record.cgroupPath);

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { NotFound } from '../../base/index.ts';
 import type { ContainerState } from '../engine.ts';
 import { exists } from '../images/blobs.ts';
-import { isProcessAlive, processArguments } from '../system/process-identity.ts';
+import { isProcessAlive } from '../system/process-identity.ts';
 import type { Cgroups } from './cgroups.ts';
+import { livingConmon } from './conmon.ts';
 import type { Processes } from './processes.ts';
 import { type ContainerExit, type ContainerRecord, type Records, readJson, readText } from './records.ts';
 
@@ -46,11 +47,16 @@ export class States {
     };
     const exit = await this.#exitOf(record);
     if (exit !== undefined) return { ...base, status: 'exited', ...exit };
-    const live = await this.#liveState(record);
+    const conmonFile = this.#records.file(id, 'conmon.pid');
+    const named = await readText(conmonFile);
+    const live = await this.#liveState(record, named);
     if (live !== undefined) return { ...base, oomKilled: false, ...live };
     // What ended may have told conmon so while we looked.
-    const late = (await this.#exitOf(record)) ?? (await this.#unseenExit(record));
-    return { ...base, status: 'exited', ...late };
+    const late = await this.#exitOf(record);
+    if (late !== undefined) return { ...base, status: 'exited', ...late };
+    // Another may have begun its next run while we looked.
+    if ((await readText(conmonFile)) !== named) return await this.#look(record);
+    return { ...base, status: 'exited', ...(await this.#unseenExit(record)) };
   }
 
   /** The container's first process, when it is one of ours and alive. */
@@ -58,12 +64,9 @@ export class States {
     return await this.#processes.firstOf(record);
   }
 
-  /** Its conmon, when alive: the pid file alone could name a stranger by now. */
+  /** Its conmon, when alive. */
   async conmonOf(id: string): Promise<number | undefined> {
-    const pid = Number((await readText(this.#records.file(id, 'conmon.pid'))) ?? 0);
-    const args = pid > 0 ? processArguments(pid) : undefined;
-    // Its exit command carries the id too.
-    return args?.[args.indexOf('--cid') + 1] === id ? pid : undefined;
+    return await livingConmon(this.#records.file(id, 'conmon.pid'), '--cid', id);
   }
 
   /** runc's container waits in `exec.fifo` between create and start. */
@@ -71,8 +74,10 @@ export class States {
     return await exists(join(this.#records.runcRoot, id, 'exec.fifo'));
   }
 
+  /** @param named what its conmon's file said before */
   async #liveState(
     record: ContainerRecord,
+    named: string | undefined,
   ): Promise<
     Pick<ContainerState, 'status' | 'pid' | 'error' | 'isInitialized' | 'isPaused' | 'conmonPid'> | undefined
   > {
@@ -96,8 +101,7 @@ export class States {
     }
     // conmon is making the container, or is about to write down how it ended.
     if (conmon !== undefined) return { status: (await this.#records.startedAt(id)) ? 'running' : 'created' };
-    const wasStarted = await readText(this.#records.file(id, 'conmon.pid'));
-    if (wasStarted !== undefined) return undefined;
+    if (named !== undefined) return undefined;
     if (record.deferred || (await exists(this.#records.file(id, 'config.json'))))
       return { status: 'created' };
     return isProcessAlive(record.creator) ? { status: 'created' } : undefined;

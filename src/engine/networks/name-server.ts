@@ -85,7 +85,7 @@ export class NameServer {
     const pid = Number(await readIfThere(join(this.#folder, PID_FILE)));
     if (!Number.isInteger(pid) || pid <= 1) return undefined;
     // A pid of before a reboot may be anybody's.
-    return processArguments(pid)?.includes(this.#folder) ? pid : undefined;
+    return (await processArguments(pid))?.includes(this.#folder) ? pid : undefined;
   }
 
   async #start(): Promise<boolean> {
