@@ -127,8 +127,9 @@ describe.skipIf(why !== '')(`Docker's API, as dockerode uses it ${why}`, () => {
       seen += chunk.toString();
     });
     await container.resize({ w: 91, h: 17 });
-    stream.write('stty size\n');
-    await expect.poll(() => seen, { timeout: 10_000 }).toContain('17 91');
+    // Its monitor is told, and sets it when it comes to it.
+    stream.write('until [ "$(stty size)" = "17 91" ]; do sleep 0.1; done; stty size\n');
+    await expect.poll(() => seen, { timeout: 10_000 }).toContain('\n17 91');
     const left = new Promise<void>((resolve) => stream.once('end', () => resolve()));
     stream.write(Buffer.from([16, 17]));
     await left;
@@ -179,7 +180,8 @@ describe.skipIf(why !== '')(`Docker's API, as dockerode uses it ${why}`, () => {
     await exec.start({ Detach: true });
     const { Pid, ...rest } = await exec.inspect();
     expect(rest).toMatchObject({ Running: true, ExitCode: null });
-    expect(await readFile(`/proc/${Pid}/cmdline`, 'utf8')).toContain('exit 4');
+    // It may be on its way into the program yet.
+    await expect.poll(() => readFile(`/proc/${Pid}/cmdline`, 'utf8')).toContain('exit 4');
     // One that another process has begun, which has ended meanwhile.
     const { stdout: id } = await cli(
       'exec',
