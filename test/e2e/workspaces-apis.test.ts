@@ -466,6 +466,27 @@ test('of what an owner claims he sees what consumers have accepted', async () =>
   ]);
 });
 
+test('what was exported once, and is claimed now, has to be accepted', async () => {
+  clusters.nine = await workspace('nine');
+  clusters.shifty = await workspace('shifty');
+  await exportWidgets('shifty', {});
+  await bind('nine', 'shifty');
+  const { status } = (await inside('provider').resource(API_EXPORTS).get('widgets')) as Json;
+  const claim = { group: GROUP, resource: 'widgets', identityHash: status.identityHash, verbs: ['*'] };
+  const body = { spec: { resources: [], permissionClaims: [claim] } };
+  await inside('shifty').resource(API_EXPORTS).patch('widgets', { type: 'merge', body });
+  const path = `${viewOf('shifty', clusters.nine)}/apis/${GROUP}/v1/namespaces/default/widgets`;
+  expect((await ask('POST', path, widget('planted'))).status).toBe(403);
+  const accepted = { ...claim, state: 'Accepted', selector: { matchAll: true } };
+  const accept = { spec: { permissionClaims: [accepted] } };
+  await inside('nine').resource(API_BINDINGS).patch('widgets-of-shifty', { type: 'merge', body: accept });
+  await until(inside('nine'), API_BINDINGS, undefined, ([binding]: Json[]) =>
+    binding?.status?.appliedPermissionClaims?.some((one: Json) => one.identityHash === status.identityHash),
+  );
+  // Nobody has bound the other's there.
+  expect((await ask('POST', path, widget('planted'))).status).toBe(404);
+});
+
 test('who may do what in a workspace is told to an owner that it lets ask', async () => {
   const claim = { group: 'authorization.k8s.io', resource: 'subjectaccessreviews', verbs: ['create'] };
   await create('rival', API_EXPORTS, { metadata: { name: 'judge' }, spec: { permissionClaims: [claim] } });

@@ -114,7 +114,8 @@ export class ApiExportView {
       const isBound = binding.status?.boundResources?.some(
         (one) => one.group === group && one.resource === resource,
       );
-      if (isBound === true) return true;
+      // What was exported once and is claimed now needs a grant as any other.
+      if (isBound === true && isExported(exported, group, resource)) return true;
       const granted = claim && grantedClaim(binding, claim);
       if (granted === undefined || !allowsVerb(granted, verb)) {
         // Its own bindings an owner may always look at.
@@ -183,7 +184,7 @@ export class ApiExportView {
     if (claim === undefined && !isBindings) return undefined;
     const claimed = claim === undefined ? this.#builtin(group, name) : await this.#claimedResources(claim);
     const found = claimed.find(isIt);
-    if (found === undefined) return undefined;
+    if (found === undefined || !(await this.#isThere(found, workspace))) return undefined;
     if (subresource !== undefined && !CLAIMED_SUBRESOURCES.has(subresource)) return undefined;
     const custom = await this.#parts.customResources.served(found);
     const storage = new GrantedStorage(
@@ -196,6 +197,14 @@ export class ApiExportView {
       custom,
       registry: { ...own, storage, admission: admissionOf(registry.admission, granted) },
     };
+  }
+
+  /** What another exports is claimed where it is bound: nothing is put under its identity elsewhere. */
+  async #isThere({ group, name, identity }: Resource, workspace: string): Promise<boolean> {
+    if (identity === undefined || workspace === ALL_WORKSPACES) return true;
+    const { boundApis } = this.#parts;
+    const isBound = () => boundApis.identityOf(workspace, group, name) === identity;
+    return isBound() || ((await boundApis.lookAgain(workspace)) && isBound());
   }
 
   #grants(claim: Claim | undefined, verb: string, isBindings: boolean): Grants {

@@ -101,6 +101,12 @@ export class BoundApis {
     return undefined;
   }
 
+  /** Under whose identity the objects of a resource lie that is bound in a workspace. */
+  identityOf(workspace: string, group: string, name: string): string | undefined {
+    const bound = this.bindingOf(workspace, group, name)?.resources;
+    return bound?.find((one) => one.group === group && one.name === name)?.identity;
+  }
+
   /** What a schema beside an export is served as, whether anybody has bound it or not. */
   async exportedResources(cluster: string, schema: string, identity: string): Promise<readonly Resource[]> {
     const { storage } = this.#parts;
