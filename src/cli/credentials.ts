@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { ensurePki, type Pki } from '../apiserver/index.ts';
@@ -5,7 +6,7 @@ import { BadRequest, writeFileAtomic } from '../base/index.ts';
 import { readKubeconfig } from '../client/index.ts';
 import { type Config, localAddress } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { withOwnEntries } from './own-kubeconfig.ts';
+import { type ClientPair, KCP_ADMIN, withOwnEntries } from './own-kubeconfig.ts';
 
 /** Who a kubeconfig is for: CN is the user, O its groups. */
 interface Identity {
@@ -18,6 +19,12 @@ interface Identity {
   /** Names the certificate is also a server's under. */
   hosts?: string[];
 }
+
+const WORKSPACES_ADMIN: Identity = {
+  commonName: KCP_ADMIN,
+  organizations: ['system:kcp:admin'],
+  context: 'base',
+};
 
 /** The first address of the service range, the `kubernetes` Service's. */
 export function kubernetesServiceAddress(serviceCidr: string): string {
@@ -62,16 +69,13 @@ async function ensureKubeconfig(pki: Pki, file: string, server: string, identity
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  let pair = current === undefined ? undefined : await usablePair(pki, current, identity);
-  pair ??= await pki.issueCertificate({
-    commonName: identity.commonName,
-    organizations: identity.organizations,
-    ...(identity.hosts !== undefined && { hosts: identity.hosts }),
-    usages: identity.hosts === undefined ? ['client'] : ['client', 'server'],
-  });
+  const pair = await pairOf(pki, current, identity);
   const own = {
     ...{ name: identity.context, server, caPem: pki.caCertificatePem, ...pair },
-    ...(identity.workspace !== undefined && { workspace: identity.workspace }),
+    ...(identity.workspace !== undefined && {
+      workspace: identity.workspace,
+      admin: await pairOf(pki, current, WORKSPACES_ADMIN),
+    }),
   };
   const wanted = await withOwnEntries(current, own, file).catch((error: unknown) => {
     if (!(error instanceof BadRequest)) throw error;
@@ -80,16 +84,30 @@ async function ensureKubeconfig(pki: Pki, file: string, server: string, identity
   if (wanted !== current) await writeFileAtomic(file, wanted, { mode: 0o600 });
 }
 
-async function usablePair(
-  pki: Pki,
-  text: string,
-  identity: Identity,
-): Promise<{ certificate: string; key: string } | undefined> {
+/** The one in the file, or a new one. */
+async function pairOf(pki: Pki, current: string | undefined, identity: Identity): Promise<ClientPair> {
+  const { commonName, organizations, hosts } = identity;
+  const kept = current === undefined ? undefined : await usablePair(pki, current, identity);
+  return (
+    kept ??
+    (await pki.issueCertificate({
+      commonName,
+      organizations,
+      ...(hosts !== undefined && { hosts }),
+      usages: hosts === undefined ? ['client'] : ['client', 'server'],
+    }))
+  );
+}
+
+async function usablePair(pki: Pki, text: string, identity: Identity): Promise<ClientPair | undefined> {
+  const { commonName, context, hosts } = identity;
   try {
-    const { certPem, keyPem } = await readKubeconfig(text, { context: identity.context });
+    const { certPem, keyPem } = await readKubeconfig(text, { context });
     if (certPem === undefined || keyPem === undefined) return undefined;
     const pair = { certificate: certPem, key: keyPem };
-    return pki.isUsable(pair, identity.hosts ?? []) ? pair : undefined;
+    // A context may have had another user.
+    const isHis = new X509Certificate(certPem).subject.split('\n').includes(`CN=${commonName}`);
+    return isHis && pki.isUsable(pair, hosts ?? []) ? pair : undefined;
   } catch {
     return undefined; // edited or torn: a new pair is made
   }

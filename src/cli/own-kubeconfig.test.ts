@@ -9,25 +9,35 @@ const own = {
   caPem: 'CA',
   certificate: 'CERT',
   key: 'KEY',
+  admin: { certificate: 'HIS CERT', key: 'HIS KEY' },
 };
 
-test('a new one leads to the workspace, and without one to the server', async () => {
+test("a new one leads to the workspace, and has kcp's contexts", async () => {
   const text = await withOwnEntries(undefined, own, 'f');
-  const { clusters, contexts, currentContext } = await parseKubeconfig(text, 'f');
-  expect([currentContext, contexts.orrery, contexts.base]).toEqual([
+  const { clusters, contexts, currentContext, users } = await parseKubeconfig(text, 'f');
+  expect([currentContext, contexts]).toEqual([
     'orrery',
-    { cluster: 'orrery', user: 'orrery' },
-    { cluster: 'base', user: 'orrery' },
+    {
+      orrery: { cluster: 'orrery', user: 'orrery' },
+      base: { cluster: 'base', user: 'kcp-admin' },
+      root: { cluster: 'root', user: 'kcp-admin' },
+      'shard-base': { cluster: 'base', user: 'orrery' },
+    },
   ]);
-  expect([clusters.orrery!.server, clusters.base!.server]).toEqual([
+  expect([clusters.orrery!.server, clusters.base!.server, clusters.root!.server]).toEqual([
     'https://10.0.0.1:6443/clusters/root',
     'https://10.0.0.1:6443',
+    'https://10.0.0.1:6443/clusters/root',
   ]);
+  expect(users['kcp-admin']).toEqual({
+    'client-certificate-data': Buffer.from('HIS CERT').toString('base64'),
+    'client-key-data': Buffer.from('HIS KEY').toString('base64'),
+  });
   expect(await withOwnEntries(text, own, 'f')).toBe(text);
 });
 
 test("a node's has one context, to the server", async () => {
-  const { workspace: _, ...node } = own;
+  const { workspace: _, admin: _admin, ...node } = own;
   const { clusters } = await parseKubeconfig(await withOwnEntries(undefined, node, 'f'), 'f');
   expect(Object.entries(clusters).map(([name, { server }]) => [name, server])).toEqual([
     ['orrery', 'https://10.0.0.1:6443'],
@@ -52,6 +62,7 @@ test('what its user put in stays, and follows the server to another port', async
   expect(Object.entries(clusters).map(([name, { server }]) => [name, server])).toEqual([
     ['orrery', 'https://10.0.0.1:7443/clusters/root'],
     ['base', 'https://10.0.0.1:7443'],
+    ['root', 'https://10.0.0.1:7443/clusters/root'],
     ['mine', 'https://10.0.0.1:7443/clusters/root:a'],
     ['other', 'https://o'],
   ]);

@@ -1,17 +1,30 @@
 import { changeKubeconfig, type Fields, parseKubeconfig } from './workspaces/kubeconfig-document.ts';
 import { placeOf, serverOf } from './workspaces/workspace-path.ts';
 
-/** Of the API server itself; kcp's name for the context without a workspace. */
+/** Of the API server itself, without a workspace; these names are kcp's, whose tools and tests look for them. */
 const BASE = 'base';
+/** The same, as who may look over all workspaces at once. */
+const SHARD_BASE = 'shard-base';
+const ROOT = 'root';
+
+/** Who may do everything in every workspace, but like anybody only in one at a time; kcp's name for him. */
+export const KCP_ADMIN = 'kcp-admin';
 
 export interface OwnEntries {
   /** The name of cluster, user and context. */
   name: string;
   /** `https://10.0.0.1:6443`. */
   server: string;
-  /** Whose context leads to a workspace, with one called `base` beside it; without: to the server. */
+  /** Whose context leads to a workspace, with kcp's contexts beside it; without: to the server. */
   workspace?: string;
   caPem: string;
+  certificate: string;
+  key: string;
+  /** The pair of KCP_ADMIN, who kcp's contexts are for; with a workspace alone. */
+  admin?: ClientPair;
+}
+
+export interface ClientPair {
   certificate: string;
   key: string;
 }
@@ -46,24 +59,28 @@ export async function withOwnEntries(
       clusters: {
         ...clusters,
         [name]: cluster,
-        ...(own.workspace !== undefined && { [BASE]: { ...cluster, server: own.server } }),
+        ...(own.admin !== undefined && { [BASE]: { ...cluster, server: own.server }, [ROOT]: cluster }),
       },
       contexts: {
         [name]: { ...before.contexts[name], cluster: name, user: name },
-        ...(own.workspace !== undefined && {
-          [BASE]: { ...before.contexts[BASE], cluster: BASE, user: name },
+        ...(own.admin !== undefined && {
+          [BASE]: { ...before.contexts[BASE], cluster: BASE, user: KCP_ADMIN },
+          [ROOT]: { ...before.contexts[ROOT], cluster: ROOT, user: KCP_ADMIN },
+          [SHARD_BASE]: { ...before.contexts[SHARD_BASE], cluster: BASE, user: name },
         }),
       },
       users: {
-        [name]: {
-          'client-certificate-data': base64(own.certificate),
-          'client-key-data': base64(own.key),
-        },
+        [name]: userOf(own),
+        ...(own.admin !== undefined && { [KCP_ADMIN]: userOf(own.admin) }),
       },
       ...(!isNamed && { currentContext: name }),
     },
     file,
   );
+}
+
+function userOf({ certificate, key }: ClientPair): Fields {
+  return { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) };
 }
 
 function serverFor({ server, workspace }: OwnEntries): string {
