@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BadRequest, type Log, NotFound, OrreryError } from '../base/index.ts';
-import { type Resource, ROOT_WORKSPACE } from '../kube/index.ts';
+import { RBAC_GROUP, type Resource, ROOT_WORKSPACE, SERVICE_ACCOUNT_PREFIX } from '../kube/index.ts';
 import type { Aggregation } from './aggregation/aggregation.ts';
 import type { Audit, RequestAudit } from './audit/audit.ts';
 import { impersonated } from './authentication/impersonation.ts';
@@ -22,6 +22,7 @@ import {
   type ApiRequest,
   type ApiResponse,
   bodyLength,
+  MASTERS_GROUP,
   type RequestBody,
   textResponse,
   type UpgradeRequest,
@@ -41,7 +42,9 @@ import {
 import { isServerFault, statusOf } from './status.ts';
 import type { ApiExportViews } from './workspaces/apis/api-export-views.ts';
 import type { BoundApis } from './workspaces/apis/bound-apis.ts';
+import { CLUSTER_NAME_EXTRA } from './workspaces/effective-users.ts';
 import type { LifecycleViews } from './workspaces/lifecycle/lifecycle-views.ts';
+import { SYSTEM_ADMIN } from './workspaces/system-admin.ts';
 import { LOGICAL_CLUSTERS, type WorkspaceDirectory } from './workspaces/workspace-directory.ts';
 
 export interface PipelineParts {
@@ -125,7 +128,7 @@ export class Pipeline {
     let leave: (() => void) | undefined;
     let longRunning = false;
     try {
-      info = readRequestInfo(request);
+      info = atHome(readRequestInfo(request), request, user);
       if (info.workspace !== ROOT_WORKSPACE && info.workspace !== ALL_WORKSPACES)
         info = await this.#located(info);
       longRunning = isLongRunning(request, info);
@@ -327,6 +330,7 @@ export class Pipeline {
 
   /** With the name of the logical cluster that the path leads to; with none when it leads nowhere. */
   async #located(info: RequestInfo): Promise<RequestInfo> {
+    if (info.workspace === SYSTEM_ADMIN) return info;
     const workspace = await this.#parts.workspaces.resolve(info.workspace);
     return { ...info, workspace: workspace ?? NOWHERE, askedWorkspace: info.workspace };
   }
@@ -335,8 +339,10 @@ export class Pipeline {
     const { workspace } = info;
     if (workspace === ROOT_WORKSPACE) return;
     if (workspace === ALL_WORKSPACES) return checkWildcard(info);
+    if (workspace === SYSTEM_ADMIN) return checkSystemAdmin(info);
     if (workspace !== NOWHERE && makesWorkspace(user, info)) return;
     const cluster = await this.#parts.workspaces.find(workspace);
+    if (cluster === undefined && looksForRemains(user, info)) return;
     if (cluster === undefined) throw logicalClusterNotFound(info.askedWorkspace ?? workspace);
     if (cluster.status?.phase === 'Inactive' && user.isInternal !== true && !wakesWorkspace(info))
       throw forbidden(CLUSTERS, workspace, 'logical cluster is marked inactive');
@@ -421,6 +427,21 @@ function wakesWorkspace(info: RequestInfo): boolean {
   return info.group === CLUSTERS.group && info.resource === CLUSTERS.name;
 }
 
+/** Who may see everything is told that nothing is left in a logical cluster that is gone, as kcp tells him. */
+function looksForRemains(user: User, info: RequestInfo): boolean {
+  return info.type === 'resource' && info.verb === 'list' && user.groups.includes(MASTERS_GROUP);
+}
+
+/**
+ * Clients inside of a cluster know no `/clusters/…`: what a service account asks for without it is in the workspace of
+ * his token. Source: WithInClusterServiceAccountRequestRewrite of kcp pkg/server/filters.
+ */
+function atHome(info: RequestInfo, { path }: ApiRequest, user: User): RequestInfo {
+  if (info.workspace !== ROOT_WORKSPACE || /^\/+(clusters|services)\//.test(path)) return info;
+  const homes = user.name.startsWith(SERVICE_ACCOUNT_PREFIX) ? (user.extra?.[CLUSTER_NAME_EXTRA] ?? []) : [];
+  return homes.length === 1 ? { ...info, workspace: homes[0]! } : info;
+}
+
 function logicalClusterNotFound(asked: string): NotFound {
   return new NotFound(`${qualifiedName(CLUSTERS)} ${JSON.stringify(asked)} not found`, {
     details: { name: asked, group: CLUSTERS.group, kind: CLUSTERS.name },
@@ -433,6 +454,15 @@ function makesWorkspace(user: User, info: RequestInfo): boolean {
   const { group, resource } = LOGICAL_CLUSTERS;
   return user.isInternal === true && info.group === group && info.resource === resource;
 }
+
+function checkSystemAdmin(info: RequestInfo): void {
+  if (info.type === 'path' || !WRITES.has(info.verb)) return;
+  const { group, resource: name, subresource } = info;
+  if (group === RBAC_GROUP && name === 'clusterroles' && subresource === undefined) return;
+  throw forbidden({ group, name }, info.name ?? '', `${SYSTEM_ADMIN} holds ClusterRoles only`);
+}
+
+const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 function checkWildcard(info: RequestInfo): void {
   if (info.type !== 'resource') return;

@@ -172,10 +172,25 @@ describe('who may come in', () => {
       user: { username: string; groups: string[]; extra: Record<string, string[]>; uid: string };
     };
     const bot: User = { name: user.username, uid: user.uid, groups: user.groups, extra: user.extra };
-    expect(user.extra['authentication.kubernetes.io/cluster-name']).toEqual(['aaaaaaaaaaaaaaaa']);
+    expect(user.extra['authentication.kcp.io/cluster-name']).toEqual(['aaaaaaaaaaaaaaaa']);
     expect((await ask(bot, 'GET', `${A}/api/v1/secrets`)).status).toBe(200);
     expect((await ask(bot, 'GET', `${B}/api/v1/secrets`)).status).toBe(403);
-    expect((await ask(bot, 'GET', '/api/v1/secrets')).status).toBe(403);
+    expect((await ask(bot, 'GET', '/clusters/root/api/v1/secrets')).status).toBe(403);
+    // What knows no workspaces, as any client inside of a cluster, is at home.
+    const names = async (path: string) =>
+      (await ask(bot, 'GET', path)).body.items.map((one: Json) => one.metadata.uid);
+    expect(await names('/api/v1/namespaces')).toEqual(await names(`${A}/api/v1/namespaces`));
+  });
+
+  test('a token may be for the API server by its name in kcp', async () => {
+    const path = `${A}/api/v1/namespaces/shop/serviceaccounts`;
+    await made(path, { metadata: { name: 'kcp-bot' } });
+    const tokenFor = async (audience: string) =>
+      (await made(`${path}/kcp-bot/token`, { spec: { audiences: [audience] } })).status.token;
+    const review = async (token: string) =>
+      (await made(`${A}/apis/authentication.k8s.io/v1/tokenreviews`, { spec: { token } })).status;
+    expect((await review(await tokenFor('https://kcp.default.svc'))).authenticated).toBe(true);
+    expect((await review(await tokenFor('https://else'))).authenticated).not.toBe(true);
   });
 
   test('impersonation in a workspace stays in it, and makes nobody of the system', async () => {
@@ -193,5 +208,75 @@ describe('who may come in', () => {
         status: 403,
       });
     expect((await ask(jane, 'GET', `${B}/api/v1/secrets`, undefined, as('mallory'))).status).toBe(403);
+    const admin = person('kcp-admin', 'system:kcp:admin');
+    const own = await ask(admin, 'GET', `${A}/api/v1/secrets`, undefined, as('x', 'system:kcp:admin'));
+    expect(own.status).toBe(200);
+    const more = await ask(admin, 'GET', `${A}/api/v1/secrets`, undefined, as('x', 'system:masters'));
+    expect(more.status).toBe(403);
+  });
+
+  test("required groups keep out whoever is in none of them, but not kcp's administrators", async () => {
+    const prefix = await server.makeWorkspace('closed', 'dddddddddddddddd');
+    const annotations = { 'authorization.kcp.io/required-groups': 'insiders' };
+    const mark = { metadata: { annotations } };
+    expect((await ask(MASTER, 'PATCH', `${prefix}${LOGICAL_CLUSTERS}/cluster`, mark)).status).toBe(200);
+    await grant(prefix, 'jane', 'cluster-admin');
+    const status = async (user: User) => (await ask(user, 'GET', `${prefix}/api/v1/secrets`)).status;
+    expect(await status(jane)).toBe(403);
+    expect(await status(person('jane', 'insiders'))).toBe(200);
+    expect(await status(person('kcp-admin', 'system:kcp:admin'))).toBe(200);
+  });
+
+  test('the system asks what the roles of a workspace say, whether somebody may come in or not', async () => {
+    const prefix = await server.makeWorkspace('asked', 'eeeeeeeeeeeeeeee');
+    await grant(prefix, 'ann', 'view');
+    const resourceAttributes = { verb: 'list', resource: 'configmaps', version: 'v1' };
+    const review = { spec: { user: 'ann', groups: [], resourceAttributes } };
+    const path = `${prefix}/apis/authorization.k8s.io/v1/subjectaccessreviews`;
+    const deep = { 'x-kcp-internal-deep-subjectaccessreview': 'true' };
+    const allowed = async (user: User, headers: Record<string, string>) =>
+      (await ask(user, 'POST', path, review, headers)).body.status.allowed;
+    expect(await allowed(MASTER, {})).toBe(false);
+    expect(await allowed(MASTER, deep)).toBe(true);
+    await grant(prefix, 'jane', 'cluster-admin');
+    expect(await allowed(jane, deep)).toBe(false);
+  });
+
+  test('who may see everything finds nothing left in a logical cluster that is gone', async () => {
+    for (const prefix of ['/clusters/gonegonegonegone', '/clusters/root:nothing:at-all']) {
+      const list = await ask(MASTER, 'GET', `${prefix}/api/v1/namespaces`);
+      expect(list).toMatchObject({ status: 200, body: { items: [] } });
+      expect((await ask(MASTER, 'GET', `${prefix}${LOGICAL_CLUSTERS}/cluster`)).status).toBe(404);
+      expect((await ask(MASTER, 'GET', `${prefix}/api`)).status).toBe(404);
+      const namespace = { metadata: { name: 'x' } };
+      expect((await ask(MASTER, 'POST', `${prefix}/api/v1/namespaces`, namespace)).status).toBe(404);
+      expect((await ask(person('kcp-admin', 'system:kcp:admin'), 'GET', `${prefix}/api`)).status).toBe(403);
+    }
+  });
+
+  test('ClusterRoles of system:admin may be bound in every workspace, and are the system’s alone', async () => {
+    const roles = '/clusters/system:admin/apis/rbac.authorization.k8s.io/v1/clusterroles';
+    const lister = {
+      metadata: { name: 'lister' },
+      rules: [{ apiGroups: [''], resources: ['nodes'], verbs: ['list'] }],
+    };
+    const nodes = async () => (await ask(jane, 'GET', `${A}/api/v1/nodes`)).status;
+    const guest = person('guest');
+    await grant(A, 'guest', 'system:kcp:workspace:access');
+    await grant(A, 'guest', 'lister');
+    const guests = async () => (await ask(guest, 'GET', `${A}/api/v1/nodes`)).status;
+    expect([await nodes(), await guests()]).toEqual([200, 403]);
+    expect((await ask(jane, 'POST', roles, lister)).status).toBe(403);
+    await made(roles, lister);
+    expect(await guests()).toBe(200);
+    expect((await ask(MASTER, 'DELETE', `${roles}/lister`)).status).toBe(200);
+    expect(await guests()).toBe(403);
+    const other = await ask(MASTER, 'POST', '/clusters/system:admin/api/v1/namespaces', {
+      metadata: { name: 'no' },
+    });
+    expect(other).toMatchObject({
+      status: 403,
+      body: { message: expect.stringContaining('holds ClusterRoles only') },
+    });
   });
 });

@@ -297,7 +297,9 @@ describe('the deletion of a workspace', () => {
     await root.resource(WORKSPACES).delete('outer');
     await gone(root, 'outer');
     expect(await stored(plane, outer.spec.cluster!, inner.spec.cluster!)).toEqual([]);
-    await expect(at.resource(CONFIG_MAPS).list({ namespace: 'default' })).rejects.toThrow(NotFound);
+    const maps = at.resource<KubeObject>(CONFIG_MAPS);
+    expect((await maps.list({ namespace: 'default' })).items).toEqual([]);
+    await expect(maps.get('c', 'default')).rejects.toThrow(NotFound);
   });
 
   test('tells what holds it, and goes on when that lets go', async () => {

@@ -9,7 +9,7 @@ import { JwtAuthenticator } from './jwt/jwt-authenticator.ts';
 import { LegacyServiceAccountTokens, LegacyTokenSecrets } from './legacy-service-account-tokens.ts';
 import type { OpenIdDocuments } from './openid-documents.ts';
 import { RequestHeaderAuthenticator, type RequestHeaderConfig } from './request-header.ts';
-import { SERVICE_ACCOUNT_ISSUER, ServiceAccountTokens } from './service-account-tokens.ts';
+import { KCP_AUDIENCE, SERVICE_ACCOUNT_ISSUER, ServiceAccountTokens } from './service-account-tokens.ts';
 import { StaticTokenAuthenticator } from './static-tokens.ts';
 import { TokenAuthenticators } from './token-authenticators.ts';
 import { TokenKey } from './token-key.ts';
@@ -48,6 +48,7 @@ export class Authentication {
     this.serviceAccounts = new ServiceAccountTokens({ key, verified, subjects, clock });
     this.tokens = new TokenAuthenticators({
       audiences: this.serviceAccounts.audiences,
+      aliases: [KCP_AUDIENCE],
       aware: [this.serviceAccounts],
       plain: [
         new StaticTokenAuthenticator(parts.staticTokens),

@@ -67,7 +67,8 @@ const HARMLESS = /^system:(serviceaccounts?(:|$)|authenticated$|unauthenticated$
 
 /**
  * What a workspace's roles allow stays in it: identities that count beyond it (the system's own users and groups, and
- * what makes others of somebody) only who may do everything takes on. @throws OrreryError Forbidden
+ * what makes others of somebody) only who may do everything takes on, or who is in such a group himself.
+ * Source: WithImpersonationGatekeeper of kcp pkg/server/filters. @throws OrreryError Forbidden
  */
 function checkReach(user: User, { name, groups, extra }: Wanted): void {
   if (user.isInternal === true || user.groups.includes(MASTERS_GROUP)) return;
@@ -79,7 +80,8 @@ function checkReach(user: User, { name, groups, extra }: Wanted): void {
     );
   if (name.startsWith('system:') && !HARMLESS.test(name)) throw refuse('users', name);
   for (const group of groups)
-    if (group.startsWith('system:') && !HARMLESS.test(group)) throw refuse('groups', group);
+    if (group.startsWith('system:') && !HARMLESS.test(group) && !user.groups.includes(group))
+      throw refuse('groups', group);
   for (const key of Object.keys(extra))
     if (key === CLUSTER_NAME_EXTRA || /(^|\.)kcp\.io\//.test(key)) throw refuse('userextras', key);
 }

@@ -9,6 +9,8 @@ import type { SubjectKind, TokenSubjects } from './token-subjects.ts';
 import type { VerifiedTokens } from './verified-tokens.ts';
 
 export const SERVICE_ACCOUNT_ISSUER = 'https://kubernetes.default.svc.cluster.local';
+/** kcp's API servers; its controllers ask for tokens for them. */
+export const KCP_AUDIENCE = 'https://kcp.default.svc';
 
 /** What a token may be bound to; it dies with that object. */
 export interface BoundObject {

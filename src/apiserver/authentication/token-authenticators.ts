@@ -19,32 +19,35 @@ export interface AudienceAuthenticator {
  */
 export class TokenAuthenticators implements TokenAuthenticator, AudienceAuthenticator {
   readonly #audiences: readonly string[];
+  readonly #accepted: readonly string[];
   readonly #plain: readonly TokenAuthenticator[];
   readonly #aware: readonly AudienceAuthenticator[];
 
   constructor(parts: {
     /** The API server's own. */
     audiences: readonly string[];
+    /** Its other names, which tokens may be for too. */
+    aliases: readonly string[];
     plain: readonly TokenAuthenticator[];
     aware: readonly AudienceAuthenticator[];
   }) {
     this.#audiences = parts.audiences;
+    this.#accepted = [...parts.audiences, ...parts.aliases];
     this.#plain = parts.plain;
     this.#aware = parts.aware;
   }
 
   async authenticate(token: string): Promise<User | undefined> {
-    return (await this.review(token, this.#audiences))?.user;
+    return (await this.review(token, this.#accepted))?.user;
   }
 
   /** No audiences: the API server's own. */
   async review(token: string, wanted: readonly string[] = []): Promise<ReviewedToken | undefined> {
-    const audiences = wanted.length > 0 ? wanted : this.#audiences;
     for (const authenticator of this.#aware) {
-      const reviewed = await authenticator.review(token, audiences);
+      const reviewed = await authenticator.review(token, wanted.length > 0 ? wanted : this.#accepted);
       if (reviewed !== undefined) return reviewed;
     }
-    const shared = audiences.filter((one) => this.#audiences.includes(one));
+    const shared = wanted.length > 0 ? wanted.filter((one) => this.#accepted.includes(one)) : this.#audiences;
     if (shared.length === 0) return undefined;
     for (const authenticator of this.#plain) {
       const user = await authenticator.authenticate(token);

@@ -17,6 +17,8 @@ export interface AuthorizationAttributes {
     fieldSelector?: string;
   };
   path: string;
+  /** What the roles of the workspace would say, might the user come in. */
+  isHypothetical?: boolean;
 }
 
 export type Decision = { verdict: 'allow' | 'deny' | 'no opinion'; reason: string };

@@ -216,7 +216,7 @@ describe('tenants', () => {
     const account = (home: string): User => ({
       name: 'system:serviceaccount:kube-system:generic-garbage-collector',
       groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', AUTHENTICATED],
-      extra: { 'authentication.kubernetes.io/cluster-name': [home] },
+      extra: { 'authentication.kcp.io/cluster-name': [home] },
     });
     const path = '/clusters/aaaa/api/v1/pods';
     expect(classified(flow, account('root'), path)).toEqual([

@@ -6,7 +6,8 @@ import type { UserRules } from '../authorization/authorization.ts';
 import type { AuthorizationAttributes, Authorizer } from '../authorization/authorizer.ts';
 import { readBody } from '../encoding/body.ts';
 import { objectInvalid } from '../errors.ts';
-import type { User } from '../http/messages.ts';
+import { MASTERS_GROUP, type User } from '../http/messages.ts';
+import { isInScope } from '../workspaces/effective-users.ts';
 import { type Answer, plain, type Registry, type ResourceRequest } from './registry.ts';
 import { readWriteOptions } from './write-options.ts';
 
@@ -17,6 +18,9 @@ export interface ReviewParts {
   /** Whose a bearer token is, of whatever kind; without audiences, the API server's own. */
   reviewToken(token: string, audiences?: readonly string[]): Promise<ReviewedToken | undefined>;
 }
+
+/** Asked by the system itself, a review is of the workspace's roles alone; kcp pkg/authorization/deep_sar.go. */
+const DEEP_REVIEW_HEADER = 'x-kcp-internal-deep-subjectaccessreview';
 
 type AccessReview = authorizationv1.SubjectAccessReview & authorizationv1.SelfSubjectAccessReview;
 
@@ -95,6 +99,7 @@ async function reviewAccess(
     workspace: request.workspace,
     verb: wanted?.verb ?? path?.verb ?? '',
     path: path?.path ?? '',
+    ...(isDeep(request) && { isHypothetical: true }),
   };
   if (wanted !== undefined)
     attributes.resource = {
@@ -112,6 +117,12 @@ async function reviewAccess(
     ...(decision.verdict === 'deny' && { denied: true }),
     ...(decision.reason !== '' && { reason: decision.reason }),
   };
+}
+
+function isDeep({ user, request, workspace, resource }: ResourceRequest): boolean {
+  if (resource.name !== 'subjectaccessreviews' || request.headers?.[DEEP_REVIEW_HEADER] !== 'true')
+    return false;
+  return user.groups.includes(MASTERS_GROUP) && isInScope(user, workspace);
 }
 
 /** Asked in a namespace, answered of that namespace only. */

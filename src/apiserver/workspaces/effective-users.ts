@@ -1,8 +1,8 @@
 import { SERVICE_ACCOUNT_PREFIX } from '../../kube/index.ts';
 import { ANONYMOUS, AUTHENTICATED_GROUP, type User } from '../http/messages.ts';
 
-/** The logical cluster a service account's token was issued in; k8s.io/apiserver/pkg/authentication/serviceaccount. */
-export const CLUSTER_NAME_EXTRA = 'authentication.kubernetes.io/cluster-name';
+/** The logical cluster a service account's token was issued in; ClusterNameKey of kcp's Kubernetes. */
+export const CLUSTER_NAME_EXTRA = 'authentication.kcp.io/cluster-name';
 /** `cluster:a,cluster:b`: good in any of these; several values: in what all of them name. */
 export const SCOPES_EXTRA = 'authentication.kcp.io/scopes';
 /** Further identities, as JSON, whose rights the user has too. */

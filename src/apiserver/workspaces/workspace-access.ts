@@ -11,6 +11,8 @@ import { CLUSTER_NAME_EXTRA, effectiveUsers, isInScope } from './effective-users
 import type { LogicalClusterFacts, WorkspaceDirectory } from './workspace-directory.ts';
 
 const REQUIRED_GROUPS = 'authorization.kcp.io/required-groups';
+/** Whom no required group keeps out; source: kcp pkg/authorization/requiredgroups_authorizer.go. */
+const NEVER_KEPT_OUT = ['system:kcp:admin', 'system:kcp:tenancy:workspace-bootstrapper'];
 const DENIED: Decision = { verdict: 'deny', reason: 'access denied' };
 
 /**
@@ -31,7 +33,8 @@ export class WorkspaceAccess implements Authorizer {
   }
 
   authorize(attributes: AuthorizationAttributes): Promise<Decision> | Decision {
-    const { user, workspace } = attributes;
+    const { user, workspace, isHypothetical } = attributes;
+    if (isHypothetical === true) return NO_OPINION;
     if (workspace === ROOT_WORKSPACE || workspace === ALL_WORKSPACES) return NO_OPINION;
     if (user.lifecycleOf === workspace) return NO_OPINION;
     if (user.isInternal === true || (nodeNameOf(user) !== undefined && isInScope(user, workspace)))
@@ -41,7 +44,8 @@ export class WorkspaceAccess implements Authorizer {
 
   async #judge({ user, workspace }: AuthorizationAttributes): Promise<Decision> {
     const cluster = await this.#directory.find(workspace);
-    if (cluster === undefined || !hasRequiredGroups(cluster, workspace, user)) return DENIED;
+    if (cluster === undefined) return DENIED;
+    if (!isOwnAccount(user, workspace) && !hasRequiredGroups(cluster, workspace, user)) return DENIED;
     const isReady = cluster.status?.phase === 'Ready' || cluster.metadata.deletionTimestamp !== undefined;
     if (!isReady) return (await this.#isParentsAdmin(cluster, user)) ? NO_OPINION : DENIED;
     if (isOwnAccount(user, workspace)) return NO_OPINION;
@@ -80,5 +84,7 @@ function hasRequiredGroups(
   const wanted = metadata.annotations?.[REQUIRED_GROUPS];
   if (!wanted) return true;
   const groups = new Set(effectiveUsers(workspace, user).flatMap((one) => one.groups));
-  return wanted.split(',').some((all) => all.split(';').every((group) => groups.has(group)));
+  return [...wanted.split(','), ...NEVER_KEPT_OUT].some((all) =>
+    all.split(';').every((group) => groups.has(group)),
+  );
 }

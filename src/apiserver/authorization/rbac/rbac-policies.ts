@@ -10,6 +10,7 @@ import {
 import type { ResourceCatalog } from '../../registry/catalog.ts';
 import { resourcePrefix } from '../../storage/keys.ts';
 import type { ObjectStorage } from '../../storage/object-storage.ts';
+import { SYSTEM_ADMIN } from '../../workspaces/system-admin.ts';
 
 /** One subject of one binding: who gets which role. */
 export interface Grant {
@@ -105,15 +106,16 @@ export class RbacPolicies {
     return workspace === ROOT_WORKSPACE ? undefined : this.#defaultGrants;
   }
 
-  /** Of the role of a binding in a workspace: its own, else the default one of that name. */
+  /** Of the role of a binding in a workspace: its own, else the default one of that name, else system:admin's. */
   rulesOf(
     workspace: string,
     { roleKey, roleRef }: Pick<Grant, 'roleKey' | 'roleRef'>,
   ): Rules | undefined | Promise<Rules | undefined> {
     const own = this.rules(roleKey);
     if (workspace === ROOT_WORKSPACE || roleRef.kind !== 'ClusterRole') return own;
-    const byDefault = this.#defaultRules.get(roleRef.name);
-    return own instanceof Promise ? own.then((rules) => rules ?? byDefault) : (own ?? byDefault);
+    const elsewhere = () =>
+      this.#defaultRules.get(roleRef.name) ?? this.rules(this.roleKey(SYSTEM_ADMIN, undefined, roleRef));
+    return own instanceof Promise ? own.then((rules) => rules ?? elsewhere()) : (own ?? elsewhere());
   }
 
   /** Where the role of a binding lies; `namespace` is the binding's. */

@@ -8,7 +8,7 @@ import {
 import type { StoredObjects } from '../../admission/admission.ts';
 import type { AuthorizationAttributes, Authorizer, Decision } from '../../authorization/authorizer.ts';
 import { forbidden, internalError } from '../../errors.ts';
-import type { User } from '../../http/messages.ts';
+import { MASTERS_GROUP, type User } from '../../http/messages.ts';
 import { type Catalog, ResourceCatalog } from '../../registry/catalog.ts';
 import type { Registry } from '../../registry/registry.ts';
 import {
@@ -90,6 +90,8 @@ export class LifecycleView {
   /** Who has the verb on the type, in the type's workspace. */
   async authorize({ user }: AuthorizationAttributes): Promise<Decision> {
     const type = await this.#typePlace();
+    // Who may see everything sees that nothing waits for what there is not.
+    if (type === undefined && user.groups.includes(MASTERS_GROUP)) return { verdict: 'allow', reason: '' };
     if (type === undefined) return { verdict: 'deny', reason: 'access denied' };
     const resource = { ...TYPES, version: 'v1alpha1', name: type.name };
     const asked = { user, verb: this.#stage.verb, workspace: type.workspace, path: '', resource };
