@@ -220,6 +220,7 @@ function composeAdmission(options: ApiServerOptions, files: IdentityFiles, core:
     directory: core.workspaces,
     security: [authorization.admission, authentication.admission],
     isShared: options.isShared ?? false,
+    totalObjectLimit: { ...DEFAULT_LIMITS, ...options.limits }.logicalClusterTotalObjectLimit,
     serviceCidr: options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
     nodePortRange: options.nodePortRange ?? DEFAULT_NODE_PORT_RANGE,
   });
@@ -278,6 +279,7 @@ function shownFlags(limits: RequestLimits): Record<string, unknown> {
   return {
     'enable-priority-and-fairness': limits.enablePriorityAndFairness,
     'goaway-chance': limits.goawayChance,
+    'logical-cluster-total-object-limit': limits.logicalClusterTotalObjectLimit,
     'max-mutating-requests-inflight': limits.maxMutatingRequestsInflight,
     'max-requests-inflight': limits.maxRequestsInflight,
     'min-request-timeout': limits.minRequestTimeoutMs / 1000,

@@ -48,7 +48,7 @@ export interface ApiServerOptions {
   clock?: Clock;
 }
 
-/** kube-apiserver's flags in its own words. */
+/** kube-apiserver's flags, and one of kcp's, in their own words. */
 export interface RequestLimits {
   enablePriorityAndFairness: boolean;
   /** Together the seats of all priority levels; without these, two caps. */
@@ -66,6 +66,8 @@ export interface RequestLimits {
   stallLimitMs: number;
   /** Connections of one address at a time; loopback counts as any other. */
   maxConnectionsPerClient: number;
+  /** Objects of a workspace whose LogicalCluster does not say how many; not of root. 0: any number. kcp's flag. */
+  logicalClusterTotalObjectLimit: number;
 }
 
 export const DEFAULT_LIMITS: RequestLimits = {
@@ -78,6 +80,7 @@ export const DEFAULT_LIMITS: RequestLimits = {
   shutdownDelayMs: 0,
   stallLimitMs: 30_000,
   maxConnectionsPerClient: 4000,
+  logicalClusterTotalObjectLimit: 0,
 };
 
 export const DEFAULT_SERVICE_CIDR = '10.43.0.0/16';

@@ -19,6 +19,10 @@ export function requestLimitOptions(): Option[] {
       '--shutdown-delay-duration <duration>',
       'how long /readyz says no before the end (default 0s)',
     ),
+    new Option(
+      '--logical-cluster-total-object-limit <n>',
+      'of all kinds in a workspace, but root (default 0: any number)',
+    ),
   ];
 }
 

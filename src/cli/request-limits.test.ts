@@ -9,6 +9,7 @@ test('limits are given in kube-apiserver’s words, and given on as they were', 
     requestTimeout: '1m30s',
     minRequestTimeout: '60',
     goawayChance: '0.01',
+    logicalClusterTotalObjectLimit: '60',
   });
   expect(limits).toEqual({
     maxRequestsInflight: 10,
@@ -16,6 +17,7 @@ test('limits are given in kube-apiserver’s words, and given on as they were', 
     requestTimeoutMs: 90_000,
     minRequestTimeoutMs: 60_000,
     goawayChance: 0.01,
+    logicalClusterTotalObjectLimit: 60,
   });
   expect(requestLimitArguments({ limits })).toEqual([
     ...['--max-requests-inflight', '10'],
@@ -23,6 +25,7 @@ test('limits are given in kube-apiserver’s words, and given on as they were', 
     ...['--request-timeout', '90000ms'],
     ...['--min-request-timeout', '60'],
     ...['--goaway-chance', '0.01'],
+    ...['--logical-cluster-total-object-limit', '60'],
   ]);
 });
 

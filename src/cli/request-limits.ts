@@ -16,6 +16,7 @@ export interface RequestLimitFlags {
   minRequestTimeout?: string;
   goawayChance?: string;
   shutdownDelayDuration?: string;
+  logicalClusterTotalObjectLimit?: string;
   auditPolicyFile?: string;
   auditLogPath?: string;
   auditLogMaxage?: string;
@@ -53,6 +54,11 @@ export function resolveRequestLimits(flags: RequestLimitFlags): { limits: Limits
   }
   if (flags.shutdownDelayDuration !== undefined)
     limits.shutdownDelayMs = parseDurationMs('--shutdown-delay-duration', flags.shutdownDelayDuration);
+  if (flags.logicalClusterTotalObjectLimit !== undefined)
+    limits.logicalClusterTotalObjectLimit = count(
+      '--logical-cluster-total-object-limit',
+      flags.logicalClusterTotalObjectLimit,
+    );
   const seats = (limits.maxRequestsInflight ?? 400) + (limits.maxMutatingRequestsInflight ?? 200);
   if (limits.enablePriorityAndFairness !== false && seats === 0)
     throw new BadRequest(
@@ -100,6 +106,7 @@ export function requestLimitArguments({ limits, audit }: { limits: Limits; audit
     '--min-request-timeout': limits.minRequestTimeoutMs && limits.minRequestTimeoutMs / 1000,
     '--goaway-chance': limits.goawayChance,
     '--shutdown-delay-duration': milliseconds(limits.shutdownDelayMs),
+    '--logical-cluster-total-object-limit': limits.logicalClusterTotalObjectLimit,
     '--audit-policy-file': audit?.policyFile,
     '--audit-log-path': audit?.logFile,
     '--audit-log-maxsize': audit?.limits?.maxBytes && audit.limits.maxBytes / 1024 / 1024,

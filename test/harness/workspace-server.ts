@@ -27,8 +27,8 @@ export class WorkspaceServer {
     this.running = running;
   }
 
-  static async start(): Promise<WorkspaceServer> {
-    return new WorkspaceServer(await startServer());
+  static async start(options: Parameters<typeof startServer>[0] = {}): Promise<WorkspaceServer> {
+    return new WorkspaceServer(await startServer(options));
   }
 
   stop(): Promise<void> {

@@ -56,6 +56,8 @@ export interface AdmissionParts extends ServiceAllocatorOptions {
   security: readonly AdmissionPlugin[];
   storage: ObjectStorage;
   isShared: boolean;
+  /** Of a workspace; 0: none. */
+  totalObjectLimit: number;
   /** What an administrator wants beside the defaults. */
   choice?: PluginChoice | undefined;
   configurations?: PluginConfigurations | undefined;

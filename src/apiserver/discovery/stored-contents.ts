@@ -13,8 +13,6 @@ const PATH = '/contents';
 export class StoredContents {
   readonly #storage: Pick<ObjectStorage, 'prefixOf' | 'store'>;
   readonly #catalog: ResourceCatalog;
-  /** By the list of all, which a catalog keeps until it changes. */
-  readonly #stored = new WeakMap<readonly Resource[], readonly Resource[]>();
 
   constructor(parts: { storage: ObjectStorage; catalog: ResourceCatalog }) {
     this.#storage = parts.storage;
@@ -24,7 +22,7 @@ export class StoredContents {
   async serve(request: ApiRequest, path: string, workspace: string): Promise<ApiResponse | undefined> {
     if (path !== PATH) return undefined;
     const namespace = request.query?.get('namespace') || undefined;
-    const resources = this.#storedIn(workspace).filter(
+    const resources = storedKinds(this.#catalog.in(workspace).all).filter(
       ({ namespaced }) => namespaced === (namespace !== undefined),
     );
     const { store } = this.#storage;
@@ -36,16 +34,18 @@ export class StoredContents {
     );
     return jsonResponse(200, { contents });
   }
-
-  #storedIn(workspace: string): readonly Resource[] {
-    const { all } = this.#catalog.in(workspace);
-    const stored = this.#stored.get(all) ?? storedOnce(all);
-    this.#stored.set(all, stored);
-    return stored;
-  }
 }
 
+/** By the list of all, which a catalog keeps until it changes. */
+const known = new WeakMap<readonly Resource[], readonly Resource[]>();
+
 /** Each kind in one version, and none that is another's in another shape, or is never stored. */
+export function storedKinds(all: readonly Resource[]): readonly Resource[] {
+  const stored = known.get(all) ?? storedOnce(all);
+  known.set(all, stored);
+  return stored;
+}
+
 function storedOnce(resources: readonly Resource[]): Resource[] {
   const seen = new Set<string>();
   return resources.filter((resource) => {

@@ -26,6 +26,9 @@ export function ownerOf({ name, uid, groups, extra }: User): string {
   });
 }
 
+/** How many objects there may be in a workspace, of all kinds together; 0: any number. */
+export const MAX_OBJECTS_ANNOTATION = 'core.kcp.io/max-total-objects';
+
 /** What the workspace of a request is. @throws Forbidden, with `what` before the reason, when there is no such one */
 export async function logicalClusterOf(
   objects: Pick<StoredObjects, 'find'>,

@@ -2,6 +2,7 @@ import { type corev1alpha1, equalJson } from '../../../kube/index.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../../admission/admission.ts';
 import { LOGICAL_CLUSTERS } from '../workspace-directory.ts';
 import {
+  MAX_OBJECTS_ANNOTATION,
   OWNER_ANNOTATION,
   PATH_ANNOTATION,
   REQUIRED_GROUPS_ANNOTATION,
@@ -18,6 +19,7 @@ const SYSTEM_ANNOTATIONS = [
   TYPE_ANNOTATION,
   REQUIRED_GROUPS_ANNOTATION,
   OWNER_ANNOTATION,
+  MAX_OBJECTS_ANNOTATION,
   'core.kcp.io/shard',
 ];
 

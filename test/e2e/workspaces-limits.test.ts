@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { MASTER, person, WorkspaceServer } from '../harness/workspace-server.ts';
+
+const CLUSTER = '/apis/core.kcp.io/v1alpha1/logicalclusters/cluster';
+const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
+const ann = person('ann');
+
+let server: WorkspaceServer;
+let full: string;
+let other: string;
+beforeAll(async () => {
+  server = await WorkspaceServer.start({ limits: { logicalClusterTotalObjectLimit: 20 } });
+  full = await server.makeWorkspace('full', 'ffffffffffffffff');
+  other = await server.makeWorkspace('other', 'eeeeeeeeeeeeeeee');
+  for (const prefix of [full, other]) {
+    await server.grant(prefix, 'ann', 'cluster-admin');
+    await server.made(`${prefix}/api/v1/namespaces`, { metadata: { name: 'default' } });
+  }
+});
+afterAll(() => server.stop());
+
+describe('a workspace that may hold a number of objects', () => {
+  const make = (prefix: string, name: string) =>
+    server.ask(ann, 'POST', `${prefix}${CONFIG_MAPS}`, { metadata: { name } });
+  const limit = (value: string, user = MASTER) =>
+    server.ask(user, 'PATCH', `${full}${CLUSTER}`, {
+      metadata: { annotations: { 'core.kcp.io/max-total-objects': value } },
+    });
+
+  test('is set so by the system alone', async () => {
+    const { status, body } = await limit('1000', ann);
+    expect(status).toBe(403);
+    expect(body.message).toContain('modification of reserved annotation: "core.kcp.io/max-total-objects"');
+    expect((await limit('12')).status).toBe(200);
+  });
+
+  test('takes as many of all kinds and no more, and says so', async () => {
+    // LogicalCluster, the binding and the namespace are three.
+    for (let n = 0; n < 9; n++) expect((await make(full, `map-${n}`)).status).toBe(201);
+    const { status, body } = await make(full, 'one-too-many');
+    expect(status).toBe(403);
+    expect(body.message).toBe(
+      'configmaps "one-too-many" is forbidden: logical cluster "ffffffffffffffff" has reached its total object count limit (12/12 objects); delete objects to free up capacity',
+    );
+    const secret = { metadata: { name: 's' } };
+    expect((await server.ask(ann, 'POST', `${full}/api/v1/namespaces/default/secrets`, secret)).status).toBe(
+      403,
+    );
+    expect((await make(other, 'one-too-many')).status).toBe(201);
+  });
+
+  test('lets its objects be changed, and events be told', async () => {
+    const changed = await server.ask(ann, 'PATCH', `${full}${CONFIG_MAPS}/map-0`, { data: { a: 'b' } });
+    expect(changed.status).toBe(200);
+    const event = {
+      metadata: { name: 'e', namespace: 'default' },
+      involvedObject: { kind: 'ConfigMap', namespace: 'default', name: 'map-0' },
+      reason: 'Full',
+      message: 'full',
+      type: 'Normal',
+    };
+    expect((await server.ask(ann, 'POST', `${full}/api/v1/namespaces/default/events`, event)).status).toBe(
+      201,
+    );
+  });
+
+  test('has room again for what was deleted', async () => {
+    expect((await server.ask(ann, 'DELETE', `${full}${CONFIG_MAPS}/map-0`)).status).toBe(200);
+    const made = await Promise.all(Array.from({ length: 5 }, (_, n) => make(full, `new-${n}`)));
+    expect(made.map(({ status }) => status).sort()).toEqual([201, 403, 403, 403, 403]);
+  });
+
+  test('is every one that does not say otherwise, by the flag, but root', async () => {
+    const statuses: number[] = [];
+    for (let n = 0; n < 20; n++) statuses.push((await make(other, `map-${n}`)).status);
+    expect(statuses.indexOf(403)).toBe(16);
+    await server.made(CONFIG_MAPS, { metadata: { name: 'in-root' } });
+  });
+
+  test('has no end when the number is 0', async () => {
+    await limit('0');
+    for (let n = 0; n < 10; n++) expect((await make(full, `more-${n}`)).status).toBe(201);
+    expect((await make(full, 'again')).status).toBe(201);
+  });
+});
