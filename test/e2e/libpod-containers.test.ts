@@ -97,6 +97,16 @@ describe.skipIf(missing !== '')('containers of libpod', () => {
     }
   });
 
+  test('one that is removed just as it starts has an exit code', async () => {
+    const id = await make('sleep 60');
+    await libpod.containers.init(id);
+    await Promise.all([
+      libpod.containers.start(id),
+      libpod.containers.remove(id, { force: true, timeoutSeconds: 0 }),
+    ]);
+    expect(await libpod.containers.wait(id)).toBe(137);
+  });
+
   test('names are unique, can be changed, and find their container as a beginning of the id does', async () => {
     const id = await make('sleep 60', { Name: 'one' });
     await expect(make('sleep 60', { Name: 'one' })).rejects.toThrow('is already in use');

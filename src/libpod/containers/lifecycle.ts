@@ -397,17 +397,15 @@ export class Lifecycle {
     const { engine, store, parts } = this.#options;
     const id = await store.idOf(text);
     const container = await store.load(id);
-    const { state } = container;
     await this.#checkRemoval(container, options);
-    if (state.status === 'running') {
-      await parts.lifecycle?.stoppedByUser(id);
-      await store.changeRun(id, { stoppedByUser: true });
-      // Also when nobody waits for it: who runs it in the foreground is to learn its exit code.
-      if (options.timeoutSeconds === 0) await engine.stop(id, 0, 'SIGKILL');
-      else await engine.stop(id, options.timeoutSeconds ?? container.stored.stopTimeoutSeconds);
-    }
+    if (container.state.status === 'running') await this.#stopToRemove(container, options);
     await engine.locked(id, async () => {
-      const now = await this.#ifThere(id);
+      let now = await this.#ifThere(id);
+      // Who was about to start it has done so since.
+      if (now?.state.status === 'running' && container.state.status !== 'running') {
+        await this.#stopToRemove(now, options);
+        now = await this.#ifThere(id);
+      }
       if (now === undefined) return;
       await parts.lifecycle?.removed(id);
       if (now.state.status !== 'running') await this.#giveBackOnce(now);
@@ -421,6 +419,15 @@ export class Lifecycle {
       await this.#options.pending.end(id);
       await this.#event(now, 'remove');
     });
+  }
+
+  /** Also when nobody waits for it: who runs it in the foreground is to learn its exit code. */
+  async #stopToRemove({ id, stored }: Container, { timeoutSeconds }: RemoveOptions): Promise<void> {
+    const { engine, store, parts } = this.#options;
+    await parts.lifecycle?.stoppedByUser(id);
+    await store.changeRun(id, { stoppedByUser: true });
+    if (timeoutSeconds === 0) await engine.stop(id, 0, 'SIGKILL');
+    else await engine.stop(id, timeoutSeconds ?? stored.stopTimeoutSeconds);
   }
 
   async #checkService({ id, stored }: Container, { ofPod }: RemoveOptions): Promise<void> {
