@@ -42,6 +42,7 @@ import {
 import { isServerFault, statusOf } from './status.ts';
 import type { ApiExportViews } from './workspaces/apis/api-export-views.ts';
 import type { BoundApis } from './workspaces/apis/bound-apis.ts';
+import { warranted } from './workspaces/apis/view-warrant.ts';
 import { CLUSTER_NAME_EXTRA } from './workspaces/effective-users.ts';
 import type { LifecycleViews } from './workspaces/lifecycle/lifecycle-views.ts';
 import { SYSTEM_ADMIN } from './workspaces/system-admin.ts';
@@ -284,7 +285,8 @@ export class Pipeline {
     if (info.type === 'path') return servePath(request, info.path, routes.over(await view.catalog(), prefix));
     const found = await view.find(info, registry);
     if (found === undefined) throw pathNotFound();
-    return this.#dispatch({ user, request, info, wire, ...found });
+    const writer = name === 'apiexport' ? warranted(user, info.workspace) : user;
+    return this.#dispatch({ user: writer, request, info, wire, ...found });
   }
 
   async #dispatch(found: FoundResource): Promise<ApiResponse> {

@@ -487,6 +487,45 @@ test('what was exported once, and is claimed now, has to be accepted', async () 
   expect((await ask('POST', path, widget('planted'))).status).toBe(404);
 });
 
+test('roles that a workspace lets an owner write may say more than the owner has there', async () => {
+  clusters.ten = await workspace('ten');
+  const rules = [
+    { apiGroups: ['apis.kcp.io'], resources: ['apiexports/content'], verbs: ['*'] },
+    { nonResourceURLs: ['/'], verbs: ['access'] },
+  ];
+  await create('rival', CLUSTER_ROLES, { metadata: { name: 'operator' }, rules });
+  await create('rival', CLUSTER_ROLE_BINDINGS, {
+    metadata: { name: 'operator' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'operator' },
+    subjects: [{ kind: 'User', name: 'operator', apiGroup: 'rbac.authorization.k8s.io' }],
+  });
+  const claim = { group: 'rbac.authorization.k8s.io', resource: 'clusterroles', verbs: ['create'] };
+  await create('rival', API_EXPORTS, { metadata: { name: 'roles' }, spec: { permissionClaims: [claim] } });
+  await create('ten', API_BINDINGS, {
+    metadata: { name: 'roles' },
+    spec: {
+      reference: { export: { path: 'root:rival', name: 'roles' } },
+      permissionClaims: [{ ...claim, state: 'Accepted', selector: { matchAll: true } }],
+    },
+  });
+  await until(
+    inside('ten'),
+    API_BINDINGS,
+    undefined,
+    ([binding]: Json[]) => binding?.status?.phase === 'Bound',
+  );
+  const role = {
+    metadata: { name: 'granted' },
+    rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }],
+  };
+  const operator: User = { name: 'operator', groups: ['system:authenticated'] };
+  const at = `/clusters/${clusters.ten}/apis/rbac.authorization.k8s.io/v1`;
+  const through = `/services/apiexport/${clusters.rival}/roles${at}`;
+  expect((await ask('POST', `${through}/clusterroles`, role, operator)).status).toBe(201);
+  expect((await ask('POST', `${through}/clusterrolebindings`, role, operator)).status).toBe(403);
+  expect((await ask('POST', `${at}/clusterroles`, role, operator)).status).toBe(403);
+});
+
 test('who may do what in a workspace is told to an owner that it lets ask', async () => {
   const claim = { group: 'authorization.k8s.io', resource: 'subjectaccessreviews', verbs: ['create'] };
   await create('rival', API_EXPORTS, { metadata: { name: 'judge' }, spec: { permissionClaims: [claim] } });
