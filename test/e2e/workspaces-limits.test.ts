@@ -8,16 +8,66 @@ const ann = person('ann');
 let server: WorkspaceServer;
 let full: string;
 let other: string;
+let roomy: string;
 beforeAll(async () => {
-  server = await WorkspaceServer.start({ limits: { logicalClusterTotalObjectLimit: 20 } });
+  server = await WorkspaceServer.start({ limits: { logicalClusterTotalObjectLimit: 25 } });
   full = await server.makeWorkspace('full', 'ffffffffffffffff');
   other = await server.makeWorkspace('other', 'eeeeeeeeeeeeeeee');
-  for (const prefix of [full, other]) {
+  roomy = await server.makeWorkspace('roomy', 'dddddddddddddddd');
+  for (const prefix of [full, other, roomy]) {
     await server.grant(prefix, 'ann', 'cluster-admin');
     await server.made(`${prefix}/api/v1/namespaces`, { metadata: { name: 'default' } });
   }
 });
 afterAll(() => server.stop());
+
+describe('a quota of a whole workspace', () => {
+  const QUOTAS = '/api/v1/namespaces/admin/resourcequotas';
+  const annotations = { 'experimental.quota.kcp.io/cluster-scoped': 'true' };
+  const send = (prefix: string, target: string, name: string) =>
+    server.ask(ann, 'POST', `${prefix}${target}`, { metadata: { name } });
+  const used = async () => (await server.ask(ann, 'GET', `${roomy}${QUOTAS}/all`)).body.status?.used;
+
+  test('counts what is there, in all namespaces and outside', async () => {
+    for (const name of ['admin', 'a', 'b'])
+      await server.made(`${roomy}/api/v1/namespaces`, { metadata: { name } });
+    expect((await send(roomy, '/api/v1/namespaces/a/configmaps', 'one')).status).toBe(201);
+    const hard = { 'count/configmaps': '3', 'count/namespaces': '5' };
+    await server.made(`${roomy}${QUOTAS}`, { metadata: { name: 'all', annotations }, spec: { hard } });
+    await expect.poll(used).toEqual({ 'count/configmaps': '1', 'count/namespaces': '4' });
+  });
+
+  test('is for every namespace, for what has none, and for this workspace alone', async () => {
+    expect((await send(roomy, '/api/v1/namespaces/b/configmaps', 'two')).status).toBe(201);
+    expect((await send(roomy, '/api/v1/namespaces/admin/configmaps', 'three')).status).toBe(201);
+    const { status, body } = await send(roomy, '/api/v1/namespaces/a/configmaps', 'four');
+    expect(status).toBe(403);
+    expect(body.message).toBe(
+      'configmaps "four" is forbidden: exceeded quota: all, requested: count/configmaps=1, used: count/configmaps=3, limited: count/configmaps=3',
+    );
+    expect((await send(roomy, '/api/v1/namespaces', 'c')).status).toBe(201);
+    expect((await send(roomy, '/api/v1/namespaces', 'd')).status).toBe(403);
+    expect((await send(other, CONFIG_MAPS, 'five')).status).toBe(201);
+  });
+
+  test('gives back what is deleted anywhere', async () => {
+    await server.ask(ann, 'DELETE', `${roomy}/api/v1/namespaces/b/configmaps/two`);
+    await expect.poll(used).toMatchObject({ 'count/configmaps': '2' });
+    expect((await send(roomy, '/api/v1/namespaces/a/configmaps', 'four')).status).toBe(201);
+  });
+
+  test('is of its namespace without the annotation, and everywhere but in admin', async () => {
+    const hard = { 'count/secrets': '0' };
+    await server.made(`${roomy}${QUOTAS}`, { metadata: { name: 'plain' }, spec: { hard } });
+    await server.made(`${roomy}/api/v1/namespaces/b/resourcequotas`, {
+      metadata: { name: 'elsewhere', annotations },
+      spec: { hard },
+    });
+    expect((await send(roomy, '/api/v1/namespaces/a/secrets', 's')).status).toBe(201);
+    expect((await send(roomy, '/api/v1/namespaces/admin/secrets', 's')).status).toBe(403);
+    expect((await send(roomy, '/api/v1/namespaces/b/secrets', 's')).status).toBe(403);
+  });
+});
 
 describe('a workspace that may hold a number of objects', () => {
   const make = (prefix: string, name: string) =>
@@ -72,8 +122,8 @@ describe('a workspace that may hold a number of objects', () => {
 
   test('is every one that does not say otherwise, by the flag, but root', async () => {
     const statuses: number[] = [];
-    for (let n = 0; n < 20; n++) statuses.push((await make(other, `map-${n}`)).status);
-    expect(statuses.indexOf(403)).toBe(16);
+    for (let n = 0; n < 25; n++) statuses.push((await make(other, `map-${n}`)).status);
+    expect(statuses.indexOf(403)).toBe(20);
     await server.made(CONFIG_MAPS, { metadata: { name: 'in-root' } });
   });
 

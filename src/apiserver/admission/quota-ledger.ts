@@ -17,6 +17,15 @@ type Quota = corev1.ResourceQuota;
 
 const RECOUNT_MS = 1_000;
 
+/** Where quotas of a whole workspace are; kcp pkg/reconciler/kubequota. */
+export const QUOTA_NAMESPACE = 'admin';
+const OF_WORKSPACE = 'experimental.quota.kcp.io/cluster-scoped';
+
+/** Whether a quota is for all namespaces, and for what has none. */
+export function isOfWorkspace({ metadata }: Readonly<Quota>): boolean {
+  return metadata.namespace === QUOTA_NAMESPACE && metadata.annotations?.[OF_WORKSPACE] === 'true';
+}
+
 export interface QuotaLedgerParts {
   objects: StoredObjects;
   storage: ObjectStorage;
@@ -174,9 +183,10 @@ export class QuotaLedger {
     );
     // Before the objects: a charge that ends meanwhile has its object stored by then.
     const others = (await this.#charges?.ofOthers({ workspace, namespace, name: quota.metadata.name })) ?? [];
+    const where = isOfWorkspace(quota) ? { workspace } : { workspace, namespace };
     for (const subject of subjects.values()) {
       const reference = { group: subject.group, resource: subject.name };
-      for (const { object } of await this.#parts.objects.list(reference, { workspace, namespace }))
+      for (const { object } of await this.#parts.objects.list(reference, where))
         if (quotaMatches(quota.spec, subject, object)) add(quotaUsage(subject, object, now));
     }
     for (const amounts of account.inFlight) add(amounts);

@@ -11,7 +11,13 @@ import {
 import { forbidden } from '../errors.ts';
 import type { AdmissionPlugin, AdmissionRequest, Reservation } from './admission.ts';
 import { type LimitedResource, limitedUse } from './limited-resources.ts';
-import { type QuotaAddress, QuotaLedger, type QuotaLedgerParts } from './quota-ledger.ts';
+import {
+  isOfWorkspace,
+  QUOTA_NAMESPACE,
+  type QuotaAddress,
+  QuotaLedger,
+  type QuotaLedgerParts,
+} from './quota-ledger.ts';
 
 type Quota = corev1.ResourceQuota;
 
@@ -20,7 +26,8 @@ const QUOTAS = { group: '', resource: 'resourcequotas' };
 const RESYNC_MS = 5 * 60_000;
 
 /**
- * Nothing is created, or grows, past a ResourceQuota of its namespace.
+ * Nothing is created, or grows, past a ResourceQuota of its namespace, or one of its whole workspace: in the namespace
+ * `admin`, with the annotation `experimental.quota.kcp.io/cluster-scoped: "true"` (kcp pkg/reconciler/kubequota).
  * Source: k8s.io/apiserver/pkg/admission/plugin/resourcequota.
  */
 export class ResourceQuotaAdmission implements AdmissionPlugin {
@@ -37,31 +44,28 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
 
   async reserve(request: AdmissionRequest): Promise<Reservation | undefined> {
     const { resource, namespace, workspace } = request;
-    if (namespace === undefined || !resource.namespaced || resource.group.startsWith('events'))
-      return undefined;
-    const quotas = await this.#parts.objects.list<Quota>(QUOTAS, { workspace, namespace });
-    this.#checkLimited(
-      request,
-      quotas.map(({ object }) => object),
-    );
-    const addresses = quotas.map(({ object }) => ({ workspace, namespace, name: object.metadata.name }));
-    if (isQuotaStatus(request)) return this.#recountLater({ workspace, namespace, name: request.name });
+    if (resource.group.startsWith('events')) return undefined;
+    const quotas = await this.#quotasFor(request);
+    this.#checkLimited(request, quotas);
+    const addresses = quotas.map(({ metadata }) => ({
+      workspace,
+      namespace: metadata.namespace!,
+      name: metadata.name,
+    }));
+    if (isQuotaStatus(request))
+      return this.#recountLater({ workspace, namespace: namespace!, name: request.name });
     const own = this.#ownQuota(request);
     if (own !== undefined && !addresses.some(({ name }) => name === own.name)) addresses.push(own);
     if (addresses.length === 0 && !isNewQuota(request)) return undefined;
     if (releases(request, new Date(this.#parts.clock.now())) || own !== undefined)
       return { commit: () => this.#recount(addresses), rollback: () => undefined };
-    const moved = addresses.filter((_, index) => quotas[index] && moves(request, quotas[index].object));
+    const moved = addresses.filter((_, index) => quotas[index] && moves(request, quotas[index]));
     const commit = () => this.#recount(moved);
     const rollback = () => undefined;
     const { operation, subresource } = request;
     if (operation === 'UPDATE' && subresource !== undefined && subresource !== 'resize')
       return moved.length === 0 ? undefined : { commit, rollback };
-    const charged = await this.#chargeAll(
-      request,
-      quotas.map(({ object }) => object),
-      addresses,
-    );
+    const charged = await this.#chargeAll(request, quotas, addresses);
     if (moved.length === 0) return charged;
     return {
       commit: async () => {
@@ -70,6 +74,17 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
       },
       rollback: charged?.rollback ?? rollback,
     };
+  }
+
+  /** Those of the namespace, and of the workspace. */
+  async #quotasFor({ resource, namespace, workspace }: AdmissionRequest): Promise<Readonly<Quota>[]> {
+    const namespaces = new Set([QUOTA_NAMESPACE]);
+    if (resource.namespaced && namespace !== undefined) namespaces.add(namespace);
+    const found: Readonly<Quota>[] = [];
+    for (const one of namespaces)
+      for (const { object } of await this.#parts.objects.list<Quota>(QUOTAS, { workspace, namespace: one }))
+        if (isOfWorkspace(object) || (resource.namespaced && one === namespace)) found.push(object);
+    return found;
   }
 
   /** @throws OrreryError Forbidden when something is used that no quota speaks of though one must. */
