@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough, type Readable, Transform, Writable } from 'node:stream';
+import { PassThrough, pipeline as pipe, type Readable, Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { BadRequest, messageOf, removeTree, runCommand } from '../../base/index.ts';
@@ -174,6 +174,16 @@ export function decompressor(compression: Compression): Transform {
   if (compression === 'gzip') return createGunzip({ chunkSize: PIECE_BYTES });
   if (compression === 'zstd') return createZstdDecompress({ chunkSize: PIECE_BYTES });
   return new PassThrough();
+}
+
+/**
+ * A stream through others, as `compose` gives it, but for one thing: who stops reading a composed one when its source
+ * has been read to the end (the disk is full) has an AbortError thrown where nobody can catch it (Node 24).
+ */
+export function through<Last extends Transform>(content: Readable, ...steps: [...Transform[], Last]): Last {
+  // What goes wrong is told to who reads the last one.
+  pipe([content, ...steps], () => undefined);
+  return steps.at(-1) as Last;
 }
 
 export function isDecompressionError(error: unknown): boolean {

@@ -3,7 +3,7 @@ import { BadRequest } from '../../base/index.ts';
 import type { ImportOptions, LoadedImage, NewImage, NewLayer } from '../engine.ts';
 import { firstChunk } from './archive.ts';
 import { applyChanges } from './config-changes.ts';
-import { decompressor } from './layers.ts';
+import { decompressor, through } from './layers.ts';
 import { hostArchitecture } from './media-types.ts';
 
 /** Makes an image of one layer of a root file system's tar, which may be compressed with gzip or zstd. */
@@ -40,8 +40,8 @@ export async function decompressed(stream: Readable): Promise<Readable> {
   if (first === undefined) throw new BadRequest('the archive is empty');
   stream.unshift(first);
   const begins = (...bytes: number[]) => bytes.every((byte, i) => first[i] === byte);
-  if (begins(0x1f, 0x8b)) return stream.compose(decompressor('gzip')) as Readable;
-  if (begins(0x28, 0xb5, 0x2f, 0xfd)) return stream.compose(decompressor('zstd')) as Readable;
+  if (begins(0x1f, 0x8b)) return through(stream, decompressor('gzip'));
+  if (begins(0x28, 0xb5, 0x2f, 0xfd)) return through(stream, decompressor('zstd'));
   if (begins(0x42, 0x5a, 0x68)) throw new BadRequest('the archive is compressed with bzip2: not supported');
   if (begins(0xfd, 0x37, 0x7a, 0x58, 0x5a))
     throw new BadRequest('the archive is compressed with xz: not supported');

@@ -8,7 +8,7 @@ import { type Pack, pack } from 'tar-stream';
 import { BadRequest } from '../../base/index.ts';
 import type { ImageDetails, SaveOptions } from '../engine.ts';
 import type { Blobs } from './blobs.ts';
-import { decompressor } from './layers.ts';
+import { decompressor, through } from './layers.ts';
 import {
   asManifest,
   compressionOf,
@@ -180,7 +180,7 @@ function keptLayer(blobs: Blobs, layer: Descriptor): SavedLayer {
 function plainLayer(blobs: Blobs, layer: Descriptor, diffId: string): SavedLayer {
   const compression = compressionOf(layer.mediaType);
   if (compression === 'none') return keptLayer(blobs, layer);
-  const open = () => blobs.stream(layer.digest).compose(decompressor(compression)) as Readable;
+  const open = () => through(blobs.stream(layer.digest), decompressor(compression));
   return {
     open,
     descriptor: async () => {

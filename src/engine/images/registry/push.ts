@@ -5,7 +5,7 @@ import { createGzip, createZstdCompress } from 'node:zlib';
 import { BadRequest, type OrreryError, systemClock } from '../../../base/index.ts';
 import type { ImageDetails, PushedImage, PushOptions } from '../../engine.ts';
 import type { DiskImageLibrary } from '../image-library.ts';
-import { decompressor } from '../layers.ts';
+import { decompressor, through } from '../layers.ts';
 import {
   asManifest,
   CONFIG,
@@ -186,7 +186,7 @@ class Push {
     const compressor = wanted === 'zstd' ? createZstdCompress() : createGzip();
     const compressed = await this.#library.blobs.write(
       this.#staging,
-      this.#library.blobs.stream(layer.digest).compose(decompressor(compression)).compose(compressor),
+      through(this.#library.blobs.stream(layer.digest), decompressor(compression), compressor),
       { flush: false },
     );
     const mediaType = `application/vnd.oci.image.layer.v1.tar+${wanted}`;
