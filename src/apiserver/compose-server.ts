@@ -194,15 +194,16 @@ function composeCore(options: ApiServerOptions, files: IdentityFiles): Core {
     decodedCacheLimitBytes === undefined ? {} : { cacheLimitBytes: decodedCacheLimitBytes },
   );
   const objects = new CachedStoredObjects(storage, catalog);
+  const workspaces = new WorkspaceDirectory(objects);
   const authentication = new Authentication({
     ...files,
     objects,
+    directory: workspaces,
     clock,
     log,
     staticTokens: options.staticTokens ?? [],
     serverUrl: () => `https://${options.advertise.address}:${options.advertise.port}`,
   });
-  const workspaces = new WorkspaceDirectory(objects);
   const authorization = new Authorization({ storage, catalog, objects, directory: workspaces });
   const metrics = new MetricRegistry();
   return { clock, log, catalog, storage, objects, workspaces, authentication, authorization, metrics };

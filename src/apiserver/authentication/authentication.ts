@@ -1,6 +1,7 @@
 import type { Clock, Log } from '../../base/index.ts';
 import type { AdmissionPlugin, StoredObjects } from '../admission/admission.ts';
 import type { User } from '../http/messages.ts';
+import type { WorkspaceDirectory } from '../workspaces/workspace-directory.ts';
 import { RequestAuthenticator } from './authenticator.ts';
 import { BootstrapTokenAuthenticator } from './bootstrap-tokens.ts';
 import { ClientCertificates } from './client-certificate.ts';
@@ -16,9 +17,11 @@ import { TokenKey } from './token-key.ts';
 import { TokenSubjects } from './token-subjects.ts';
 import { TrustedAuthorities } from './trusted-authorities.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
+import { WorkspaceTokens } from './workspace-tokens.ts';
 
 export interface AuthenticationParts {
   objects: StoredObjects;
+  directory: WorkspaceDirectory;
   clock: Clock;
   log: Log;
   serviceAccountKeyPem: string;
@@ -61,6 +64,10 @@ export class Authentication {
       proxies: parts.requestHeaders.map((config) => new RequestHeaderAuthenticator(config)),
       certificates: new ClientCertificates(new TrustedAuthorities(parts.caPem)),
       tokens: [this.tokens],
+      workspaceTokens: new WorkspaceTokens({
+        ...{ objects, clock, log, directory: parts.directory },
+        audiences: [...this.serviceAccounts.audiences, KCP_AUDIENCE],
+      }),
       anonymous: configuration?.anonymous,
     });
     this.admission = new LegacyTokenSecrets({ objects, tokens: legacy, caPem: parts.caPem });

@@ -4,6 +4,7 @@ import type { ApiRequest, User } from '../http/messages.ts';
 import { ANONYMOUS, AUTHENTICATED_GROUP } from '../http/messages.ts';
 import type { ClientCertificates } from './client-certificate.ts';
 import type { RequestHeaderAuthenticator } from './request-header.ts';
+import type { WorkspaceTokens } from './workspace-tokens.ts';
 
 /** Reads who a bearer token stands for; undefined for a token that is none of its own. */
 export interface TokenAuthenticator {
@@ -23,6 +24,8 @@ export interface RequestAuthenticatorParts {
   proxies: readonly RequestHeaderAuthenticator[];
   certificates: ClientCertificates;
   tokens: readonly TokenAuthenticator[];
+  /** Those that count in the workspace of the request alone. */
+  workspaceTokens: WorkspaceTokens;
   anonymous: AnonymousAccess | undefined;
 }
 
@@ -39,7 +42,7 @@ export class RequestAuthenticator {
 
   /** @throws OrreryError Unauthorized (401). */
   async authenticate(request: ApiRequest, socket: TLSSocket): Promise<User> {
-    const { proxies, certificates, tokens } = this.#parts;
+    const { proxies, certificates, tokens, workspaceTokens } = this.#parts;
     for (const proxy of proxies) {
       const user = proxy.authenticate(request, socket);
       if (user !== undefined) return authenticated(user);
@@ -52,6 +55,8 @@ export class RequestAuthenticator {
         const user = await authenticator.authenticate(token);
         if (user !== undefined) return authenticated(user);
       }
+      const inWorkspace = await workspaceTokens.authenticate(token, request);
+      if (inWorkspace !== undefined) return authenticated(inWorkspace);
       throw unauthorized();
     }
     if (certificate.type === 'untrusted' || request.headers?.authorization !== undefined)

@@ -8,7 +8,7 @@ export const SCOPES_EXTRA = 'authentication.kcp.io/scopes';
 /** Further identities, as JSON, whose rights the user has too. */
 export const WARRANT_EXTRA = 'authorization.kcp.io/warrant';
 
-const CLUSTER_SCOPE = 'cluster:';
+export const CLUSTER_SCOPE = 'cluster:';
 /** Warrants may hold warrants; nobody needs more than a few. */
 const MOST_WARRANTS = 16;
 

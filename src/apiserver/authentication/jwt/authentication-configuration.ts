@@ -67,11 +67,7 @@ export async function parseAuthenticationConfiguration(text: string): Promise<Au
     throw new BadRequest(
       `the authentication configuration must be an AuthenticationConfiguration of ${GROUP}/v1, not ${JSON.stringify(kind ?? '')} of ${JSON.stringify(apiVersion ?? '')}`,
     );
-  const issuers = root.list('jwt').map(issuerOf);
-  const urls = issuers.map(({ url }) => url);
-  const twice = urls.findIndex((url, index) => urls.indexOf(url) !== index);
-  if (twice >= 0)
-    throw new BadRequest(`jwt[${twice}].issuer.url: Duplicate value: ${JSON.stringify(urls[twice])}`);
+  const issuers = issuersIn(root);
   const anonymous = root.object('anonymous');
   const paths = anonymous?.list('conditions').map((one) => {
     const path = one.required('path');
@@ -85,6 +81,20 @@ export async function parseAuthenticationConfiguration(text: string): Promise<Au
     issuers,
     ...(anonymous !== undefined && { anonymous: { enabled, paths: paths?.length ? paths : undefined } }),
   };
+}
+
+/** The issuers of a list of JWTAuthenticators, in `spec`. @throws BadRequest naming the field. */
+export function jwtIssuersOf(jwt: readonly object[]): JwtIssuer[] {
+  return issuersIn(new Fields({ jwt }, 'spec'));
+}
+
+function issuersIn(root: Fields): JwtIssuer[] {
+  const issuers = root.list('jwt').map(issuerOf);
+  const urls = issuers.map(({ url }) => url);
+  const twice = urls.findIndex((url, index) => urls.indexOf(url) !== index);
+  if (twice < 0) return issuers;
+  const at = `${root.path('jwt')}[${twice}].issuer.url`;
+  throw new BadRequest(`${at}: Duplicate value: ${JSON.stringify(urls[twice])}`);
 }
 
 function issuerOf(entry: Fields): JwtIssuer {

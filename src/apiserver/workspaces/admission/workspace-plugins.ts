@@ -1,5 +1,6 @@
 import type { AdmissionPlugin } from '../../admission/admission.ts';
 import type { Authorizer } from '../../authorization/authorizer.ts';
+import { authenticationConfigurations } from './authentication-configurations.ts';
 import { logicalClusterFinalizer } from './finalizer.ts';
 import { logicalClusterAdmission } from './logical-cluster.ts';
 import { ObjectCountLimit, type ObjectCountParts } from './object-count-limit.ts';
@@ -24,6 +25,7 @@ export function workspacePlugins(
     shardAdmission,
     workspaceTypeAdmission,
     new WorkspaceTypeExists(parts),
+    authenticationConfigurations,
     logicalClusterFinalizer,
     logicalClusterAdmission,
     reservedDefinitionAnnotations,
