@@ -332,26 +332,48 @@ test('whose identity an export has, and what a binding binds, nobody says who ma
       subjects: [{ kind: 'User', name: 'thief', apiGroup: 'rbac.authorization.k8s.io' }],
     });
   const { status: wanted } = (await inside('provider').resource(API_EXPORTS).get('widgets')) as Json;
-  const change = async (where: string, path: string, edit: (status: Json) => void) => {
-    const full = `/clusters/${clusters[where]}/apis/apis.kcp.io/v1alpha2/${path}`;
+  const change = async (at: string, path: string, edit: (status: Json) => void) => {
+    const full = `${at}/apis/apis.kcp.io/v1alpha2/${path}`;
     const { body } = await ask('GET', full, undefined, thief);
     edit(body.status);
-    return (await ask('PUT', `${full}/status`, body, thief)).body;
+    return ask('PUT', `${full}/status`, body, thief);
   };
-  const stolen = await change('rival', 'apiexports/widgets', (status) => {
+  const stolen = await change(`/clusters/${clusters.rival}`, 'apiexports/widgets', (status) => {
     status.identityHash = wanted.identityHash;
   });
-  expect(stolen.message).toContain('status.identityHash is written by the server alone');
+  expect(stolen.status).toBe(403);
+  const restored = await ask(
+    'POST',
+    `/clusters/${clusters.rival}/apis/apis.kcp.io/v1alpha2/apiexports`,
+    { metadata: { name: 'restored' }, spec: {}, status: wanted },
+    thief,
+  );
+  expect([restored.status, restored.body.status?.identityHash]).toEqual([201, undefined]);
   const seen = await ask('GET', `${viewOf('rival')}/apis/${GROUP}/v1/widgets`, undefined, thief);
   expect(seen.body.items.map(nameOf)).toEqual(['not-seen', 'r']);
-  const unasked = await change('three', 'apibindings/widgets-of-rival', (status) => {
+
+  const claim = { group: 'apis.kcp.io', resource: 'apibindings', verbs: ['*'] };
+  await create('rival', API_EXPORTS, { metadata: { name: 'binder' }, spec: { permissionClaims: [claim] } });
+  await create('three', API_BINDINGS, {
+    metadata: { name: 'binder' },
+    spec: {
+      reference: { export: { path: 'root:rival', name: 'binder' } },
+      permissionClaims: [{ ...claim, state: 'Accepted', selector: { matchAll: true } }],
+    },
+  });
+  await until(inside('three'), API_BINDINGS, undefined, (all: Json[]) =>
+    all.some(({ metadata, status }) => metadata.name === 'binder' && status?.phase === 'Bound'),
+  );
+  const view = `/services/apiexport/${clusters.rival}/binder/clusters/${clusters.three}`;
+  const through = (edit: (status: Json) => void) => change(view, 'apibindings/widgets-of-rival', edit);
+  const unasked = await through((status) => {
     status.boundResources[0].schema.identityHash = wanted.identityHash;
   });
-  expect(unasked.message).toContain('status.boundResources is written by the server alone');
-  const noted = await change('three', 'apibindings/widgets-of-rival', ({ conditions }) =>
+  expect(unasked.body.message).toContain('status.boundResources is written by the server alone');
+  const noted = await through(({ conditions }) =>
     conditions.push({ type: 'Mine', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }),
   );
-  expect(noted.status.conditions.map(({ type }: Json) => type)).toContain('Mine');
+  expect(noted.status).toBe(200);
 });
 
 test('a view is for who has the content of the export', async () => {
@@ -647,6 +669,10 @@ test("kcp's own APIs have an identity, which claims name, and can be bound thoug
     undefined,
     (all: Json[]) => all.find(({ metadata }) => metadata.name === 'tenancy.kcp.io')?.status?.identityHash,
   );
+  const everywhere = (identity: string) =>
+    ask('GET', `/clusters/*/apis/tenancy.kcp.io/v1alpha1/workspaces:${identity}`);
+  expect((await everywhere(identityHash)).body.items.map(nameOf)).toContain('rival');
+  expect((await everywhere('0'.repeat(64))).status).toBe(404);
   const claim = { group: 'tenancy.kcp.io', resource: 'workspaces', identityHash, verbs: ['*'] };
   await create('rival', API_EXPORTS, {
     metadata: { name: 'keeper' },

@@ -17,7 +17,8 @@ const FACTS: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Under the identity of an export lie the objects of all its consumers, and what is bound may be bound by who has the
- * right to: the server alone says so. Not in kcp, where who has all rights in a workspace writes any status there.
+ * right to: the server alone says so. No role lets anybody write these (kcp pkg/authorization/system_crd_authorizer.go);
+ * a claim on bindings, through the view of an export, does not either.
  */
 export const sharedApiFacts: AdmissionPlugin = {
   name: 'apis.kcp.io/SharedAPIFacts',
