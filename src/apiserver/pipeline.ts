@@ -14,6 +14,7 @@ import type { RequestMetrics } from './discovery/metrics.ts';
 import { requestLabels } from './discovery/request-labels.ts';
 import { type RouteParts, servePath } from './discovery/routes.ts';
 import { checkAcceptable, encodeAnswer, statusResponse, warningHeader } from './encoding/answer.ts';
+import { negotiate } from './encoding/negotiation.ts';
 import { forbidden, methodNotAllowed, pathNotFound, qualifiedName } from './errors.ts';
 import type { CustomResources } from './extensions/custom-resources.ts';
 import type { ServedResource } from './extensions/served-versions.ts';
@@ -256,8 +257,12 @@ export class Pipeline {
       // Who exports it may not let everybody.
       await this.#authorize(request, user, info, wire.audit);
     }
+    if (found === undefined && info.workspace === ALL_WORKSPACES)
+      found = await boundApis.ownByIdentity(info.group, info.version, info.resource);
     if (found === undefined) throw pathNotFound();
     const custom = await customResources.served(found);
+    if (custom !== undefined && isMixture(info, found, request) && user.isInternal !== true)
+      throw pathNotFound();
     return this.#dispatch({ user, request, info, wire, resource: custom?.resource ?? found, custom });
   }
 
@@ -455,6 +460,14 @@ function makesWorkspace(user: User, info: RequestInfo): boolean {
   if (info.type !== 'resource' || info.verb !== 'create' || info.subresource !== undefined) return false;
   const { group, resource } = LOGICAL_CLUSTERS;
   return user.isInternal === true && info.group === group && info.resource === resource;
+}
+
+/** Definitions of many workspaces under one name have nothing in common but metadata. */
+function isMixture(info: RequestInfo, { identity, name }: Resource, request: ApiRequest): boolean {
+  // What is bound goes by its identity there, and is of one definition.
+  const isOfOne = identity !== undefined || name.includes(':');
+  if (info.workspace !== ALL_WORKSPACES || isOfOne) return false;
+  return !negotiate(request.headers?.accept, false).as.startsWith('PartialObjectMetadata');
 }
 
 function checkSystemAdmin(info: RequestInfo): void {

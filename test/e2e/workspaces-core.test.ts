@@ -154,6 +154,15 @@ describe('who may come in', () => {
       'aaaaaaaaaaaaaaaa',
     );
     expect((await ask(MASTER, 'GET', '/clusters/*/api/v1/namespaces/shop/configmaps')).status).toBe(405);
+    // Definitions of one name have nothing in common but metadata.
+    const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+    const widgets = (headers: Record<string, string>) =>
+      ask(MASTER, 'GET', '/clusters/*/apis/example.com/v1/widgets', undefined, headers);
+    expect((await widgets({})).status).toBe(404);
+    expect(await widgets({ accept })).toMatchObject({
+      status: 200,
+      body: { kind: 'PartialObjectMetadataList' },
+    });
   });
 
   test('a service account is good in its own workspace only', async () => {
@@ -213,6 +222,17 @@ describe('who may come in', () => {
     expect(own.status).toBe(200);
     const more = await ask(admin, 'GET', `${A}/api/v1/secrets`, undefined, as('x', 'system:masters'));
     expect(more.status).toBe(403);
+  });
+
+  test('what the system says of workspaces and bindings nobody else says', async () => {
+    await server.makeWorkspace('told', 'ffffffffffffffff');
+    const admin = person('kcp-admin', 'system:kcp:admin');
+    const status = async (user: User, path: string) =>
+      (await ask(user, 'PATCH', `${path}/status`, { status: {} })).status;
+    const told = '/apis/tenancy.kcp.io/v1alpha1/workspaces/told';
+    expect([await status(admin, told), await status(MASTER, told)]).toEqual([403, 200]);
+    for (const kind of ['apibindings', 'apiexports'])
+      expect(await status(jane, `${A}/apis/apis.kcp.io/v1alpha2/${kind}/none`)).toBe(403);
   });
 
   test("required groups keep out whoever is in none of them, but not kcp's administrators", async () => {

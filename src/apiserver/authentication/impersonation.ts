@@ -14,7 +14,7 @@ import {
   MASTERS_GROUP,
   type User,
 } from '../http/messages.ts';
-import { CLUSTER_NAME_EXTRA, SCOPES_EXTRA } from '../workspaces/effective-users.ts';
+import { CLUSTER_NAME_EXTRA, isInScope, SCOPES_EXTRA } from '../workspaces/effective-users.ts';
 
 const USER = 'impersonate-user';
 const UID = 'impersonate-uid';
@@ -53,7 +53,7 @@ export async function impersonated(
     const { group, resource: name } = resource;
     throw forbidden({ group, name }, resource.name ?? '', forbiddenSentence(attributes, decision.reason));
   }
-  if (workspace !== ROOT_WORKSPACE) checkReach(user, wanted);
+  if (workspace !== ROOT_WORKSPACE) checkReach(user, workspace, wanted);
   const extra = { ...wanted.extra, ...(workspace !== ROOT_WORKSPACE && confinedTo(workspace, wanted)) };
   return {
     name: wanted.name,
@@ -63,6 +63,7 @@ export async function impersonated(
   };
 }
 
+const KCP_ADMINS = 'system:kcp:admin';
 const HARMLESS = /^system:(serviceaccounts?(:|$)|authenticated$|unauthenticated$|anonymous$)/;
 
 /**
@@ -70,7 +71,7 @@ const HARMLESS = /^system:(serviceaccounts?(:|$)|authenticated$|unauthenticated$
  * what makes others of somebody) only who may do everything takes on, or who is in such a group himself.
  * Source: WithImpersonationGatekeeper of kcp pkg/server/filters. @throws OrreryError Forbidden
  */
-function checkReach(user: User, { name, groups, extra }: Wanted): void {
+function checkReach(user: User, workspace: string, { name, groups, extra }: Wanted): void {
   if (user.isInternal === true || user.groups.includes(MASTERS_GROUP)) return;
   const refuse = (resource: string, what: string) =>
     forbidden(
@@ -82,6 +83,8 @@ function checkReach(user: User, { name, groups, extra }: Wanted): void {
   for (const group of groups)
     if (group.startsWith('system:') && !HARMLESS.test(group) && !user.groups.includes(group))
       throw refuse('groups', group);
+  // He may do everything in every workspace anyway.
+  if (user.groups.includes(KCP_ADMINS) && isInScope(user, workspace)) return;
   for (const key of Object.keys(extra))
     if (key === CLUSTER_NAME_EXTRA || /(^|\.)kcp\.io\//.test(key)) throw refuse('userextras', key);
 }

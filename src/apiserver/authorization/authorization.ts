@@ -6,6 +6,7 @@ import type { User } from '../http/messages.ts';
 import type { ResourceCatalog } from '../registry/catalog.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
 import { MaximalPermissionPolicy } from '../workspaces/apis/maximal-permission-policy.ts';
+import { systemStatusAuthorizer } from '../workspaces/system-status.ts';
 import { WorkspaceAccess } from '../workspaces/workspace-access.ts';
 import type { WorkspaceDirectory } from '../workspaces/workspace-directory.ts';
 import { type Authorizer, UnionAuthorizer } from './authorizer.ts';
@@ -53,7 +54,7 @@ export class Authorization {
     const policy = new MaximalPermissionPolicy({ catalog, objects, roles: this.#rbac });
     this.roles = new UnionAuthorizer([mastersAuthorizer, this.#rbac]);
     this.authorizer = new UnionAuthorizer([
-      ...[mastersAuthorizer, healthAuthorizer, access],
+      ...[mastersAuthorizer, healthAuthorizer, access, systemStatusAuthorizer],
       ...[policy, nodes, this.#rbac],
     ]);
     this.admission = new RbacAdmission({

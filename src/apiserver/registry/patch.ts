@@ -85,7 +85,7 @@ function patched(
   const { resource, subresource } = request;
   const { type, content, old, options } = input;
   if (type === 'apply') {
-    checkApplied(request, content);
+    checkApplied(request, content, old);
     const next = serverSideApply({
       resource,
       live: old,
@@ -125,10 +125,10 @@ function decodePatched(
   }
 }
 
-/** An apply is for the object of the URL, and says so. */
-export function checkApplied(request: ResourceRequest, content: unknown): void {
+/** An apply is for the object of the URL, and says so, unless there is one already; patch.go applyPatch. */
+export function checkApplied(request: ResourceRequest, content: unknown, live?: KubeObject): void {
   const { metadata } = (content ?? {}) as { metadata?: Record<string, unknown> };
-  const { name, namespace } = metadata ?? {};
+  const { name = live?.metadata.name, namespace } = metadata ?? {};
   const isText = (value: unknown) => value === undefined || value === null || typeof value === 'string';
   // What is of another type, the apply refuses in its own words.
   if (isText(name) && isText(namespace)) checkNamed(request, { metadata: { name, namespace } } as KubeObject);

@@ -7,6 +7,7 @@ import {
   boundDefinition,
   type KubeObject,
   type Resource,
+  ROOT_WORKSPACE,
 } from '../../../kube/index.ts';
 import type { StoredValue } from '../../../store/index.ts';
 import type { CustomResources } from '../../extensions/custom-resources.ts';
@@ -54,6 +55,7 @@ interface BoundApisParts {
 export class BoundApis {
   readonly #parts: BoundApisParts;
   readonly #bindings: Resource;
+  readonly #exports: Resource;
   readonly #schemas: Resource;
   readonly #conversions: Resource;
   readonly #definitions: Resource;
@@ -66,6 +68,7 @@ export class BoundApis {
     this.#parts = parts;
     const { catalog } = parts;
     this.#bindings = catalog.findStored(APIS_GROUP, 'apibindings')!;
+    this.#exports = catalog.findStored(APIS_GROUP, 'apiexports')!;
     this.#schemas = catalog.findStored(APIS_GROUP, 'apiresourceschemas')!;
     this.#conversions = catalog.findStored(APIS_GROUP, 'apiconversions')!;
     this.#definitions = catalog.findStored('apiextensions.k8s.io', 'customresourcedefinitions')!;
@@ -92,6 +95,30 @@ export class BoundApis {
       if (item.modRevision > known && (await this.#applyStored(item))) isNews = true;
     }
     return isNews;
+  }
+
+  /**
+   * One of the server's own kinds, when it is asked for as `workspaces:<identity>`, by the export of the first workspace
+   * that has its group's name, or its own: it is built in, and the same for all.
+   */
+  async ownByIdentity(group: string, version: string, name: string): Promise<Resource | undefined> {
+    const { catalog, storage } = this.#parts;
+    const [plural = '', identity, ...more] = name.split(':');
+    if (identity === undefined || more.length > 0) return undefined;
+    const found = catalog.in('*').find(group, version, plural);
+    for (const exportName of found === undefined ? [] : [group, `${plural}.${group}`]) {
+      const key = storage.keyOf(this.#exports, { workspace: ROOT_WORKSPACE, name: exportName });
+      const stored = await storage.get(key);
+      if (stored === undefined) continue;
+      const { status } = storage.shared<apisv1alpha2.APIExport>(
+        this.#exports,
+        key,
+        stored.revision,
+        stored.bytes,
+      );
+      if (status?.identityHash === identity) return found;
+    }
+    return undefined;
   }
 
   /** The binding that serves a resource in a workspace. */
