@@ -46,7 +46,7 @@ export async function plugLink(host: NetworkHost, link: ContainerLink): Promise<
 
 /** The container's side: addresses and routes; one run of ip(8) in its namespace. */
 export async function configureLink(host: NetworkHost, link: ContainerLink): Promise<void> {
-  await host.run('nsenter', [`--net=${link.namespacePath}`, 'ip', '-batch', '-'], insideScript(link));
+  await host.runInside(link.namespacePath, 'ip', ['-batch', '-'], insideScript(link));
 }
 
 /** One that answers on its addresses. No error when it is there already. */

@@ -10,6 +10,7 @@ import { withFileLock } from '../system/lock.ts';
 import { detachMount, mountsBelow } from '../system/mounts.ts';
 import { invokeCni } from './cni.ts';
 import { connectInNamespace } from './connect.ts';
+import { makeNetworkNamespace } from './network-namespace.ts';
 import { NetworkTable } from './nft.ts';
 
 const INTERFACE = 'eth0';
@@ -64,10 +65,14 @@ export class LocalNetworks implements Networks {
       if (await this.hasNamespace(name)) return;
       await writeFile(path, '', { mode: 0o400 });
       const setUp = ['ip', 'link', 'set', 'lo', 'up'];
-      // unshare(1) pins the namespace on the file; ip runs inside it: one step makes it and sets lo up.
-      if (existing === undefined) return await runCommand('unshare', [`--net=${path}`, ...setUp]);
+      if (existing === undefined) {
+        if (makeNetworkNamespace(path)) return;
+        // unshare(1) pins the namespace on the file; ip runs inside it: one step makes it and sets lo up.
+        await runCommand('unshare', [`--net=${path}`, ...setUp]);
+        return;
+      }
       libc().mount(existing, path, '', MS_BIND, '');
-      return await runCommand('nsenter', [`--net=${path}`, ...setUp]);
+      await runCommand('nsenter', [`--net=${path}`, ...setUp]);
     });
     return path;
   }

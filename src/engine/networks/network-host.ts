@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { CommandFailed, type CommandResult, OrreryError, runCommand } from '../../base/index.ts';
+import { inNetworkNamespace, mayNotReturn } from './network-namespace.ts';
 
 /**
  * Where bridges, links and rules of user networks are made: the network namespace of this process, or one that
@@ -18,12 +19,28 @@ export class NetworkHost {
   /** @throws OrreryError NetworkFailed with the program's own words. */
   async run(program: string, args: readonly string[], input?: string): Promise<CommandResult> {
     const [file, ...rest] = [...(await this.#enter()), program, ...args];
+    return await answer(program, () => runCommand(file!, rest, input === undefined ? {} : { input }));
+  }
+
+  /** As `run`, in the network namespace of a container. */
+  async runInside(
+    namespacePath: string,
+    program: string,
+    args: readonly string[],
+    input?: string,
+  ): Promise<CommandResult> {
+    const entering = () => this.run('nsenter', [`--net=${namespacePath}`, program, ...args], input);
+    if (!this.#isOwn) return await entering();
     try {
-      return await runCommand(file!, rest, input === undefined ? {} : { input });
+      return await answer(program, () =>
+        // The child is there when it returns, and so is where it was made.
+        inNetworkNamespace(namespacePath, () =>
+          runCommand(program, args, input === undefined ? {} : { input }),
+        ),
+      );
     } catch (error) {
-      if (!(error instanceof CommandFailed)) throw error;
-      const why = error.stderr.trim().split('\n')[0] || error.message;
-      throw new OrreryError('NetworkFailed', `${program}: ${why}`, { cause: error });
+      if (mayNotReturn(error)) return await entering();
+      throw error;
     }
   }
 
@@ -60,6 +77,16 @@ export class NetworkHost {
   async #read(path: string): Promise<string> {
     if (this.#isOwn) return await readFile(path, 'utf8');
     return (await this.run('cat', [path])).stdout;
+  }
+}
+
+async function answer(program: string, command: () => Promise<CommandResult>): Promise<CommandResult> {
+  try {
+    return await command();
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    const why = error.stderr.trim().split('\n')[0] || error.message;
+    throw new OrreryError('NetworkFailed', `${program}: ${why}`, { cause: error });
   }
 }
 

@@ -13,6 +13,10 @@ export interface Libc {
   /** False when another holds the lock (LOCK_NB); a shared one is only held up by who wants it alone. */
   tryLock(fd: number, shared?: boolean): boolean;
   setNetworkNamespace(fd: number): void;
+  /** Of this thread alone (unshare(2)). */
+  newNetworkNamespace(): void;
+  /** Sets `lo` of this thread's network namespace up (netdevice(7)). */
+  raiseLoopback(): void;
   /** A non-blocking TCP socket that has begun to connect to the loopback of the thread's network namespace. */
   connectLoopback(family: 4 | 6, port: number): { fd: number; error: string | undefined };
   /** A socket that keeps a port of the host: whoever else binds it is told EADDRINUSE. */
@@ -93,6 +97,13 @@ const MOUNT_ATTR_IDMAP_RDONLY = 0x00100000n | 1n;
 const RESOLVE_NO_MAGICLINKS = 2n;
 const RESOLVE_IN_ROOT = 16n;
 const F_SETFD = 2;
+const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+const SIOCGIFFLAGS = 0x8913;
+const SIOCSIFFLAGS = 0x8914;
+const IFF_UP = 1;
+/** struct ifreq: a name of 16 bytes, then a union of at most 24. */
+const IFREQ_BYTES = 40;
+const IFREQ_FLAGS_AT = 16;
 const TIOCSPTLCK = 0x40045431;
 const TIOCGPTPEER = 0x5441;
 const TIOCSWINSZ = 0x5414;
@@ -237,6 +248,8 @@ function deviceNumber(major: number, minor: number): number {
 function socketCalls(c: Library, errno: () => string, must: Must) {
   const close = c.func('int close(int)');
   const setns = c.func('int setns(int, int)');
+  const unshare = c.func('int unshare(int)');
+  const ioctl = c.func('int ioctl(int fd, unsigned long request, ...)') as (...args: unknown[]) => number;
   const socket = c.func('int socket(int, int, int)');
   const connect = c.func('int connect(int, const void*, uint)');
   const bind = c.func('int bind(int, const void*, uint)');
@@ -246,6 +259,19 @@ function socketCalls(c: Library, errno: () => string, must: Must) {
   const getsockopt = c.func('int getsockopt(int, int, int, _Inout_ void*, _Inout_ void*)');
   return {
     setNetworkNamespace: (fd: number) => void must(setns(fd, CLONE_NEWNET), 'setns', 'network namespace'),
+    newNetworkNamespace: () => void must(unshare(CLONE_NEWNET), 'unshare', 'network namespace'),
+    raiseLoopback: () => {
+      const fd = must(socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0), 'socket', 'lo');
+      const request = Buffer.alloc(IFREQ_BYTES);
+      request.write('lo', 0);
+      try {
+        must(ioctl(fd, SIOCGIFFLAGS, 'void *', request), 'ioctl', 'SIOCGIFFLAGS');
+        request.writeUInt16LE(request.readUInt16LE(IFREQ_FLAGS_AT) | IFF_UP, IFREQ_FLAGS_AT);
+        must(ioctl(fd, SIOCSIFFLAGS, 'void *', request), 'ioctl', 'SIOCSIFFLAGS');
+      } finally {
+        must(close(fd), 'close', String(fd));
+      }
+    },
     connectLoopback: (family: 4 | 6, port: number) => {
       const type = family === 4 ? AF_INET : AF_INET6;
       const fd = must(socket(type, SOCK_STREAM_NONBLOCK_CLOEXEC, 0), 'socket', `IPv${family}`);
