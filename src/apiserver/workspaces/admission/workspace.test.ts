@@ -88,6 +88,14 @@ describe('a new workspace', () => {
       `${prefix}spec.type cannot be set for mounted workspaces`,
     );
   });
+
+  test('that is mounted is refused by that name, whoever makes it', async () => {
+    const mount = { ref: { apiVersion: 'v1', kind: 'K', name: 'n' } };
+    for (const user of [JANE, ROOT])
+      expect(await refusal(writeOf('workspaces', named('w', { spec: { mount } }), { user }))).toBe(
+        `${prefix}spec.mount is not supported: mounted workspaces are not served here`,
+      );
+  });
 });
 
 describe('a workspace', () => {

@@ -57,8 +57,11 @@ export class WorkspaceAdmission implements AdmissionPlugin {
   }
 
   async #validateCreate(request: AdmissionRequest, { spec, metadata }: Workspace): Promise<void> {
-    if (isPrivileged(request.user)) return;
     const refuse = (why: string) => refused(request, why);
+    // kcp's own feature is an alpha, off by default. One that is stored would wait for ever.
+    if (spec.mount !== undefined && spec.type === undefined)
+      throw refuse('spec.mount is not supported: mounted workspaces are not served here');
+    if (isPrivileged(request.user)) return;
     if (spec.cluster) throw refuse('spec.Cluster can only be set by system privileged users');
     if (spec.URL) throw refuse('spec.URL can only be set by system privileged users');
     const owner = ownerOf(request.user);
@@ -67,8 +70,7 @@ export class WorkspaceAdmission implements AdmissionPlugin {
     const groups = (await this.#requiredGroups(request)) ?? '';
     if ((metadata.annotations?.[REQUIRED_GROUPS_ANNOTATION] ?? '') !== groups)
       throw refuse(`missing required groups annotation ${REQUIRED_GROUPS_ANNOTATION}=${groups}`);
-    if (spec.mount !== undefined && spec.type !== undefined)
-      throw refuse('spec.type cannot be set for mounted workspaces');
+    if (spec.mount !== undefined) throw refuse('spec.type cannot be set for mounted workspaces');
   }
 
   async #requiredGroups(request: AdmissionRequest): Promise<string | undefined> {
