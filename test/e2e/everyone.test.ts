@@ -57,7 +57,7 @@ describe.each([
     await said('run', '-d', '--name', 'kept', '-e', 'A=b', IMAGE, 'sh', '-c', 'echo here; exec sleep 1000');
     expect(await said('ps', '--format', '{{.Names}} {{.Image}}')).toBe(`kept ${IMAGE}:latest`);
     expect(await said('exec', 'kept', 'sh', '-c', 'echo $A; id -u')).toBe('b\n0');
-    expect(await said('logs', 'kept')).toBe('here');
+    await holds(async () => expect(await said('logs', 'kept')).toBe('here'));
     expect(await said('stop', '--time', '0', 'kept')).toBe('kept');
     expect(await said('inspect', 'kept', '--format', '{{.State.ExitCode}}')).toBe('137');
     await remove('kept');

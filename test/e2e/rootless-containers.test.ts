@@ -113,7 +113,7 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
     expect(made.exitCode, made.stderr).toBe(0);
     expect((await orrery('ps', '--format', '{{.Names}}')).stdout).toBe('kept\n');
     expect(await statusOf('kept')).toBe('running');
-    expect((await orrery('logs', 'kept')).stdout).toBe('here\n');
+    await expect.poll(async () => (await orrery('logs', 'kept')).stdout, { timeout: 10_000 }).toBe('here\n');
     const table = (await orrery('top', 'kept', 'huser', 'comm')).stdout;
     expect(table).toMatch(new RegExp(`^HUSER +COMMAND\\n${user.uid} +sh\\n${user.uid} +sleep\\n$`));
     const inside = await orrery('exec', 'kept', 'sh', '-c', 'id -u; exit 5');
@@ -199,9 +199,9 @@ describe.skipIf(why !== '')("an ordinary user's containers", { timeout: 120_000 
       const script = 'cat /etc/resolv.conf; grep -c tap0 /proc/net/dev; sleep 1000';
       const made = await user.orrery(['run', '-d', '--name', 'out', IMAGE, '-c', script], { withTun: true });
       expect(made).toMatchObject({ exitCode: 0, stderr: '' });
-      const { stdout } = await orrery('logs', 'out');
-      expect(stdout).toMatch(/^nameserver 10\.0\.2\.3$/m);
-      expect(stdout.trim().split('\n').at(-1)).toBe('1');
+      const logs = async () => (await orrery('logs', 'out')).stdout;
+      await expect.poll(logs, { timeout: 10_000 }).toMatch(/\n1\n$/);
+      expect(await logs()).toMatch(/^nameserver 10\.0\.2\.3$/m);
       expect(user.processes().some((one) => one.command.includes('slirp4netns'))).toBe(true);
       await orrery('rm', '--force', '--time', '0', 'out');
       await until(() => user.processes().length === 0);
