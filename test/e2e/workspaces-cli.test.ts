@@ -96,7 +96,7 @@ Current workspace is 'root:team-b' (type root:universal).
     expect(await told(ws('use', ':root:team-a', '--short'))).toBe('root:team-a\n');
     expect(statSync(cloud.kubeconfig).mode & 0o777).toBe(0o600);
     expect(await cloud.kubectl('config', 'get-contexts', '-o', 'name')).toBe(
-      'base\norrery\nworkspace.kcp.io/current\nworkspace.kcp.io/previous\n',
+      'base\norrery\nroot\nshard-base\nworkspace.kcp.io/current\nworkspace.kcp.io/previous\n',
     );
   });
 
