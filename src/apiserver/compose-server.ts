@@ -133,7 +133,7 @@ export function composeServer(
       authorizer,
       rulesFor: (...about) => authorization.rulesFor(...about),
       tokens: authentication.serviceAccounts,
-      reviewToken: (...about) => authentication.tokens.review(...about),
+      reviewToken: (...about) => authentication.review(...about),
       connect: (request) => proxy.connect(request),
       metrics: new MetricsApi(objects, nodeUsages(proxy, core)),
       homes: new HomeWorkspaces({

@@ -126,6 +126,23 @@ test('who comes so is scoped to the workspace', async () => {
   });
 });
 
+test('a review of its token in the workspace tells who he is, elsewhere nobody', async () => {
+  const token = await tokenOf(own);
+  const review = async (prefix: string) => {
+    const asked = { spec: { token } };
+    const { body } = await server.ask(
+      MASTER,
+      'POST',
+      `${prefix}/apis/authentication.k8s.io/v1/tokenreviews`,
+      asked,
+    );
+    return [body.status.authenticated ?? false, body.status.user.username];
+  };
+  expect(await review(a)).toEqual([true, 'oidc:ann@example.org']);
+  expect(await review(b)).toEqual([false, undefined]);
+  expect(await review('')).toEqual([false, undefined]);
+});
+
 test('a token of another issuer, for another audience, or for no API server is refused', async () => {
   const refused = [
     await tokenOf(foreign),

@@ -12,7 +12,7 @@ import type { OpenIdDocuments } from './openid-documents.ts';
 import { RequestHeaderAuthenticator, type RequestHeaderConfig } from './request-header.ts';
 import { KCP_AUDIENCE, SERVICE_ACCOUNT_ISSUER, ServiceAccountTokens } from './service-account-tokens.ts';
 import { StaticTokenAuthenticator } from './static-tokens.ts';
-import { TokenAuthenticators } from './token-authenticators.ts';
+import { type ReviewedToken, TokenAuthenticators } from './token-authenticators.ts';
 import { TokenKey } from './token-key.ts';
 import { TokenSubjects } from './token-subjects.ts';
 import { TrustedAuthorities } from './trusted-authorities.ts';
@@ -38,9 +38,10 @@ export interface AuthenticationParts {
 export class Authentication {
   readonly requests: RequestAuthenticator;
   readonly serviceAccounts: ServiceAccountTokens;
-  readonly tokens: TokenAuthenticators;
+  readonly #tokens: TokenAuthenticators;
   readonly openId: OpenIdDocuments;
   readonly admission: AdmissionPlugin;
+  readonly #workspaceTokens: WorkspaceTokens;
 
   constructor(parts: AuthenticationParts) {
     const { objects, clock, log, configuration } = parts;
@@ -49,7 +50,7 @@ export class Authentication {
     const verified = new VerifiedTokens(key);
     const legacy = new LegacyServiceAccountTokens({ key, verified, subjects });
     this.serviceAccounts = new ServiceAccountTokens({ key, verified, subjects, clock });
-    this.tokens = new TokenAuthenticators({
+    this.#tokens = new TokenAuthenticators({
       audiences: this.serviceAccounts.audiences,
       aliases: [KCP_AUDIENCE],
       aware: [this.serviceAccounts],
@@ -60,14 +61,15 @@ export class Authentication {
         ...(configuration?.issuers ?? []).map((issuer) => new JwtAuthenticator(issuer, { clock, log })),
       ],
     });
+    this.#workspaceTokens = new WorkspaceTokens({
+      ...{ objects, clock, log, directory: parts.directory },
+      audiences: [...this.serviceAccounts.audiences, KCP_AUDIENCE],
+    });
     this.requests = new RequestAuthenticator({
       proxies: parts.requestHeaders.map((config) => new RequestHeaderAuthenticator(config)),
       certificates: new ClientCertificates(new TrustedAuthorities(parts.caPem)),
-      tokens: [this.tokens],
-      workspaceTokens: new WorkspaceTokens({
-        ...{ objects, clock, log, directory: parts.directory },
-        audiences: [...this.serviceAccounts.audiences, KCP_AUDIENCE],
-      }),
+      tokens: [this.#tokens],
+      workspaceTokens: this.#workspaceTokens,
       anonymous: configuration?.anonymous,
     });
     this.admission = new LegacyTokenSecrets({ objects, tokens: legacy, caPem: parts.caPem });
@@ -76,5 +78,15 @@ export class Authentication {
       serverUrl: parts.serverUrl,
       publicJwk: () => key.publicJwk(),
     };
+  }
+
+  /** Whose a token is that is shown to somebody in a workspace. */
+  async review(
+    workspace: string,
+    token: string,
+    audiences?: readonly string[],
+  ): Promise<ReviewedToken | undefined> {
+    const reviewed = await this.#tokens.review(token, audiences);
+    return reviewed ?? this.#workspaceTokens.review(workspace, token, audiences);
   }
 }

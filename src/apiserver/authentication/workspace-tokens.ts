@@ -9,6 +9,7 @@ import { CLUSTER_SCOPE, SCOPES_EXTRA } from '../workspaces/effective-users.ts';
 import type { WorkspaceDirectory } from '../workspaces/workspace-directory.ts';
 import { JwtAuthenticator } from './jwt/jwt-authenticator.ts';
 import { workspaceIssuersOf } from './jwt/workspace-issuers.ts';
+import type { ReviewedToken } from './token-authenticators.ts';
 
 type Configuration = tenancyv1alpha1.WorkspaceAuthenticationConfiguration;
 
@@ -51,7 +52,23 @@ export class WorkspaceTokens {
   async authenticate(token: string, request: ApiRequest): Promise<User | undefined> {
     if (token.split('.').length !== 3) return undefined;
     const cluster = await this.#clusterOf(request);
-    if (cluster === undefined) return undefined;
+    return cluster === undefined ? undefined : this.#authenticateIn(cluster, token);
+  }
+
+  /** For a TokenReview in a workspace; no audiences: the API server's own. */
+  async review(
+    cluster: string,
+    token: string,
+    wanted: readonly string[] = [],
+  ): Promise<ReviewedToken | undefined> {
+    const { audiences } = this.#parts;
+    const shared = wanted.length > 0 ? wanted.filter((one) => audiences.includes(one)) : audiences;
+    if (shared.length === 0 || token.split('.').length !== 3) return undefined;
+    const user = await this.#authenticateIn(cluster, token);
+    return user && { user, audiences: shared };
+  }
+
+  async #authenticateIn(cluster: string, token: string): Promise<User | undefined> {
     for (const authenticator of await this.#authenticatorsOf(cluster)) {
       const user = await authenticator.authenticate(token);
       if (user === undefined || user.name.startsWith(SYSTEM)) continue;

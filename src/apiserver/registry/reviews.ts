@@ -16,7 +16,11 @@ export interface ReviewParts {
   /** Every rule that applies to a user, in a namespace. */
   rulesFor(user: User, scope: { workspace: string; namespace: string }): Promise<UserRules>;
   /** Whose a bearer token is, of whatever kind; without audiences, the API server's own. */
-  reviewToken(token: string, audiences?: readonly string[]): Promise<ReviewedToken | undefined>;
+  reviewToken(
+    workspace: string,
+    token: string,
+    audiences?: readonly string[],
+  ): Promise<ReviewedToken | undefined>;
 }
 
 /** Asked by the system itself, a review is of the workspace's roles alone; kcp pkg/authorization/deep_sar.go. */
@@ -53,7 +57,7 @@ function answer(
     case 'selfsubjectreviews':
       return { userInfo: infoOf(request.user) };
     case 'tokenreviews':
-      return reviewToken(parts, object as unknown as authenticationv1.TokenReview);
+      return reviewToken(request, parts, object as unknown as authenticationv1.TokenReview);
     case 'selfsubjectrulesreviews':
       return reviewRules(request, parts, object as unknown as authorizationv1.SelfSubjectRulesReview);
     default:
@@ -70,10 +74,14 @@ function infoOf(user: User): authenticationv1.UserInfo {
   };
 }
 
-async function reviewToken(parts: ReviewParts, object: authenticationv1.TokenReview): Promise<object> {
+async function reviewToken(
+  { workspace }: ResourceRequest,
+  parts: ReviewParts,
+  object: authenticationv1.TokenReview,
+): Promise<object> {
   const { token, audiences } = object.spec ?? {};
   if (!token) throw new BadRequest('token is required for TokenReview in authentication');
-  const found = await parts.reviewToken(token, audiences);
+  const found = await parts.reviewToken(workspace, token, audiences);
   if (found === undefined) return { authenticated: false, user: {}, error: 'invalid bearer token' };
   return { authenticated: true, user: infoOf(authenticated(found.user)), audiences: found.audiences };
 }
