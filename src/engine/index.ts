@@ -27,6 +27,7 @@ export {
   type BridgeLink,
   type ContainerLink,
   configureLink,
+  leaveLinks,
   makeBridge,
   plugLink,
   removeInside,

@@ -148,6 +148,12 @@ const leftOnHost = async () =>
     .split('\n')
     .filter((line) => line.includes(instance));
 
+/** They go after the teardown, in processes of their own. */
+const untilLinksAreGone = async () =>
+  await expect
+    .poll(async () => (await leftOnHost()).filter((line) => !line.startsWith('table')), { timeout: 20_000 })
+    .toEqual([]);
+
 describe.skipIf(process.geteuid?.() !== 0)('user networks', () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'orrery-networks-'));
@@ -302,7 +308,7 @@ describe.skipIf(process.geteuid?.() !== 0)('user networks', () => {
     const endpoints = await networks.setUp(request('one', { a: {} }));
     expect(await inside('one', 'ip', '-o', 'addr', 'show', 'eth0')).toContain(endpoints.a!.addresses[0]!);
     await networks.tearDown(idOf('one'));
-    expect((await leftOnHost()).filter((line) => !line.startsWith('table'))).toEqual([]);
+    await untilLinksAreGone();
   });
 
   test('rules that somebody has flushed come back with the next container, or by reload', async () => {
@@ -333,7 +339,22 @@ describe.skipIf(process.geteuid?.() !== 0)('user networks', () => {
     const given = await Promise.all(names.map((name) => joinTo(name, { a: {} })));
     expect(new Set(given.flat()).size).toBe(12);
     await Promise.all(names.map((name) => networks.tearDown(idOf(name))));
-    expect((await leftOnHost()).filter((line) => !line.startsWith('table'))).toEqual([]);
+    await untilLinksAreGone();
+  });
+
+  test('what is going yet is in nobody’s way: a container set up again at once, a network made again', async () => {
+    const { Interface } = await networks.create({ Name: 'a' });
+    await joinTo('one', { a: {} });
+    for (let again = 0; again < 3; again++) {
+      await networks.tearDown(idOf('one'));
+      await networks.setUp(request('one', { a: {} }));
+      expect(await inside('one', 'ip', '-o', 'link')).toContain('eth0@');
+      expect((await leftOnHost()).filter((line) => line.includes('master'))).toHaveLength(1);
+    }
+    await networks.tearDown(idOf('one'));
+    joined.containers = [];
+    await networks.remove('a');
+    expect(await networks.create({ Name: 'a' })).toMatchObject({ Interface });
   });
 
   test('the rules go with the last network nobody uses, and stay while somebody does', async () => {

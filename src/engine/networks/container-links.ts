@@ -135,6 +135,22 @@ export async function removeLinks(host: NetworkHost, names: readonly string[]): 
   }
 }
 
+/**
+ * The same, by a process that is not waited for and holds these locks. One step too; what is gone already is passed
+ * over.
+ */
+export async function leaveLinks(
+  host: NetworkHost,
+  names: readonly string[],
+  locks: readonly number[],
+): Promise<void> {
+  if (names.length === 0) return;
+  const group = randomInt(1 << 16, 1 << 30);
+  const marks = names.map((name) => `link set dev ${name} group ${group}`);
+  const input = [...marks, `link delete group ${group}`, ''].join('\n');
+  await host.leave('ip', ['-force', '-batch', '-'], { input, locks });
+}
+
 /** Takes a link out of a running container. No error when it, or its namespace, is gone. */
 export async function removeInside(host: NetworkHost, namespacePath: string, name: string): Promise<void> {
   try {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { CommandFailed, type CommandResult, OrreryError, runCommand } from '../../base/index.ts';
 import { inNetworkNamespace, mayNotReturn } from './network-namespace.ts';
@@ -8,11 +9,12 @@ import { inNetworkNamespace, mayNotReturn } from './network-namespace.ts';
  */
 export class NetworkHost {
   readonly #enter: () => Promise<readonly string[]>;
-  readonly #isOwn: boolean;
+  /** The namespace of this process. */
+  readonly isOwn: boolean;
 
   /** @param enter program and arguments, `nsenter --net=…`; absent: where this process is. */
   constructor(enter?: () => Promise<readonly string[]>) {
-    this.#isOwn = enter === undefined;
+    this.isOwn = enter === undefined;
     this.#enter = enter ?? (async () => []);
   }
 
@@ -30,7 +32,7 @@ export class NetworkHost {
     input?: string,
   ): Promise<CommandResult> {
     const entering = () => this.run('nsenter', [`--net=${namespacePath}`, program, ...args], input);
-    if (!this.#isOwn) return await entering();
+    if (!this.isOwn) return await entering();
     try {
       return await answer(program, () =>
         // The child is there when it returns, and so is where it was made.
@@ -42,6 +44,30 @@ export class NetworkHost {
       if (mayNotReturn(error)) return await entering();
       throw error;
     }
+  }
+
+  /**
+   * Starts a program that is not waited for and goes on when this process has ended. It holds the locks until its
+   * end; nobody hears of what it could not do, so it is for taking away alone.
+   */
+  async leave(
+    program: string,
+    args: readonly string[],
+    { input, locks }: { input: string; locks: readonly number[] },
+  ): Promise<void> {
+    const [file, ...rest] = await this.commandLine(program, args);
+    const child = spawn(file!, rest, {
+      ...{ detached: true, cwd: '/' },
+      stdio: ['pipe', 'ignore', 'ignore', ...locks],
+    });
+    await new Promise<void>((resolve, reject) => {
+      const failed = (cause: Error) =>
+        reject(new OrreryError('NetworkFailed', `${program}: ${cause.message}`, { cause }));
+      child.on('error', failed);
+      child.stdin!.on('error', failed);
+      child.stdin!.end(input, () => resolve());
+    });
+    child.unref();
   }
 
   /** The command line that starts `program` there. */
@@ -63,7 +89,7 @@ export class NetworkHost {
   async setting(path: string, value: string): Promise<boolean> {
     try {
       if ((await this.#read(path)).trim() === value) return true;
-      if (this.#isOwn) await writeFile(path, value);
+      if (this.isOwn) await writeFile(path, value);
       else await this.run('sh', ['-c', 'printf %s "$1" > "$0"', path, value]);
       return true;
     } catch (error) {
@@ -75,7 +101,7 @@ export class NetworkHost {
   }
 
   async #read(path: string): Promise<string> {
-    if (this.#isOwn) return await readFile(path, 'utf8');
+    if (this.isOwn) return await readFile(path, 'utf8');
     return (await this.run('cat', [path])).stdout;
   }
 }

@@ -93,12 +93,15 @@ export class UserNetworkTable {
     }
   }
 
-  async removeBridge(bridge: RuledBridge): Promise<void> {
+  /** @param locks absent: it is waited for; else these are held until it is done */
+  async removeBridge(bridge: RuledBridge, locks?: readonly number[]): Promise<void> {
+    const commands = [...this.#bridgeElements('add', [bridge]), ...this.#bridgeElements('delete', [bridge])];
+    if (locks !== undefined) {
+      const input = `${commands.join('\n')}\n`;
+      return await this.#host.leave('nft', ['-f', '-'], { input, locks });
+    }
     try {
-      await this.#apply([
-        ...this.#bridgeElements('add', [bridge]),
-        ...this.#bridgeElements('delete', [bridge]),
-      ]);
+      await this.#apply(commands);
     } catch (error) {
       if (!isAbsent(error)) throw error;
     }

@@ -12,12 +12,13 @@ const queues = new Map<string, Promise<unknown>>();
  * Runs `work` while this process holds flock(2) on `path`. The kernel drops the lock when the holder dies,
  * so a crash never leaves it behind. Calls within one process queue up without polling.
  *
+ * @param work gets the lock's descriptor: a child that has it too holds the lock until its own end
  * @param options `shared`: others may hold it at the same time, also shared.
  * @throws OrreryError LockTimeout after `timeoutMs` (default 60 s).
  */
 export async function withFileLock<T>(
   path: string,
-  work: () => Promise<T>,
+  work: (lock: number) => Promise<T>,
   options: { timeoutMs?: number; shared?: boolean } = {},
 ): Promise<T> {
   const before = queues.get(path) ?? Promise.resolve();
@@ -36,7 +37,7 @@ export async function withFileLock<T>(
 
 async function hold<T>(
   path: string,
-  work: () => Promise<T>,
+  work: (lock: number) => Promise<T>,
   { timeoutMs = 60_000, shared = false }: { timeoutMs?: number; shared?: boolean },
 ): Promise<T> {
   const file = openLock(path);
@@ -47,7 +48,7 @@ async function hold<T>(
         throw new OrreryError('LockTimeout', `another process has held ${path} for ${timeoutMs} ms`);
       await systemClock.sleep(waitMs);
     }
-    return await work();
+    return await work(file);
   } finally {
     closeSync(file);
   }

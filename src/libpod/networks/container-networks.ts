@@ -6,6 +6,7 @@ import {
   type ContainerLink,
   configureLink,
   IpRange,
+  leaveLinks,
   makeBridge,
   type NetworkHost,
   plugLink,
@@ -80,9 +81,15 @@ export class ContainerNetworks {
   }
 
   async tearDown(containerId: string): Promise<ContainerNetworkRecord | undefined> {
-    return await this.#alone(containerId, async () => {
+    // The record is the first thing and the last: without it there is nothing, and nothing to wait for.
+    if ((await this.#options.records.container(containerId)) === undefined) return undefined;
+    return await this.#alone(containerId, async (lock) => {
       const record = await this.#options.records.container(containerId);
-      if (record !== undefined) await this.#takeDown(record);
+      // The kernel takes its time for a link, 30 ms and on a busy host ten times that: by the locks, only whoever
+      // sets this container or this network up again waits. What stands for the host to an ordinary user goes when
+      // no link is in it: there it is waited for.
+      const locks = this.#options.host.isOwn ? [lock] : undefined;
+      if (record !== undefined) await this.#takeDown(record, locks);
       return record;
     });
   }
@@ -345,12 +352,13 @@ export class ContainerNetworks {
     await this.#openHostPorts(record);
   }
 
-  async #takeDown(record: ContainerNetworkRecord): Promise<void> {
+  /** @param locks of the caller: links and bridges may go after it, while these are held */
+  async #takeDown(record: ContainerNetworkRecord, locks?: readonly number[]): Promise<void> {
     const { containerId } = record.request;
     const stray = record.isComplete ? [] : await this.#strayBridges(record);
     await Promise.all([
       this.#options.table.removePorts(this.#portsOf(record)),
-      this.#release(record, Object.values(record.endpoints), stray),
+      this.#release(record, Object.values(record.endpoints), { stray, ...(locks && { locks }) }),
     ]);
     await this.#options.records.removeContainer(containerId);
   }
@@ -359,22 +367,23 @@ export class ContainerNetworks {
   async #release(
     record: ContainerNetworkRecord,
     endpoints: readonly KeptEndpoint[],
-    stray: readonly { networkId: string; bridge: string }[] = [],
+    how: { stray?: readonly { networkId: string; bridge: string }[]; locks?: readonly number[] } = {},
   ): Promise<void> {
     const { host, leases, definitions } = this.#options;
     const { containerId, namespacePath } = record.request;
     for (const one of endpoints) await leases.release(one.networkId, one.addresses, containerId);
     const bridges = new Map(
-      [...endpoints, ...stray].flatMap((one) =>
+      [...endpoints, ...(how.stray ?? [])].flatMap((one) =>
         one.bridge === undefined ? [] : [[one.networkId, one.bridge]],
       ),
     );
     const links = endpoints.flatMap((one) => (one.hostLink === undefined ? [] : [one.hostLink]));
-    await definitions.withUnused([...bridges.keys()], async (unused) => {
-      const unusedBridges = [...unused].map((id) => bridges.get(id)!);
+    await definitions.withUnused([...bridges.keys()], async (unused, more) => {
+      const going = [...links, ...[...unused].map((id) => bridges.get(id)!)];
+      const locks = how.locks && [...how.locks, ...more];
       await Promise.all([
-        removeLinks(host, [...links, ...unusedBridges]),
-        ...[...unused].map((id) => this.#unrule(id)),
+        locks === undefined ? removeLinks(host, going) : leaveLinks(host, going, locks),
+        ...[...unused].map((id) => this.#unrule(id, locks)),
       ]);
     });
     const inner = endpoints.filter((one) => one.hostLink === undefined);
@@ -383,9 +392,9 @@ export class ContainerNetworks {
   }
 
   /** No definition any more: its bridge's elements match nothing, and go when the table is next said anew. */
-  async #unrule(networkId: string): Promise<void> {
+  async #unrule(networkId: string, locks?: readonly number[]): Promise<void> {
     const definition = (await this.#options.definitions.list()).find((one) => one.Id === networkId);
-    if (definition !== undefined) await this.#options.table.removeBridge(ruledBridge(definition));
+    if (definition !== undefined) await this.#options.table.removeBridge(ruledBridge(definition), locks);
   }
 
   /** Frees addresses that a process took and did not live to write down. @returns where */
@@ -413,7 +422,7 @@ export class ContainerNetworks {
     });
   }
 
-  async #alone<T>(containerId: string, work: () => Promise<T>): Promise<T> {
+  async #alone<T>(containerId: string, work: (lock: number) => Promise<T>): Promise<T> {
     if (!/^[0-9a-zA-Z][0-9a-zA-Z_.-]*$/.test(containerId))
       throw new BadRequest(`${JSON.stringify(containerId)} is not an id`);
     // A few files for all containers: none is left behind, and two seldom wait for each other.

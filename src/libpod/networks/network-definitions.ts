@@ -84,9 +84,12 @@ export class NetworkDefinitions {
   async remove(definition: NetworkConfig): Promise<void> {
     if (definition.Name === DEFAULT_NETWORK)
       throw new BadRequest(`default network ${DEFAULT_NETWORK} cannot be removed`);
-    await this.#alone(async () => {
-      await this.#options.records.removeDefinition(definition.Name);
-      await this.#options.leases.forget(definition.Id);
+    // Its bridge may be on its way out yet: the next network is to find the name and the range free.
+    await withFileLock(this.#lockOf(definition.Id), async () => {
+      await this.#alone(async () => {
+        await this.#options.records.removeDefinition(definition.Name);
+        await this.#options.leases.forget(definition.Id);
+      });
     });
   }
 
@@ -116,16 +119,16 @@ export class NetworkDefinitions {
   /** Runs `work` with those of the networks in which no container has an address, and none can get one meanwhile. */
   async withUnused(
     networkIds: readonly string[],
-    work: (unused: ReadonlySet<string>) => Promise<void>,
-    found: ReadonlySet<string> = new Set(),
+    work: (unused: ReadonlySet<string>, locks: readonly number[]) => Promise<void>,
+    found: ReadonlyMap<string, number> = new Map(),
   ): Promise<void> {
     // In one order, so that two who do this never wait for each other.
     const [id, ...rest] = [...new Set(networkIds)].sort();
-    if (id === undefined) return await work(found);
+    if (id === undefined) return await work(new Set(found.keys()), [...found.values()]);
     if (await this.#options.leases.isUsed(id)) return await this.withUnused(rest, work, found);
-    await withFileLock(this.#lockOf(id), async () => {
+    await withFileLock(this.#lockOf(id), async (lock) => {
       const isUsed = await this.#options.leases.isUsed(id);
-      await this.withUnused(rest, work, isUsed ? found : new Set([...found, id]));
+      await this.withUnused(rest, work, isUsed ? found : new Map([...found, [id, lock]]));
     });
   }
 
