@@ -123,7 +123,8 @@ describe('writes', () => {
     ['GET', `${CONFIG_MAPS}?limit=x`, undefined, 400],
     ['GET', `${CONFIG_MAPS}?fieldSelector=data.a%3Db`, undefined, 400],
     ['GET', `${CONFIG_MAPS}?continue=%25%25`, undefined, 400],
-    ['GET', '/clusters/nowhere/api/v1/pods', undefined, 404],
+    ['GET', '/clusters/nowhere/api/v1/namespaces/default/pods/x', undefined, 404],
+    ['POST', '/clusters/nowhere/api/v1/namespaces', { metadata: { name: 'x' } }, 404],
   ] as const)('%s %s %j is refused', async (method, url, body, status) => {
     const answer = await server.send(method, url, body);
     expect(answer).toMatchObject({ status, body: { kind: 'Status', status: 'Failure', code: status } });
