@@ -436,7 +436,8 @@ function wakesWorkspace(info: RequestInfo): boolean {
 
 /** Who may see everything is told that nothing is left in a logical cluster that is gone, as kcp tells him. */
 function looksForRemains(user: User, info: RequestInfo): boolean {
-  return info.type === 'resource' && info.verb === 'list' && user.groups.includes(MASTERS_GROUP);
+  if (info.type !== 'resource' || info.verb !== 'list' || !/^[0-9a-z]{16}$/.test(info.workspace)) return false;
+  return user.groups.includes(MASTERS_GROUP);
 }
 
 /**
