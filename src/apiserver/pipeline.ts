@@ -434,10 +434,13 @@ function wakesWorkspace(info: RequestInfo): boolean {
   return info.group === CLUSTERS.group && info.resource === CLUSTERS.name;
 }
 
-/** Who may see everything is told that nothing is left in a logical cluster that is gone, as kcp tells him. */
+/**
+ * Who may see everything is told that nothing is left in what may have been a logical cluster, as kcp tells him; what
+ * is no name or path of one is not found.
+ */
 function looksForRemains(user: User, info: RequestInfo): boolean {
-  if (info.type !== 'resource' || info.verb !== 'list' || !/^[0-9a-z]{16}$/.test(info.workspace)) return false;
-  return user.groups.includes(MASTERS_GROUP);
+  if (info.type !== 'resource' || info.verb !== 'list' || !user.groups.includes(MASTERS_GROUP)) return false;
+  return /^([0-9a-z]{16}|[^:]+:.+)$/.test(info.askedWorkspace ?? info.workspace);
 }
 
 /**
