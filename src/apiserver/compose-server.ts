@@ -47,6 +47,7 @@ import { BoundApis } from './workspaces/apis/bound-apis.ts';
 import { HomeWorkspaces } from './workspaces/home-workspaces.ts';
 import { LifecycleViews } from './workspaces/lifecycle/lifecycle-views.ts';
 import { WorkspaceDirectory } from './workspaces/workspace-directory.ts';
+import { WorkspaceGate } from './workspaces/workspace-gate.ts';
 
 /** Older counts of objects are made anew for whoever reads the metrics. */
 const STATISTICS_AGE_MS = 30_000;
@@ -142,7 +143,7 @@ export function composeServer(
       }),
       closing: life.closing,
     },
-    workspaces: core.workspaces,
+    workspaces: new WorkspaceGate(core.workspaces),
     views: new ApiExportViews({
       ...{ objects, storage, catalog, customResources, boundApis, authorizer },
       roles: authorization.roles,

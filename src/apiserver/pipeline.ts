@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { BadRequest, type Log, NotFound, OrreryError } from '../base/index.ts';
-import { RBAC_GROUP, type Resource, ROOT_WORKSPACE, SERVICE_ACCOUNT_PREFIX } from '../kube/index.ts';
+import { BadRequest, type Log, OrreryError } from '../base/index.ts';
+import { type Resource, ROOT_WORKSPACE } from '../kube/index.ts';
 import type { Aggregation } from './aggregation/aggregation.ts';
 import type { Audit, RequestAudit } from './audit/audit.ts';
 import { impersonated } from './authentication/impersonation.ts';
@@ -15,7 +15,7 @@ import { requestLabels } from './discovery/request-labels.ts';
 import { type RouteParts, servePath } from './discovery/routes.ts';
 import { checkAcceptable, encodeAnswer, statusResponse, warningHeader } from './encoding/answer.ts';
 import { negotiate } from './encoding/negotiation.ts';
-import { forbidden, methodNotAllowed, pathNotFound, qualifiedName } from './errors.ts';
+import { forbidden, methodNotAllowed, pathNotFound } from './errors.ts';
 import type { CustomResources } from './extensions/custom-resources.ts';
 import type { ServedResource } from './extensions/served-versions.ts';
 import { type FlowGate, Overloaded } from './flow-control/flow-control.ts';
@@ -23,7 +23,6 @@ import {
   type ApiRequest,
   type ApiResponse,
   bodyLength,
-  MASTERS_GROUP,
   type RequestBody,
   textResponse,
   type UpgradeRequest,
@@ -44,10 +43,8 @@ import { isServerFault, statusOf } from './status.ts';
 import type { ApiExportViews } from './workspaces/apis/api-export-views.ts';
 import type { BoundApis } from './workspaces/apis/bound-apis.ts';
 import { warranted } from './workspaces/apis/view-warrant.ts';
-import { CLUSTER_NAME_EXTRA } from './workspaces/effective-users.ts';
 import type { LifecycleViews } from './workspaces/lifecycle/lifecycle-views.ts';
-import { SYSTEM_ADMIN } from './workspaces/system-admin.ts';
-import { LOGICAL_CLUSTERS, type WorkspaceDirectory } from './workspaces/workspace-directory.ts';
+import type { WorkspaceGate } from './workspaces/workspace-gate.ts';
 
 export interface PipelineParts {
   registry: Registry;
@@ -58,7 +55,7 @@ export interface PipelineParts {
   routes: { of(workspace: string): RouteParts; over(catalog: Catalog, prefix: string): RouteParts };
   views: ApiExportViews;
   lifecycles: LifecycleViews;
-  workspaces: WorkspaceDirectory;
+  workspaces: WorkspaceGate;
   metrics: RequestMetrics;
   access: AccessMetrics;
   customResources: CustomResources;
@@ -102,9 +99,6 @@ interface FoundResource {
   registry?: Registry;
 }
 
-/** The logical cluster of a path that leads nowhere: no name can be empty. */
-const NOWHERE = '';
-
 const LONG_RUNNING = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
 /**
@@ -130,9 +124,8 @@ export class Pipeline {
     let leave: (() => void) | undefined;
     let longRunning = false;
     try {
-      info = atHome(readRequestInfo(request), request, user);
-      if (info.workspace !== ROOT_WORKSPACE && info.workspace !== ALL_WORKSPACES)
-        info = await this.#located(info);
+      const located = this.#parts.workspaces.locate(readRequestInfo(request), request, user);
+      info = located instanceof Promise ? await located : located;
       longRunning = isLongRunning(request, info);
       if (!longRunning) leave = metrics.begin(info);
       audit = this.#parts.audit?.begin({
@@ -237,7 +230,7 @@ export class Pipeline {
   ): Promise<ApiResponse> {
     if (info.view !== undefined) return this.#serveView(user, request, info, wire);
     await this.#authorize(request, user, info, wire.audit);
-    await this.#checkWorkspace(user, info);
+    await this.#parts.workspaces.check(user, info);
     const isProxied = info.type === 'resource' && info.subresource === 'proxy';
     if (request.sentMethod === 'OPTIONS' && !isProxied) throw methodNotAllowed();
     const remote = this.#parts.aggregation.find(info);
@@ -284,8 +277,7 @@ export class Pipeline {
       wire.audit?.impersonate(acting);
       return this.#serveAs(acting, request, direct, wire);
     }
-    if (info.workspace !== ALL_WORKSPACES) await this.#checkWorkspace(user, info);
-    else checkWildcard(info);
+    await this.#parts.workspaces.check(user, info);
     const prefix = `/services/${[name, ...parts].join('/')}/clusters/${info.askedWorkspace ?? info.workspace}`;
     if (info.type === 'path') return servePath(request, info.path, routes.over(await view.catalog(), prefix));
     const found = await view.find(info, registry);
@@ -333,26 +325,6 @@ export class Pipeline {
     const unbound = this.#parts.boundApis.closingOf(workspace, group, resource);
     if (unbound === undefined) return custom;
     return { ...custom, closing: AbortSignal.any([custom.closing, unbound]) };
-  }
-
-  /** With the name of the logical cluster that the path leads to; with none when it leads nowhere. */
-  async #located(info: RequestInfo): Promise<RequestInfo> {
-    if (info.workspace === SYSTEM_ADMIN) return info;
-    const workspace = await this.#parts.workspaces.resolve(info.workspace);
-    return { ...info, workspace: workspace ?? NOWHERE, askedWorkspace: info.workspace };
-  }
-
-  async #checkWorkspace(user: User, info: RequestInfo): Promise<void> {
-    const { workspace } = info;
-    if (workspace === ROOT_WORKSPACE) return;
-    if (workspace === ALL_WORKSPACES) return checkWildcard(info);
-    if (workspace === SYSTEM_ADMIN) return checkSystemAdmin(info);
-    if (workspace !== NOWHERE && makesWorkspace(user, info)) return;
-    const cluster = await this.#parts.workspaces.find(workspace);
-    if (cluster === undefined && looksForRemains(user, info)) return;
-    if (cluster === undefined) throw logicalClusterNotFound(info.askedWorkspace ?? workspace);
-    if (cluster.status?.phase === 'Inactive' && user.isInternal !== true && !wakesWorkspace(info))
-      throw forbidden(CLUSTERS, workspace, 'logical cluster is marked inactive');
   }
 
   async #authorize(
@@ -426,68 +398,12 @@ function selectedName(fieldSelector: string | null | undefined): string | undefi
   return terms.find((term) => term !== null)?.[1];
 }
 
-const CLUSTERS = { group: LOGICAL_CLUSTERS.group, name: LOGICAL_CLUSTERS.resource };
-
-/** What is answered of one that was put to rest: what could wake it. Source: kcp pkg/server/filters. */
-function wakesWorkspace(info: RequestInfo): boolean {
-  if (info.type === 'path') return info.path.startsWith('/openapi');
-  return info.group === CLUSTERS.group && info.resource === CLUSTERS.name;
-}
-
-/**
- * Who may see everything is told that nothing is left in what may have been a logical cluster, as kcp tells him; what
- * is no name or path of one is not found.
- */
-function looksForRemains(user: User, info: RequestInfo): boolean {
-  if (info.type !== 'resource' || info.verb !== 'list' || !user.groups.includes(MASTERS_GROUP)) return false;
-  return /^([0-9a-z]{16}|[^:]+:.+)$/.test(info.askedWorkspace ?? info.workspace);
-}
-
-/**
- * Clients inside of a cluster know no `/clusters/…`: what a service account asks for without it is in the workspace of
- * his token. Source: WithInClusterServiceAccountRequestRewrite of kcp pkg/server/filters.
- */
-function atHome(info: RequestInfo, { path }: ApiRequest, user: User): RequestInfo {
-  if (info.workspace !== ROOT_WORKSPACE || /^\/+(clusters|services)\//.test(path)) return info;
-  const homes = user.name.startsWith(SERVICE_ACCOUNT_PREFIX) ? (user.extra?.[CLUSTER_NAME_EXTRA] ?? []) : [];
-  return homes.length === 1 ? { ...info, workspace: homes[0]! } : info;
-}
-
-function logicalClusterNotFound(asked: string): NotFound {
-  return new NotFound(`${qualifiedName(CLUSTERS)} ${JSON.stringify(asked)} not found`, {
-    details: { name: asked, group: CLUSTERS.group, kind: CLUSTERS.name },
-  });
-}
-
-/** How a new logical cluster comes to be: by the object that says that there is one, which only we can write there. */
-function makesWorkspace(user: User, info: RequestInfo): boolean {
-  if (info.type !== 'resource' || info.verb !== 'create' || info.subresource !== undefined) return false;
-  const { group, resource } = LOGICAL_CLUSTERS;
-  return user.isInternal === true && info.group === group && info.resource === resource;
-}
-
 /** Definitions of many workspaces under one name have nothing in common but metadata. */
 function isMixture(info: RequestInfo, { identity, name }: Resource, request: ApiRequest): boolean {
   // What is bound goes by its identity there, and is of one definition.
   const isOfOne = identity !== undefined || name.includes(':');
   if (info.workspace !== ALL_WORKSPACES || isOfOne) return false;
   return !negotiate(request.headers?.accept, false).as.startsWith('PartialObjectMetadata');
-}
-
-function checkSystemAdmin(info: RequestInfo): void {
-  if (info.type === 'path' || !WRITES.has(info.verb)) return;
-  const { group, resource: name, subresource } = info;
-  if (group === RBAC_GROUP && name === 'clusterroles' && subresource === undefined) return;
-  throw forbidden({ group, name }, info.name ?? '', `${SYSTEM_ADMIN} holds ClusterRoles only`);
-}
-
-const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
-
-function checkWildcard(info: RequestInfo): void {
-  if (info.type !== 'resource') return;
-  // Across workspaces one looks at a whole resource: a namespace or a name is some workspace's.
-  const isPart = info.namespace !== undefined || info.name !== undefined;
-  if ((info.verb !== 'list' && info.verb !== 'watch') || isPart) throw methodNotAllowed();
 }
 
 /** Warnings of admission go out with the answer, whatever it is; those of decoding stand there already. */
