@@ -7,6 +7,7 @@
  */
 
 export type { CompactionOptions } from './auto-compaction.ts';
+export { ForwardingStore } from './forwarding-store.ts';
 export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
 export {
   backUpStore,

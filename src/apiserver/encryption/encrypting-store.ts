@@ -1,15 +1,16 @@
 import { messageOf } from '../../base/index.ts';
-import type {
-  Draft,
-  ListOptions,
-  ListResult,
-  Store,
-  StoredValue,
-  StoreEvent,
-  WatchBatch,
-  WatchOptions,
-  Write,
-  WriteResult,
+import {
+  type Draft,
+  ForwardingStore,
+  type ListOptions,
+  type ListResult,
+  type Store,
+  type StoredValue,
+  type StoreEvent,
+  type WatchBatch,
+  type WatchOptions,
+  type Write,
+  type WriteResult,
 } from '../../store/index.ts';
 import { internalError } from '../errors.ts';
 import { type EncryptionConfiguration, wildcardsOf } from './encryption-configuration.ts';
@@ -33,22 +34,21 @@ export function unreadableValues(
   return (key, stored) => void values.open(key, stored, 0);
 }
 
-class EncryptingStore implements Store {
-  readonly #store: Store;
+class EncryptingStore extends ForwardingStore {
   readonly #values: Values;
 
   constructor(store: Store, configuration: EncryptionConfiguration) {
-    this.#store = store;
+    super(store);
     this.#values = new Values(configuration);
   }
 
-  async get(key: string): Promise<StoredValue | undefined> {
-    const found = await this.#store.get(key);
+  override async get(key: string): Promise<StoredValue | undefined> {
+    const found = await this.inner.get(key);
     return found && this.#readable(found);
   }
 
-  async list(options: ListOptions): Promise<ListResult> {
-    const result = await this.#store.list(options);
+  override async list(options: ListOptions): Promise<ListResult> {
+    const result = await this.inner.list(options);
     for (const [index, item] of result.items.entries()) {
       const readable = this.#readable(item);
       if (readable !== item) result.items[index] = readable;
@@ -56,22 +56,22 @@ class EncryptingStore implements Store {
     return result;
   }
 
-  async write(write: Write): Promise<WriteResult> {
+  override async write(write: Write): Promise<WriteResult> {
     const { key } = write;
     const transformer = this.#values.transformerOf(key);
     const draft = write.type === 'put' ? write.value : write.tombstone;
-    if (transformer === undefined || draft === undefined) return this.#store.write(write);
+    if (transformer === undefined || draft === undefined) return this.inner.write(write);
     const sealed: Draft = { bytes: transformer.encrypt(key, withoutRevision(draft)) };
     // What would be stored as it is keeps its place for the revision.
-    if (!isEncrypted(sealed.bytes)) return this.#store.write(write);
-    const { revision } = await this.#store.write(
+    if (!isEncrypted(sealed.bytes)) return this.inner.write(write);
+    const { revision } = await this.inner.write(
       write.type === 'put' ? { ...write, value: sealed } : { ...write, tombstone: sealed },
     );
     return { revision, value: withRevision(draft.bytes, revision) };
   }
 
-  watch(options: WatchOptions): AsyncIterable<WatchBatch> {
-    const batches = this.#store.watch(options);
+  override watch(options: WatchOptions): AsyncIterable<WatchBatch> {
+    const batches = this.inner.watch(options);
     return {
       [Symbol.asyncIterator]: () => {
         const iterator = batches[Symbol.asyncIterator]();
@@ -84,34 +84,6 @@ class EncryptingStore implements Store {
         };
       },
     };
-  }
-
-  count(prefix: string): Promise<number> {
-    return this.#store.count(prefix);
-  }
-
-  revision(): number {
-    return this.#store.revision();
-  }
-
-  sync(): Promise<number> {
-    return this.#store.sync();
-  }
-
-  compactedRevision(): number {
-    return this.#store.compactedRevision();
-  }
-
-  writeFailure() {
-    return this.#store.writeFailure?.();
-  }
-
-  compact(revision: number): Promise<void> {
-    return this.#store.compact(revision);
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
   }
 
   #readableBatch(batch: WatchBatch): WatchBatch {

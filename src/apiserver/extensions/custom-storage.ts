@@ -1,14 +1,13 @@
 import type { KubeObject, Resource } from '../../kube/index.ts';
-import type {
-  ListOptions,
-  ListResult,
-  Store,
-  StoredValue,
-  StoreEvent,
-  WatchBatch,
-  WatchOptions,
-  Write,
-  WriteResult,
+import {
+  ForwardingStore,
+  type ListOptions,
+  type ListResult,
+  type Store,
+  type StoredValue,
+  type StoreEvent,
+  type WatchBatch,
+  type WatchOptions,
 } from '../../store/index.ts';
 import { encodeText } from '../http/messages.ts';
 import { ObjectStorage, type StoredObject } from '../storage/object-storage.ts';
@@ -66,56 +65,27 @@ export class CustomStorage extends ObjectStorage {
 }
 
 /** A store whose values are seen through a view; writes pass as they are. */
-class ViewStore implements Store {
-  readonly #store: Store;
+class ViewStore extends ForwardingStore {
   readonly #view: ObjectView;
 
   constructor(store: Store, view: ObjectView) {
-    this.#store = store;
+    super(store);
     this.#view = view;
   }
 
-  async get(key: string): Promise<StoredValue | undefined> {
-    const found = await this.#store.get(key);
+  override async get(key: string): Promise<StoredValue | undefined> {
+    const found = await this.inner.get(key);
     return found && (await this.#values([found]))[0];
   }
 
-  async list(options: ListOptions): Promise<ListResult> {
-    const result = await this.#store.list(options);
+  override async list(options: ListOptions): Promise<ListResult> {
+    const result = await this.inner.list(options);
     return { ...result, items: await this.#values(result.items) };
   }
 
-  async *watch(options: WatchOptions): AsyncGenerator<WatchBatch> {
-    for await (const batch of this.#store.watch(options))
+  override async *watch(options: WatchOptions): AsyncGenerator<WatchBatch> {
+    for await (const batch of this.inner.watch(options))
       yield { ...batch, events: await Promise.all(batch.events.map((event) => this.#event(event))) };
-  }
-
-  count(prefix: string): Promise<number> {
-    return this.#store.count(prefix);
-  }
-
-  write(write: Write): Promise<WriteResult> {
-    return this.#store.write(write);
-  }
-
-  revision(): number {
-    return this.#store.revision();
-  }
-
-  sync(): Promise<number> {
-    return this.#store.sync();
-  }
-
-  compactedRevision(): number {
-    return this.#store.compactedRevision();
-  }
-
-  compact(revision: number): Promise<void> {
-    return this.#store.compact(revision);
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
   }
 
   async #values(values: readonly StoredValue[]): Promise<StoredValue[]> {

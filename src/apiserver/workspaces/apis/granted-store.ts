@@ -1,14 +1,13 @@
 import type { KubeObject, Resource } from '../../../kube/index.ts';
-import type {
-  ListOptions,
-  ListResult,
-  Store,
-  StoredValue,
-  StoreEvent,
-  WatchBatch,
-  WatchOptions,
-  Write,
-  WriteResult,
+import {
+  ForwardingStore,
+  type ListOptions,
+  type ListResult,
+  type Store,
+  type StoredValue,
+  type StoreEvent,
+  type WatchBatch,
+  type WatchOptions,
 } from '../../../store/index.ts';
 import { addressOf } from '../../storage/keys.ts';
 import { ObjectStorage, type StoredObject } from '../../storage/object-storage.ts';
@@ -63,25 +62,24 @@ export class GrantedStorage extends ObjectStorage {
 }
 
 /** A store of which only what is granted is seen; who watches hears of what comes into sight and what leaves it. */
-export class GrantedStore implements Store {
-  readonly #store: Store;
+export class GrantedStore extends ForwardingStore {
   readonly #grants: Grants;
 
   constructor(store: Store, grants: Grants) {
-    this.#store = store;
+    super(store);
     this.#grants = grants;
   }
 
-  async get(key: string): Promise<StoredValue | undefined> {
-    const found = await this.#store.get(key);
+  override async get(key: string): Promise<StoredValue | undefined> {
+    const found = await this.inner.get(key);
     return found && (await this.#sees(key))(found.value) ? found : undefined;
   }
 
   /** Never an empty page with more to come: nobody could go on from there. */
-  async list(options: ListOptions): Promise<ListResult> {
+  override async list(options: ListOptions): Promise<ListResult> {
     let { startAfter, revision } = options;
     for (;;) {
-      const page = await this.#store.list({
+      const page = await this.inner.list({
         ...options,
         uncounted: true,
         ...(startAfter !== undefined && { startAfter }),
@@ -94,11 +92,11 @@ export class GrantedStore implements Store {
     }
   }
 
-  async count(prefix: string): Promise<number> {
+  override async count(prefix: string): Promise<number> {
     return (await this.list({ prefix })).items.length;
   }
 
-  async *watch(options: WatchOptions): AsyncGenerator<WatchBatch> {
+  override async *watch(options: WatchOptions): AsyncGenerator<WatchBatch> {
     const { changes } = this.#grants;
     if (changes === undefined) {
       yield* this.#changesOfObjects(options);
@@ -117,7 +115,7 @@ export class GrantedStore implements Store {
   }
 
   async *#changesOfObjects(options: WatchOptions): AsyncGenerator<WatchBatch> {
-    for await (const batch of this.#store.watch(options)) {
+    for await (const batch of this.inner.watch(options)) {
       const events: StoreEvent[] = [];
       for (const event of batch.events) {
         const seen = await this.#event(event);
@@ -135,7 +133,7 @@ export class GrantedStore implements Store {
     for await (const { workspace, before, now } of changes) {
       const own = within(prefix, workspace);
       if (own === undefined) continue;
-      const { items, revision } = await this.#store.list({ prefix: own });
+      const { items, revision } = await this.inner.list({ prefix: own });
       const events = items.flatMap(({ key, value, modRevision }): StoreEvent[] => {
         const labels = storedLabels(value);
         const [was, is] = [before?.(labels) === true, now?.(labels) === true];
@@ -144,30 +142,6 @@ export class GrantedStore implements Store {
       });
       if (events.length > 0) yield { events, revision };
     }
-  }
-
-  write(write: Write): Promise<WriteResult> {
-    return this.#store.write(write);
-  }
-
-  revision(): number {
-    return this.#store.revision();
-  }
-
-  sync(): Promise<number> {
-    return this.#store.sync();
-  }
-
-  compactedRevision(): number {
-    return this.#store.compactedRevision();
-  }
-
-  compact(revision: number): Promise<void> {
-    return this.#store.compact(revision);
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
   }
 
   async #sees(key: string): Promise<(value: Uint8Array) => boolean> {
