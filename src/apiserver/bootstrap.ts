@@ -1,4 +1,4 @@
-import { NotFound, OrreryError } from '../base/index.ts';
+import { NotFound, OrreryError, systemClock } from '../base/index.ts';
 import { type apiregistrationv1, type KubeObject, ROOT_WORKSPACE } from '../kube/index.ts';
 import { firstServiceAddress } from './admission/service-range.ts';
 import type { RequestHeaderConfig } from './authentication/request-header.ts';
@@ -23,6 +23,9 @@ import { LOGICAL_CLUSTER_NAME } from './workspaces/workspace-directory.ts';
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const SELF: User = { name: 'system:apiserver', groups: [MASTERS_GROUP, 'system:authenticated'] };
 const SERVICE_LABELS = { component: 'apiserver', provider: 'kubernetes' };
+/** How long another server may take from the address of `kubernetes` to the Service. */
+const OTHER_SERVER_MS = 10_000;
+const LOOK_AGAIN_MS = 50;
 /** What `kubernetes` answers on, whatever port we listen on. */
 const SERVICE_PORT = 443;
 
@@ -81,7 +84,7 @@ export async function bootstrap(
     data: extensionAuthentication(options),
   });
   await ensureDefaultObjects(server, options);
-  await server.ensure('/api/v1/namespaces/default/services', kubernetesService(options));
+  await ensureKubernetesService(server, options);
 }
 
 /** The status of an APIService, stored as any client does it. @throws OrreryError BootstrapFailed, of a conflict too */
@@ -110,6 +113,22 @@ function extensionAuthentication({ clientCaPem, requestHeaders }: BootstrapOptio
     'requestheader-group-headers': all((one) => one.groupHeaders),
     'requestheader-extra-headers-prefix': all((one) => one.extraHeaderPrefixes),
   };
+}
+
+/**
+ * Of several servers that begin at once one makes it. To the others its address is taken, for the moment between that
+ * and the Service that took it.
+ */
+async function ensureKubernetesService(server: Server, options: BootstrapOptions): Promise<void> {
+  const endMs = Date.now() + OTHER_SERVER_MS;
+  for (;;)
+    try {
+      return await server.ensure('/api/v1/namespaces/default/services', kubernetesService(options));
+    } catch (error) {
+      const isTaken = error instanceof OrreryError && error.details.status === 422;
+      if (!isTaken || Date.now() > endMs) throw error;
+      await systemClock.sleep(LOOK_AGAIN_MS);
+    }
 }
 
 function kubernetesService(options: BootstrapOptions): SentObject {
