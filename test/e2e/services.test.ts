@@ -48,7 +48,11 @@ const udp = () => new Promise((resolve) => {
   socket.on('message', (data) => end(String(data))).on('error', (error) => end(error.code));
 });
 const one = protocol === 'udp' ? udp : tcp;
-const worker = async () => { for (let i = 0; i < Number(count) || Date.now() < until; i++) await one(); };
+// With a breath between, so that no source port comes twice in the time: that would meet what conntrack holds of the first.
+const breath = () => new Promise((resolve) => setTimeout(resolve, 1));
+const worker = async () => {
+  for (let i = 0; i < Number(count) || Date.now() < until; i++) { await one(); if (seconds) await breath(); }
+};
 Promise.all(Array.from({ length: seconds ? 8 : 1 }, worker)).then(() => console.log(JSON.stringify(seen)));
 `;
 
