@@ -1,7 +1,10 @@
 import { type Clock, OrreryError } from '../../base/index.ts';
 import {
+  ADMIN_BINDING,
+  adminBindingOf,
   type corev1alpha1,
   type KubeObject,
+  lifecycleOfTypes,
   ownerNameOf,
   RBAC_GROUP,
   ROOT_WORKSPACE,
@@ -31,10 +34,8 @@ const HOME = '~';
 const HOME_TYPE = 'home';
 const RBAC = `/apis/${RBAC_GROUP}/v1`;
 const BINDINGS = { group: RBAC_GROUP, resource: 'clusterrolebindings' };
-const ADMIN_BINDING = 'workspace-admin';
 const SHARDS = { group: 'core.kcp.io', resource: 'shards' };
 const SHARD = 'root';
-const API_BINDINGS_INITIALIZER = 'system:apibindings';
 const LONGEST_CREATION_MS = 60_000;
 
 export interface HomeParts {
@@ -117,7 +118,7 @@ export class HomeWorkspaces {
           ...(isPathSegment(user.name) && { [PATH_ANNOTATION]: homePath(user.name) }),
         },
       },
-      spec: lifecycleOf(types),
+      spec: lifecycleOfTypes(types),
       status: { URL },
     });
     const made = await this.#find(cluster);
@@ -142,27 +143,9 @@ export class HomeWorkspaces {
     await this.#parts.own.create(`/clusters/${cluster}${RBAC}/clusterrolebindings`, {
       apiVersion: `${RBAC_GROUP}/v1`,
       kind: 'ClusterRoleBinding',
-      metadata: { name: ADMIN_BINDING },
-      subjects: [{ apiGroup: RBAC_GROUP, kind: 'User', name }],
-      roleRef: { apiGroup: RBAC_GROUP, kind: 'ClusterRole', name: 'cluster-admin' },
+      ...adminBindingOf(name),
     });
   }
-}
-
-/** Who has to prepare the workspace, and to clean up after it. */
-function lifecycleOf(types: readonly FoundType[]): LogicalCluster['spec'] {
-  const initializers = types
-    .filter(({ type }) => type.spec?.initializer === true)
-    .map(({ cluster, type }) => `${cluster}:${type.metadata.name}`);
-  if (types.some(({ type }) => (type.spec?.defaultAPIBindings ?? []).length > 0))
-    initializers.push(API_BINDINGS_INITIALIZER);
-  const terminators = types
-    .filter(({ type }) => type.spec?.terminator === true)
-    .map(({ qualifiedName }) => qualifiedName);
-  return {
-    ...(initializers.length > 0 && { initializers }),
-    ...(terminators.length > 0 && { terminators }),
-  };
 }
 
 /** A Workspace that is stored nowhere. */

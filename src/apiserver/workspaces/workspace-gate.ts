@@ -10,6 +10,9 @@ import { LOGICAL_CLUSTERS, type WorkspaceDirectory } from './workspace-directory
 /** The logical cluster of a path that leads nowhere: no name can be empty. */
 const NOWHERE = '';
 
+/** What stands for itself. */
+const NOT_WALKED: ReadonlySet<string> = new Set([ROOT_WORKSPACE, ALL_WORKSPACES, SYSTEM_ADMIN]);
+
 /** From the path of a request to its workspace, and whether that answers at all. */
 export class WorkspaceGate {
   readonly #directory: WorkspaceDirectory;
@@ -21,8 +24,7 @@ export class WorkspaceGate {
   /** A promise only when the path has to be walked. */
   locate(asked: RequestInfo, request: ApiRequest, user: User): RequestInfo | Promise<RequestInfo> {
     const info = atHome(asked, request, user);
-    const isKnown = [ROOT_WORKSPACE, ALL_WORKSPACES, SYSTEM_ADMIN].includes(info.workspace);
-    return isKnown ? info : this.#walked(info);
+    return NOT_WALKED.has(info.workspace) ? info : this.#walked(info);
   }
 
   /** @throws NotFound when there is no such workspace, OrreryError MethodNotAllowed, Forbidden */

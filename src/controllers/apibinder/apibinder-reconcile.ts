@@ -1,6 +1,7 @@
 import { AlreadyExists, messageOf, NotFound } from '../../base/index.ts';
 import { API_BINDINGS, type Client, type Informer, LOGICAL_CLUSTERS, makeKey } from '../../client/index.ts';
 import {
+  API_BINDINGS_INITIALIZER,
   type apisv1alpha2,
   type ConditionState,
   type corev1alpha1,
@@ -13,7 +14,6 @@ import {
   withCondition,
 } from '../../kube/index.ts';
 import { kubeTime } from '../context.ts';
-import { API_BINDINGS_INITIALIZER } from '../workspace/workspace-reconcile-scheduling.ts';
 import type { WorkspaceTree } from '../workspace/workspace-tree.ts';
 import { defaultBindings, MISSING_EXPORT, waitingCondition } from './default-bindings.ts';
 

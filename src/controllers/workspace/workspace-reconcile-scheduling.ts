@@ -1,10 +1,12 @@
 import { workspaceOf } from '../../client/index.ts';
 import {
+  adminBindingOf,
   type ConditionState,
   type corev1alpha1,
   type Draft,
   falseCondition,
   labelSelectorAsSelector,
+  lifecycleOfTypes,
   ownerNameOf,
   type rbacv1,
   type tenancyv1alpha1,
@@ -17,8 +19,6 @@ type Shard = corev1alpha1.Shard;
 
 const SCHEDULED = 'WorkspaceScheduled';
 const UNSCHEDULABLE_ANNOTATION = 'experimental.core.kcp.io/unschedulable';
-/** What an initializer of our own does: bind what the types bind by default. */
-export const API_BINDINGS_INITIALIZER = 'system:apibindings';
 export const TYPE_ANNOTATION = 'internal.tenancy.kcp.io/type';
 
 /** Annotations of a Workspace that its LogicalCluster has too. */
@@ -77,14 +77,11 @@ export function logicalClusterFor(
     const value = workspace.metadata.annotations?.[key];
     if (value !== undefined) annotations[key] = value;
   }
-  const initializers = types
-    .filter(({ spec }) => spec?.initializer === true)
-    .map((type) => `${workspaceOf(type)}:${type.metadata.name}`);
-  if (types.some(({ spec }) => (spec?.defaultAPIBindings ?? []).length > 0))
-    initializers.push(API_BINDINGS_INITIALIZER);
-  const terminators = types
-    .filter(({ spec }) => spec?.terminator === true)
-    .map((type) => `${pathOf(type)}:${type.metadata.name}`);
+  const placed = types.map((type) => ({
+    type,
+    cluster: workspaceOf(type),
+    qualifiedName: `${pathOf(type)}:${type.metadata.name}`,
+  }));
   return {
     metadata: { name: 'cluster', annotations },
     spec: {
@@ -95,8 +92,7 @@ export function logicalClusterFor(
         cluster: workspaceOf(workspace),
         uid: workspace.metadata.uid,
       },
-      ...(initializers.length > 0 && { initializers }),
-      ...(terminators.length > 0 && { terminators }),
+      ...lifecycleOfTypes(placed),
     },
     status: { URL: clusterUrl(shard, clusterName) },
   };
@@ -105,13 +101,7 @@ export function logicalClusterFor(
 /** Who made a workspace may do everything in it. Undefined when it does not say who that was. */
 export function ownerBinding(workspace: Workspace): Draft<rbacv1.ClusterRoleBinding> | undefined {
   const name = ownerNameOf(workspace.metadata);
-  if (name === undefined) return undefined;
-  const apiGroup = 'rbac.authorization.k8s.io';
-  return {
-    metadata: { name: 'workspace-admin' },
-    subjects: [{ kind: 'User', apiGroup, name }],
-    roleRef: { apiGroup, kind: 'ClusterRole', name: 'cluster-admin' },
-  };
+  return name === undefined ? undefined : adminBindingOf(name);
 }
 
 /** Where a workspace is reached: under its path. */

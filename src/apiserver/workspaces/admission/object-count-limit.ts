@@ -1,5 +1,5 @@
 import type { Clock } from '../../../base/index.ts';
-import { ROOT_WORKSPACE } from '../../../kube/index.ts';
+import { ADMIN_BINDING, ROOT_WORKSPACE } from '../../../kube/index.ts';
 import type {
   AdmissionPlugin,
   AdmissionRequest,
@@ -86,7 +86,7 @@ function isFree({ resource, name, object }: AdmissionRequest): boolean {
   if (isEvents(resource)) return true;
   if (resource.group === LOGICAL_CLUSTERS.group && resource.name === LOGICAL_CLUSTERS.resource) return true;
   const isBinding = resource.group === 'rbac.authorization.k8s.io' && resource.name === 'clusterrolebindings';
-  return isBinding && (name || object?.metadata.name) === 'workspace-admin';
+  return isBinding && (name || object?.metadata.name) === ADMIN_BINDING;
 }
 
 /** A deletion, or what may be the last finalizer's. */

@@ -1,20 +1,14 @@
-import { ROOT_WORKSPACE, type tenancyv1alpha1 } from '../../../kube/index.ts';
+import { type PlacedType, ROOT_WORKSPACE, type tenancyv1alpha1 } from '../../../kube/index.ts';
 import type { StoredObjects } from '../../admission/admission.ts';
 import { WorkspaceDirectory } from '../workspace-directory.ts';
 import { PATH_ANNOTATION } from './logical-cluster-facts.ts';
 
-type WorkspaceType = Readonly<tenancyv1alpha1.WorkspaceType>;
 type Reference = tenancyv1alpha1.WorkspaceTypeReference;
 
 export const WORKSPACE_TYPES = { group: 'tenancy.kcp.io', resource: 'workspacetypes' };
 
 /** A type, and the logical cluster that has it. */
-export interface FoundType {
-  type: WorkspaceType;
-  cluster: string;
-  /** `root:team:app`: path and name. */
-  qualifiedName: string;
-}
+export type FoundType = PlacedType;
 
 /** Whether somebody knows of a type. One that he does not is to him as one that is not there. */
 export type Sees = (type: FoundType) => Promise<boolean>;

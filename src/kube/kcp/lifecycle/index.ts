@@ -7,6 +7,7 @@ export { clusterNameOf, shardHashOf } from './cluster-name.ts';
 export { lifecycleLabels } from './lifecycle-labels.ts';
 export { DELETION_FINALIZER, INITIALIZED, initializedCondition } from './logical-cluster-lifecycle.ts';
 export { OWNER_ANNOTATION, ownerNameOf } from './owner-annotation.ts';
+export * from './type-lifecycle.ts';
 export { LOGICAL_CLUSTER_FINALIZER, SHARD_ANNOTATION } from './workspace-lifecycle.ts';
 
 /** The canonical path of a logical cluster, `root:team`, on its LogicalCluster and on what others refer to by path. */
