@@ -1,4 +1,4 @@
-import type { Clock, Log } from '../base/index.ts';
+import { type Clock, type Log, NotFound } from '../base/index.ts';
 import {
   type Client,
   type EventRecorder,
@@ -78,4 +78,9 @@ export function kubeTime(ms: number): string {
 /** Counts as the API writes them: a zero is left out (Go's omitempty), so that what is sent is what is stored. */
 export function withoutZeros<T extends Record<string, number>>(counts: T): Partial<T> {
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0)) as Partial<T>;
+}
+
+/** For `catch`: what is gone already needs nothing more. */
+export function ignoreNotFound(error: unknown): undefined {
+  if (!(error instanceof NotFound)) throw error;
 }

@@ -1,6 +1,7 @@
 import { messageOf, NotFound } from '../../base/index.ts';
 import type { Client, StoredContent } from '../../client/index.ts';
 import type { KubeObject } from '../../kube/index.ts';
+import { ignoreNotFound } from '../context.ts';
 import { isNamespaces, planContent, type RemainingContent } from './remaining-content.ts';
 
 /**
@@ -48,8 +49,4 @@ async function deleteAll(client: Client, content: StoredContent, failures: strin
     if (!(error instanceof NotFound))
       failures.push(`${content.resource}.${content.group}: ${messageOf(error)}`);
   }
-}
-
-function ignoreNotFound(error: unknown): void {
-  if (!(error instanceof NotFound)) throw error;
 }

@@ -1,6 +1,7 @@
 import { messageOf, NotFound } from '../../base/index.ts';
 import { type Client, type DiscoveredResource, PODS, type StoredContent } from '../../client/index.ts';
 import type { KubeObject } from '../../kube/index.ts';
+import { ignoreNotFound } from '../context.ts';
 import type { DeletionOutcome } from './namespace-conditions.ts';
 
 const DELETION = { propagationPolicy: 'Background' } as const;
@@ -108,8 +109,4 @@ function nameOf({ resource, group }: DiscoveredResource): string {
 
 function isPods({ group, resource }: DiscoveredResource): boolean {
   return group === PODS.group && resource === PODS.resource;
-}
-
-function ignoreNotFound(error: unknown): void {
-  if (!(error instanceof NotFound)) throw error;
 }

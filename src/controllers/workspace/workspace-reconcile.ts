@@ -1,4 +1,4 @@
-import { AlreadyExists, NotFound } from '../../base/index.ts';
+import { AlreadyExists } from '../../base/index.ts';
 import {
   CLUSTER_ROLE_BINDINGS,
   type Client,
@@ -19,7 +19,7 @@ import {
   type tenancyv1alpha1,
   withCondition,
 } from '../../kube/index.ts';
-import { kubeTime } from '../context.ts';
+import { ignoreNotFound, kubeTime } from '../context.ts';
 import { rootShards } from './root-shards.ts';
 import { nextDeletionStep } from './workspace-reconcile-deletion.ts';
 import { statusAsIn, withAvailability } from './workspace-reconcile-phase.ts';
@@ -171,15 +171,17 @@ class WorkspaceStep {
     const name = clusterNameOf(workspace.metadata.uid);
     const clusters = client.in(name).resource<LogicalCluster>(LOGICAL_CLUSTERS);
     // What the cache does not know may have been made a moment ago.
-    const cluster = tree.cluster(name) ?? (await orUndefined(clusters.get(CLUSTER)));
+    const cluster = tree.cluster(name) ?? (await clusters.get(CLUSTER).catch(ignoreNotFound));
     switch (nextDeletionStep(workspace, cluster)) {
       case 'delete-cluster':
-        await orUndefined(clusters.delete(CLUSTER, { preconditions: { uid: cluster!.metadata.uid } }));
+        await clusters
+          .delete(CLUSTER, { preconditions: { uid: cluster!.metadata.uid } })
+          .catch(ignoreNotFound);
         return;
       case 'release': {
         const finalizers = workspace.metadata.finalizers!.filter((one) => one !== LOGICAL_CLUSTER_FINALIZER);
         const metadata = { ...workspace.metadata, finalizers };
-        await orUndefined(this.#client.update({ ...workspace, metadata }));
+        await this.#client.update({ ...workspace, metadata }).catch(ignoreNotFound);
         return;
       }
       case 'wait-for-cluster':
@@ -191,7 +193,7 @@ class WorkspaceStep {
 
   async #writeStatus(status: NonNullable<Workspace['status']>): Promise<void> {
     if (semanticallyEqual(status, this.#workspace.status)) return;
-    await orUndefined(this.#client.updateStatus({ ...this.#workspace, status }));
+    await this.#client.updateStatus({ ...this.#workspace, status }).catch(ignoreNotFound);
   }
 
   get #client() {
@@ -204,15 +206,5 @@ class WorkspaceStep {
 
   get #now(): string {
     return kubeTime(this.#parts.now());
-  }
-}
-
-/** What is gone already needs nothing more. */
-async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof NotFound) return undefined;
-    throw error;
   }
 }
